@@ -1,0 +1,16 @@
+"""Meta Reinforcement Fine-Tuning (MRT, arXiv 2503.07572) as a plugin for verl.
+
+Where what happens, in the order of the data:
+
+    register.py        verl's plugin entry point: which of our modules joins which of verl's
+    hydra_plugin.py    makes `reward_model=mrt` compose; checks the run before Ray starts
+    settings.py        MRTSettings, the validated view of the `mrt:` node (conf/reward_model/*.yaml)
+    agent_loop.py      one rollout: sample a trace, split it, branch forced answers (prover.py, episodes.py)
+    reward_manager.py  outcome and J by grading all answers (grading/), progress (progress.py)
+    reward_layout.py   outcome and progress inside verl's token-level rewards
+    advantage.py       the estimator "mrt": GRPO's outcome advantage plus scaled episode credit
+    metrics.py         mrt/* training metrics through verl's logger
+    cpu/               what a machine without a GPU needs on top; loaded only if VERL_PLATFORM=cpu
+"""
+
+__version__ = "0.1.0"
