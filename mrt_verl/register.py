@@ -1,39 +1,43 @@
 """verl's plugin entry point (group `verl.plugins`): says which of our modules joins which of verl's registries.
 
-verl loads this module at `import verl` in every process, Ray and vLLM workers included, so it imports nothing heavy:
-each of our modules is imported right after the verl module whose registry it fills, if that is ever imported.
+verl loads this module at `import verl` in every process, Ray and vLLM workers included. So it imports nothing heavy:
+each of our modules is imported right after the module whose registry it fills, if that one is ever imported.
 """
 
+import importlib
+import logging
 import os
 import sys
 import traceback
 
 import wrapt
 
-# verl (or Hydra) module that owns a registry -> our module that registers itself there when imported
+# module that owns a registry -> our module that joins it when imported
 HOOKS = {
-    "hydra.core.global_hydra": "mrt_verl.hydra_plugin",
+    "hydra": "mrt_verl.hydra_plugin",
     "verl.trainer.ppo.core_algos": "mrt_verl.advantage",
     "verl.experimental.agent_loop.agent_loop": "mrt_verl.agent_loop",
     "verl.experimental.reward_loop.reward_manager.registry": "mrt_verl.reward_manager",
 }
 
 
-def _register() -> None:
-    if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
-        from mrt_verl import cpu
+def join(ours: str) -> None:
+    """Import one of our modules; a failure ends a run that asks for MRT and leaves any other run alone."""
+    try:
+        importlib.import_module(ours)
+    except Exception as error:  # verl must go on without us whatever broke; who asked for MRT is told loudly
+        if any(argument.startswith("reward_model=mrt") for argument in sys.argv):
+            traceback.print_exc()
+            raise SystemExit(f"reward_model=mrt: {ours} could not be loaded: {error!r}") from error
+        logging.getLogger(__name__).debug("%s could not be loaded", ours, exc_info=True)
 
-        HOOKS.update(cpu.HOOKS)
-        cpu.prepare_process()
-    for owner, ours in HOOKS.items():
-        wrapt.register_post_import_hook(f"{ours}:register", owner)
+
+def hook(hooks: dict[str, str]) -> None:
+    """Import `ours` after `owner`, for each `owner: ours`; at once where the owner is imported already."""
+    for owner, ours in hooks.items():
+        wrapt.register_post_import_hook(lambda _owner, ours=ours: join(ours), owner)
 
 
-try:
-    _register()
-except Exception as error:
-    # verl swallows a plugin's exception at DEBUG level: right for a run that did not ask for MRT, fatal for one that did.
-    if any(argument.startswith("reward_model=mrt") for argument in sys.argv):
-        traceback.print_exc()
-        raise SystemExit(f"mrt-verl could not register itself with verl: {error!r}") from error
-    raise
+hook(HOOKS)
+if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
+    join("mrt_verl.cpu")

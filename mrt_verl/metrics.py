@@ -1,0 +1,112 @@
+"""mrt/* training metrics: verl logs the dict that a custom sampler returns beside the batch, the one hook for it."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import transfer_queue as tq
+from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer, ReplayBufferAsync
+
+import mrt_verl.advantage  # noqa: F401 - the trainer process needs the estimator, whatever it imports first
+from mrt_verl.progress import normalised_regret
+from mrt_verl.rollout_record import RolloutRecord
+
+
+def build_replay_buffer(**kwargs: Any) -> ReplayBuffer:
+    """verl's replay buffer of the trainer mode, which also returns mrt/* metrics; named by `custom_sampler.name`."""
+    base = ReplayBuffer if kwargs["trainer_mode"] == "sync" else ReplayBufferAsync
+    filter_groups = kwargs["sampler_kwargs"].get("filter_groups") or {}
+    if filter_groups.get("enable"):
+        # verl does not hand these on to custom samplers
+        kwargs["filter_groups_metric"] = filter_groups["metric"]
+
+    class MRTReplayBuffer(base):  # type: ignore[misc, valid-type]
+        def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[Any, dict[str, float]]:
+            batch, metrics = super().sample(global_steps, partition_id, batch_size)
+            if partition_id == "train":
+                records = read_records(batch)
+                metrics = {**metrics, **compute_metrics(records, budget=self.sampler_kwargs["response_length"])}
+                log_traces(records, self.sampler_kwargs["mrt"], global_steps)
+            return batch, metrics
+
+    return MRTReplayBuffer(**kwargs)
+
+
+def read_records(batch: Any) -> list[RolloutRecord]:
+    """The records of a batch's rollouts; rows that carry none (padding, other agent loops) are left out."""
+    data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
+    infos = (fields.get("reward_extra_info") or {} for fields in data["extra_fields"].tolist())
+    return [RolloutRecord.from_json(info["mrt"]) for info in infos if info.get("mrt")]
+
+
+def compute_metrics(records: Sequence[RolloutRecord], *, budget: int) -> dict[str, float]:
+    """Metrics of one step, means over rollouts unless said otherwise; {} without rollouts.
+
+    Args:
+        records: graded rollouts of the step.
+        budget: tokens a response may have (C of the normalised regret).
+    """
+    if not records:
+        return {}
+    progress = [value for record in records for _, _, value in record.progress]
+    known = [[j for j in record.js if j is not None] for record in records]
+    before = [record.j_before for record in records if record.j_before is not None]
+    return {
+        "mrt/outcome": _mean(record.outcome for record in records),
+        "mrt/progress_mean": _mean(progress),
+        "mrt/progress_std": float(np.std(progress)) if progress else 0.0,
+        "mrt/episodes_mean": _mean(len(record.episodes) for record in records),
+        "mrt/j_before": _mean(before),
+        "mrt/j_first": _mean(js[0] for js in known if js),
+        "mrt/j_last": _mean(js[-1] for js in known if js),
+        "mrt/regret": _mean(rollout_regret(record, budget) for record in records),
+        "mrt/think_tokens_mean": _mean(record.think_tokens for record in records),
+        "mrt/branch_tokens_ratio": _ratio(records, "branch_tokens", "response_tokens"),
+        "mrt/prefix_cache_hit": _ratio(records, "branch_cached_tokens", "branch_prompt_tokens"),
+        "mrt/branch_seconds_mean": _mean(record.branch_seconds for record in records),
+        "mrt/branch_failures": _count(records, "branch_failures"),
+        "mrt/grade_seconds_mean": _mean(record.grade_seconds for record in records),
+        "mrt/grade_timeouts": _count(records, "grade_timeouts"),
+        "mrt/grade_errors": _count(records, "grade_errors"),
+        "mrt/no_answer_share": _ratio(records, "no_answers", "answers"),
+        "mrt/inserted_mean": _mean(record.inserted_tokens for record in records),
+        "mrt/markers_mean": _mean(record.markers for record in records),
+    }
+
+
+def rollout_regret(record: RolloutRecord, budget: int) -> float:
+    """Normalised regret of one rollout at `budget` tokens, by mrt.md's definition (1 where J is not known).
+
+    A forced answer costs the tokens of its prefix and, on average, this rollout's mean branch length.
+    """
+    branches = sum(len(answers) for answers in record.forced) + len(record.forced_before)
+    answer_tokens = record.branch_tokens / branches if branches else 0.0
+    points = [(end, j) for (_, _, end), j in zip(record.episodes, record.js, strict=False) if j is not None]
+    return normalised_regret([end + answer_tokens for end, _ in points], [j for _, j in points], budget)
+
+
+def log_traces(records: Sequence[RolloutRecord], settings: Any, step: int) -> None:
+    """Append the first `traces_per_step` rollouts of a step to `trace_dir`/<step>.jsonl, if that is set."""
+    if settings["trace_dir"] is None:
+        return
+    directory = Path(settings["trace_dir"])
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / f"{step}.jsonl").open("w", encoding="utf-8") as file:
+        for record in records[: settings["traces_per_step"]]:
+            file.write(json.dumps({"step": step, **record.to_dict()}, ensure_ascii=False) + "\n")
+
+
+def _mean(values: Any) -> float:
+    values = list(values)
+    return float(np.mean(values)) if values else 0.0
+
+
+def _count(records: Sequence[RolloutRecord], name: str) -> float:
+    return float(sum(getattr(record, name) for record in records))
+
+
+def _ratio(records: Sequence[RolloutRecord], part: str, whole: str) -> float:
+    total = _count(records, whole)
+    return _count(records, part) / total if total else 0.0

@@ -1,0 +1,69 @@
+"""What one rollout hands to the reward manager and to the metrics, beside the tokens verl knows."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class RolloutRecord:
+    """Plain values only: it travels through Ray as a dict and through verl's reward info as a JSON string."""
+
+    episodes: list[tuple[int, int, int]]
+    """Per episode (start, marker_end, end), token positions in the response; see episodes.Episode."""
+    answer_start: int | None
+    """First token of the final answer, or None where the thinking was never closed: no final answer."""
+    think_tokens: int
+    response_tokens: int
+    markers: int
+    """Switch markers that open a step, before tiny episodes are merged."""
+    forced: list[tuple[str, ...]]
+    """Per boundary the forced answers, behind the stop text; empty lists where nothing was branched."""
+    forced_before: tuple[str, ...]
+    """Forced answers without any thinking, shared by the rollouts of a prompt (J_{-1})."""
+    branch_tokens: int = 0
+    """Generated tokens of all branches this rollout paid for."""
+    branch_prompt_tokens: int = 0
+    branch_cached_tokens: int = 0
+    branch_failures: int = 0
+    inserted_tokens: int = 0
+    """Tokens of the response that were written for the policy (response_mask 0)."""
+    branch_seconds: float = 0.0
+    """Wall-clock between the end of the trace and the last forced answer."""
+    prompt_text: str | None = None
+    episode_texts: list[str] | None = None
+    """Both only if traces are logged (`mrt.trace_dir`)."""
+    # filled in by the reward manager
+    outcome: float | None = None
+    j_before: float | None = None
+    js: list[float | None] = field(default_factory=list)
+    """J per boundary; None where no branch of it is left."""
+    progress: list[tuple[int, int, float]] = field(default_factory=list)
+    """Per rewarded step (first episode, boundary, progress); see progress.ProgressStep."""
+    alpha: float = 0.0
+    grade_timeouts: int = 0
+    grade_errors: int = 0
+    no_answers: int = 0
+
+    @classmethod
+    def from_json(cls, text: str) -> "RolloutRecord":
+        return cls(**json.loads(text))
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def spans(self) -> list[tuple[int, int]]:
+        """Tokens each rewarded step's bonus falls on: behind the opening marker of its first episode, to its end."""
+        return [(self.episodes[first][1], self.episodes[boundary][2]) for first, boundary, _ in self.progress]
+
+    def add_branches(self, branches: Sequence[Any]) -> None:
+        """Add the cost of some prover.Branches."""
+        for branch in branches:
+            self.branch_tokens += branch.tokens
+            self.branch_prompt_tokens += branch.prompt_tokens
+            self.branch_cached_tokens += branch.cached_tokens
+            self.branch_failures += branch.failures
