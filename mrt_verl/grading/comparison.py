@@ -1,0 +1,95 @@
+r"""Equality of an answer and its reference.
+
+math-verify decides. Ours is only what needs no mathematics: the text it is given, and exact paths for pairs whose
+verdict by math-verify is certain beforehand (equal strings, plain integers and short decimals).
+"""
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from mrt_verl.grading.extraction import extract_answer, tidy
+
+_PLAIN_NUMBER = re.compile(r"-?(?:[0-9]{1,12}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,3}|[0-9]{1,9}\.[0-9]{1,6})")
+_PLAIN_TEXT = re.compile(r"[A-Za-z]+|(?=.*[0-9])[\w +\-*/^=<>(){}\[\],.!|:\\]+", re.ASCII)
+_PERCENT = re.compile(r"(.*\S)\s*(?:\\?%|percent)", re.DOTALL)
+_CHOICE = re.compile(r"(?:\\(?:text|mathrm|textbf|mathbf)\{)?\s*\(?([A-J])(?:[).:]|\}|\\[)\s}]).*", re.DOTALL)
+_CHOICE_REFERENCE = re.compile(r"\(?([A-J])\)?")
+
+
+def as_references(reference: Any) -> tuple[str, ...]:
+    """The accepted answers: one (a string or a number) or several (any other iterable), each freed of its box."""
+    several = [reference] if isinstance(reference, str) or not hasattr(reference, "__iter__") else reference
+    texts = (str(one) for one in several)
+    return tuple(extract_answer(text, thinking=None, fallbacks=()) or tidy(text) for text in texts)
+
+
+def fit_choice(answer: str, reference: str) -> str:
+    """For a multiple-choice reference such as "B", the letter that the answer "(B) 42" opens with; else the answer."""
+    if not _CHOICE_REFERENCE.fullmatch(reference):
+        return answer
+    choice = _CHOICE.fullmatch(answer)
+    return choice.group(1) if choice else answer
+
+
+def exact_verdict(reference: str, answer: str) -> bool | None:
+    """math-verify's verdict where it is certain without asking, None otherwise.
+
+    Numbers of at most 6 decimals compare as decimals: math-verify compares integers exactly and rounds floats to 6
+    decimals. Other pairs are decided only if their strings are equal, and only for characters that its normalisation
+    cannot delete.
+    """
+    if _PLAIN_NUMBER.fullmatch(reference) and _PLAIN_NUMBER.fullmatch(answer):
+        return Decimal(reference.replace(",", "")) == Decimal(answer.replace(",", ""))
+    if reference == answer and len(answer) <= 1_000 and _PLAIN_TEXT.fullmatch(answer):
+        return True
+    return None
+
+
+def as_latex(answer: str) -> str:
+    r"""The text given to math-verify: boxed, except that a percent sign goes outside, where its parser reads it."""
+    percent = _PERCENT.fullmatch(answer)
+    return f"${percent.group(1)}$%" if percent else f"\\boxed{{{answer}}}"
+
+
+def math_verify_verdict(references: Sequence[str], answer: str) -> bool:
+    """Whether math-verify takes the answer for one of the references. Only for a worker: it may never return.
+
+    Raises:
+        MemoryError: the comparison hit the memory limit.
+        ValueError: a reference cannot be parsed at all.
+    """
+    parsed = _parse(as_latex(answer))
+    return any(_equal(_parse_reference(reference), parsed) for reference in references)
+
+
+@lru_cache(maxsize=4096)
+def _parse_reference(reference: str) -> list[Any]:
+    parsed = _parse(as_latex(reference))
+    if not parsed:
+        raise ValueError(f"the reference {reference[:80]!r} holds nothing to compare with")
+    return parsed
+
+
+def _parse(text: str) -> list[Any]:
+    from math_verify import parse
+
+    return parse(text, parsing_timeout=None)
+
+
+def _equal(reference: list[Any], answer: list[Any]) -> bool:
+    from math_verify import verify
+
+    for one in reference:
+        for other in answer:
+            try:
+                # its own timeouts use signals; ours is the killing of this process
+                if verify(one, other, timeout_seconds=None, raise_on_error=True):
+                    return True
+            except MemoryError:
+                raise
+            except Exception:  # whatever sympy raises on odd input is math-verify's "not equal"; other pairs may be
+                continue
+    return False

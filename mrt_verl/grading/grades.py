@@ -1,0 +1,74 @@
+"""What one grading says, and what the gradings of a run cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+
+class Verdict(StrEnum):
+    """TIMEOUT and ERROR say that nothing is known about the answer: they are counted, never a silent 0."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    NO_ANSWER = "no_answer"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """The verdict on one answer.
+
+    `score` is 1.0 for RIGHT and 0.0 otherwise, or what another outcome's function returned. `detail` says why there is
+    no verdict. `info` is the dict another outcome's function returned, None otherwise.
+    """
+
+    verdict: Verdict
+    score: float
+    detail: str = ""
+    info: Mapping[str, Any] | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the grading finished; a timeout or an error says nothing about the answer."""
+        return self.verdict not in (Verdict.TIMEOUT, Verdict.ERROR)
+
+
+RIGHT = Grade(Verdict.RIGHT, 1.0)
+WRONG = Grade(Verdict.WRONG, 0.0)
+NO_ANSWER = Grade(Verdict.NO_ANSWER, 0.0, "no final answer in the response")
+
+
+@dataclass(frozen=True, slots=True)
+class GraderStats:
+    """Counters over a stretch of gradings; `a - b` is the stretch between two snapshots."""
+
+    graded: int = 0
+    right: int = 0
+    no_answer: int = 0
+    timeouts: int = 0
+    errors: int = 0
+    cache_hits: int = 0
+    """Gradings answered by an equal one, earlier or under way."""
+    exact: int = 0
+    """Gradings decided without math-verify: equal strings and plain numbers."""
+    restarts: int = 0
+    """Workers replaced after a timeout or a crash."""
+    seconds: float = 0.0
+    """Wall-clock time during which at least one grading was under way."""
+
+    def __sub__(self, earlier: "GraderStats") -> "GraderStats":
+        return GraderStats(*(getattr(self, f.name) - getattr(earlier, f.name) for f in fields(self)))
+
+    def metrics(self) -> dict[str, float]:
+        """The stretch as `mrt/*` training metrics; shares are of all its gradings."""
+        graded = max(self.graded, 1)
+        return {
+            "mrt/gradings_per_second": self.graded / self.seconds if self.seconds else 0.0,
+            "mrt/grade_cache_hits": self.cache_hits / graded,
+            "mrt/grade_timeouts": self.timeouts,
+            "mrt/grade_errors": self.errors,
+            "mrt/grade_restarts": self.restarts,
+            "mrt/no_answer_share": self.no_answer / graded,
+        }
