@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import time
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
@@ -63,7 +63,7 @@ class MRTAgentLoop(AgentLoopBase):
 
     # Forced answers without thinking, shared by the rollouts of a prompt, which verl starts together in one process.
     # Weak: an entry lives as long as one of them holds it, and a prompt that is run again simply makes a new one.
-    _without_thinking: WeakValueDictionary[str, asyncio.Task[Branches]] = WeakValueDictionary()
+    _without_thinking: ClassVar[WeakValueDictionary[str, asyncio.Task[Branches]]] = WeakValueDictionary()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -92,16 +92,16 @@ class MRTAgentLoop(AgentLoopBase):
             started = time.perf_counter()
             task, mine = before
             record.add_branches([await task] if mine else [])
-            record.forced_before = (await task).answers
+            record.forced_before = list((await task).answers)
             await self._branch_boundaries(record, prompt_ids, response_ids, sampling_params, request_id)
             record.branch_seconds = time.perf_counter() - started
         return self._output(prompt_ids, response_ids, trace, record, trace_seconds)
 
-    async def _sample_trace(self, prompt_ids: list[int], sampling_params: dict[str, Any], request_id: str) -> TokenOutput:
+    async def _sample_trace(
+        self, prompt_ids: list[int], sampling_params: dict[str, Any], request_id: str
+    ) -> TokenOutput:
         params = {**sampling_params, "max_tokens": self.response_length}
-        return await self.server_manager.generate(
-            request_id=request_id, prompt_ids=prompt_ids, sampling_params=params
-        )
+        return await self.server_manager.generate(request_id=request_id, prompt_ids=prompt_ids, sampling_params=params)
 
     def _share_without_thinking(
         self, uid: str, prompt_ids: list[int], thinking_open: bool, sampling_params: dict[str, Any]
@@ -146,23 +146,26 @@ class MRTAgentLoop(AgentLoopBase):
                 for (_, _, end), count in zip(record.episodes, counts, strict=True)
             )
         )
-        record.forced = [branch.answers for branch in branches]
+        record.forced = [list(branch.answers) for branch in branches]
         record.add_branches(branches)
 
     def _record(self, split: EpisodeSplit, prompt_ids: list[int], response_ids: list[int]) -> RolloutRecord:
-        thought = bool(split.episodes)
-        closed = split.closed or not thought or self.settings.think_close is None
-        log_text = self.settings.trace_dir is not None
+        if split.closed:
+            answer_start: int | None = split.answer_start
+        else:  # a response that never thought is all answer; one that thinks to the end has none
+            answer_start = None if split.episodes else 0
+        texts = None
+        if self.settings.trace_dir is not None:
+            texts = [self.tokenizer.decode(response_ids[episode.start : episode.end]) for episode in split.episodes]
         return RolloutRecord(
             episodes=[(episode.start, episode.marker_end, episode.end) for episode in split.episodes],
-            answer_start=(split.answer_start if split.closed else 0) if closed else None,
+            answer_start=answer_start,
+            finished=len(response_ids) < self.response_length or response_ids[-1] == self.tokenizer.eos_token_id,
             think_tokens=sum(episode.end - episode.start for episode in split.episodes),
             response_tokens=len(response_ids),
             markers=split.markers,
-            forced=[],
-            forced_before=(),
-            prompt_text=self.tokenizer.decode(prompt_ids) if log_text else None,
-            episode_texts=[self.tokenizer.decode(response_ids[e.start : e.end]) for e in split.episodes] if log_text else None,
+            prompt_text=None if texts is None else self.tokenizer.decode(prompt_ids),
+            episode_texts=texts,
         )
 
     def _output(

@@ -17,10 +17,14 @@ from mrt_verl.rollout_record import RolloutRecord
 def build_replay_buffer(**kwargs: Any) -> ReplayBuffer:
     """verl's replay buffer of the trainer mode, which also returns mrt/* metrics; named by `custom_sampler.name`."""
     base = ReplayBuffer if kwargs["trainer_mode"] == "sync" else ReplayBufferAsync
-    filter_groups = kwargs["sampler_kwargs"].get("filter_groups") or {}
-    if filter_groups.get("enable"):
-        # verl does not hand these on to custom samplers
-        kwargs["filter_groups_metric"] = filter_groups["metric"]
+    settings = kwargs["sampler_kwargs"]
+    if settings["filter_groups"]["enable"]:  # verl does not hand DAPO's group filter on to custom samplers
+        kwargs.update(
+            filter_groups_metric=settings["filter_groups"]["metric"],
+            train_batch_size=settings["train_batch_size"],
+            gen_batch_size=1,
+            max_inflight_gen_batches=settings["filter_groups"]["max_inflight_gen_batches"],
+        )
 
     class MRTReplayBuffer(base):  # type: ignore[misc, valid-type]
         def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[Any, dict[str, float]]:

@@ -9,19 +9,27 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mrt_verl.settings import MRTSettings
 
 logger = logging.getLogger(__name__)
 
 
+class ForcedAnswer(NamedTuple):
+    """What the policy answered when its thinking was stopped."""
+
+    text: str
+    """Text behind the stop text, without special tokens."""
+    finished: bool
+    """Whether it ended by itself, not by `branch_max_tokens`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Branches:
     """The forced answers behind one prefix, and what they cost; a failed branch is counted and left out."""
 
-    answers: tuple[str, ...]
-    """Texts behind the stop text, without special tokens."""
+    answers: tuple[ForcedAnswer, ...]
     failures: int
     tokens: int
     """Generated tokens."""
@@ -55,12 +63,16 @@ class MetaProver:
         calls = (self._answer(prompt_ids, dict(params), request_id) for _ in range(count))
         outputs = [output for output in await asyncio.gather(*calls) if output is not None]
         return Branches(
-            answers=tuple(self.tokenizer.decode(output.token_ids, skip_special_tokens=True) for output in outputs),
+            answers=tuple(self._read(output.token_ids) for output in outputs),
             failures=count - len(outputs),
             tokens=sum(len(output.token_ids) for output in outputs),
             prompt_tokens=len(prompt_ids) * len(outputs),
             cached_tokens=sum(output.extra_fields.get("num_cached_tokens") or 0 for output in outputs),
         )
+
+    def _read(self, token_ids: Sequence[int]) -> ForcedAnswer:
+        finished = len(token_ids) < self.settings.branch_max_tokens or token_ids[-1] == self.tokenizer.eos_token_id
+        return ForcedAnswer(self.tokenizer.decode(token_ids, skip_special_tokens=True), finished)
 
     def _sampling_params(self, of_trace: dict[str, Any]) -> dict[str, Any]:
         params = {**of_trace, "max_tokens": self.settings.branch_max_tokens, "logprobs": False}

@@ -1,7 +1,8 @@
-"""The reward manager "mrt": grades the final answer and all forced answers, estimates J and its progress."""
+"""The reward manager "mrt": grades the final answer and all forced answers, and estimates J and progress from them."""
 
-import inspect
+import time
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any
 
 from verl import DataProto
@@ -13,21 +14,99 @@ from mrt_verl.progress import compute_progress
 from mrt_verl.rollout_record import RolloutRecord
 from mrt_verl.settings import MRTSettings
 
+Answers = Sequence[tuple[str, bool]]
+"""Pairs (text, finished), as prover.ForcedAnswer."""
+
 
 @register("mrt")
 class MRTRewardManager(RewardManagerBase):
-    """Outcome in {0, 1} as `reward_score` and `acc`; J, progress and what grading cost in the rollout record.
+    """The outcome as `reward_score` and `acc`; J, progress and the cost of grading in the rollout record.
 
-    The dense rewards are laid out by the agent loop's output, the only place verl lets them through.
+    The dense rewards are laid out by the agent loop's output (agent_loop.py), the one place verl lets them through.
     """
 
     def __init__(self, config: Any, tokenizer: Any, compute_score: Any, **_: Any) -> None:
         super().__init__(config, tokenizer, compute_score)
         self.settings = MRTSettings.from_config(config.mrt)
-        self.grader = Grader(deadline_s=self.settings.grade_timeout_s)
+        # the loop hands over what stands behind the thinking block, so the grader has no tags to look for
+        self.grader = Grader(deadline_s=self.settings.grade_timeout_s, thinking=None)
 
     async def run_single(self, data: DataProto) -> dict[str, Any]:
-        """Grade one rollout; `reward_extra_info` holds scalars and the record as a JSON string."""
+        """Grade one rollout; `reward_extra_info` holds `acc` and the record as a JSON string."""
         row = data[-1:][0]
-        fields = row.non_tensor_batch
-        record = RolloutRecord(**fields["tool_extra_fields"]["mrt"])
+        record = RolloutRecord(**row.non_tensor_batch["tool_extra_fields"]["mrt"])
+        response_ids = row.batch["responses"][: int(row.non_tensor_batch["response_len"])].tolist()
+        started = time.perf_counter()
+        own = await self._grade_final(record, response_ids, row.non_tensor_batch)
+        forced = [
+            await self._grade_forced(answers, response_ids[:end], row.non_tensor_batch)
+            for answers, (_, _, end) in zip(record.forced, record.episodes, strict=False)
+        ]
+        before = await self._grade_forced(record.forced_before, [], row.non_tensor_batch)
+        judge(record, own, forced, before, alpha=self.settings.alpha)
+        record.grade_seconds = time.perf_counter() - started
+        return {"reward_score": own.score, "reward_extra_info": {"acc": own.score, "mrt": record.to_json()}}
+
+    async def _grade_final(self, record: RolloutRecord, response_ids: list[int], row: Any) -> Grade:
+        if self.settings.outcome == "compute_score":
+            return await self._compute_score(self._decode(response_ids), row)
+        if record.answer_start is None:
+            return Grade(Verdict.NO_ANSWER, 0.0, "the thinking was never closed")
+        text = self._decode(response_ids[record.answer_start :])
+        reference = row["reward_model"]["ground_truth"]
+        return (await self.grader.grade([text], reference, finished=record.finished))[0]
+
+    async def _grade_forced(self, answers: Answers, prefix_ids: list[int], row: Any) -> list[Grade]:
+        if self.settings.outcome == "compute_score":
+            prefix = self._decode(prefix_ids) + self.settings.stop_text
+            return [await self._compute_score(prefix + text, row) for text, _ in answers]
+        return await self.grader.grade(
+            [text for text, _ in answers],
+            row["reward_model"]["ground_truth"],
+            stop_text=self.settings.stop_text,
+            finished=[finished for _, finished in answers],
+        )
+
+    async def _compute_score(self, solution: str, row: Any) -> Grade:
+        """verl's own outcome, called as its reward managers call it, under our deadline."""
+        return await self.grader.grade_outcome(
+            self.compute_score,
+            data_source=row["data_source"],
+            solution_str=solution,
+            ground_truth=row["reward_model"]["ground_truth"],
+            extra_info=dict(row.get("extra_info") or {}),
+        )
+
+    def _decode(self, ids: list[int]) -> str:
+        return self.tokenizer.decode(ids, skip_special_tokens=True)
+
+
+def judge(
+    record: RolloutRecord, own: Grade, forced: Sequence[Sequence[Grade]], before: Sequence[Grade], *, alpha: float
+) -> None:
+    """Fill the record: outcome, J per boundary, progress, and what grading could not tell.
+
+    Args:
+        own: grade of the trace's own final answer; of a trace that answers it is one sample of the last boundary's J.
+        forced: per boundary the grades of its forced answers; [] where nothing was branched.
+        before: grades of the answers without thinking.
+    """
+    samples = [list(grades) for grades in forced]
+    if samples and record.answer_start is not None:
+        samples[-1].append(own)
+    record.outcome = own.score
+    record.j_before = estimate_j(before)
+    record.js = [estimate_j(grades) for grades in samples]
+    record.progress = [astuple(step) for step in compute_progress(record.j_before, record.js)]
+    record.alpha = alpha
+    grades = [own, *before, *(grade for boundary in forced for grade in boundary)]
+    record.answers = len(grades)
+    record.no_answers = sum(grade.verdict is Verdict.NO_ANSWER for grade in grades)
+    record.grade_timeouts = sum(grade.verdict is Verdict.TIMEOUT for grade in grades)
+    record.grade_errors = sum(grade.verdict is Verdict.ERROR for grade in grades)
+
+
+def estimate_j(grades: Sequence[Grade]) -> float | None:
+    """J as the mean score of the answers whose grade is known; None without any (arXiv 2503.07572, the prover)."""
+    scores = [grade.score for grade in grades if grade.is_known]
+    return sum(scores) / len(scores) if scores else None

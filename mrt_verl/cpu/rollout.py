@@ -1,4 +1,4 @@
-"""vLLM server and replica for the CPU: verl's own, with a worker extension that reloads weights in vLLM's CPU layout."""
+"""vLLM server and replica for the CPU: verl's own, with a worker extension that reloads weights the CPU's way."""
 
 import ray
 from verl.workers.rollout.replica import RolloutReplica, RolloutReplicaRegistry

@@ -26,7 +26,9 @@ class CPUWorkerExtension(vLLMColocateWorkerExtension):
         if peft_config:
             raise NotImplementedError("LoRA weight sync is not available on the CPU; use a full fine-tune there")
         model = self.model_runner.model
-        receiver = BucketedWeightReceiver(zmq_handle=self._get_zmq_handle(), device=torch.device("cpu"), use_shm=use_shm)
+        receiver = BucketedWeightReceiver(
+            zmq_handle=self._get_zmq_handle(), device=torch.device("cpu"), use_shm=use_shm
+        )
 
         def load(weights: list[tuple[str, torch.Tensor]], is_last: bool) -> None:
             # on the CPU the received tensors are views of the shared buffer, which is closed after the last of them

@@ -1,0 +1,101 @@
+"""J → progress → credit, and regret: the formulas of arXiv 2503.07572 and of this project's variants."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressStep:
+    """One rewarded step: the episodes `first` … `boundary`, usually one, and the change of J over them."""
+
+    first: int
+    boundary: int
+    progress: float
+
+
+def compute_progress(j_before: float | None, js: Sequence[float | None]) -> list[ProgressStep]:
+    """Progress r_prg(z_j) = J_j - J_{j-1} per episode, in [-1, 1] (arXiv 2503.07572); it telescopes.
+
+    Args:
+        j_before: J_{-1}, the success probability without thinking; None if unknown.
+        js: J_j at the end of each episode; None where no branch of the boundary is left.
+
+    Returns:
+        Steps whose progress sums to (last known J) - (first known J, J_{-1} included). An episode that ends at an
+        unknown J is merged with the next one. Without J_{-1} the first known J is where counting starts, and the
+        episodes up to it carry no bonus. [] if fewer than two J are known.
+    """
+    steps: list[ProgressStep] = []
+    last, first = j_before, 0
+    for boundary, j in enumerate(js):
+        if j is None:
+            continue
+        if last is not None:
+            steps.append(ProgressStep(first, boundary, j - last))
+        last, first = j, boundary + 1
+    return steps
+
+
+def compute_credit(progress: torch.Tensor, valid: torch.Tensor, credit: str, gamma: float = 1.0) -> torch.Tensor:
+    """Credit R_j of each episode from the progress r_m of its trace.
+
+    `progress`: R_j = r_j (the paper) · `to_go`: R_j = sum_{m>=j} gamma^{m-j} r_m ·
+    `regret`: R_j = sum_{m>=j} (k-m) r_m / k, the gradient weight of the mean of J over k episodes (both ours).
+
+    Args:
+        progress: (bs, k_max) float, progress per episode.
+        valid: (bs, k_max) bool, True in the first k columns of a row with k episodes.
+        credit: one of the three.
+        gamma: discount per episode, `to_go` only.
+
+    Returns:
+        (bs, k_max) float, 0 where not valid.
+
+    Raises:
+        ValueError: unknown credit.
+    """
+    progress = progress * valid
+    if credit == "progress":
+        return progress
+    if credit == "regret":
+        count = valid.sum(dim=1, keepdim=True).clamp(min=1)
+        weight = (count - torch.arange(progress.shape[1], device=progress.device)).clamp(min=0) / count
+        return _sum_to_go(progress * weight, 1.0) * valid
+    if credit == "to_go":
+        return _sum_to_go(progress, gamma) * valid
+    raise ValueError(f"credit={credit!r}; allowed: progress, to_go, regret")
+
+
+def _sum_to_go(values: torch.Tensor, gamma: float) -> torch.Tensor:
+    result = values.clone()
+    for column in range(values.shape[1] - 2, -1, -1):  # episodes are few
+        result[:, column] += gamma * result[:, column + 1]
+    return result
+
+
+def cumulative_regret(js: Sequence[float], best: float = 1.0) -> float:
+    """Cumulative regret sum_j (J* - J_j) over the episodes of a trace (arXiv 2503.07572), J* bounded by `best`."""
+    return float(sum(best - j for j in js))
+
+
+def normalised_regret(tokens: Sequence[float], js: Sequence[float], budget: float) -> float:
+    """Normalised regret 1 - (1/C) ∫_0^C J(c) dc at budget C, in [0, 1] for J in [0, 1].
+
+    J(c) is piecewise linear through (0, 0) and the given points, flat behind the last, interpolated at C.
+
+    Args:
+        tokens: tokens spent up to and including the forced answer, per point, not decreasing.
+        js: J at each point; 1.0 is returned without any point.
+        budget: C in tokens, > 0.
+    """
+    if budget <= 0:
+        raise ValueError(f"budget={budget}; allowed: a number of tokens > 0")
+    x = np.concatenate(([0.0], np.asarray(tokens, dtype=float)))
+    y = np.concatenate(([0.0], np.asarray(js, dtype=float)))
+    inside = x < budget
+    x_cut = np.concatenate((x[inside], [budget]))
+    y_cut = np.concatenate((y[inside], [np.interp(budget, x, y)]))
+    return float(1.0 - np.trapezoid(y_cut, x_cut) / budget)

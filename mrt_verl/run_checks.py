@@ -1,0 +1,77 @@
+"""Checks a run that asks for MRT before Ray starts; every error names the key, the value and what is allowed."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from mrt_verl.settings import MRTSettings
+
+SERVERS = ("vllm",)
+"""Rollout servers whose sampling parameters prover.py speaks."""
+
+
+def check_run(config: Any) -> None:
+    """Check what MRTSettings cannot see alone.
+
+    Raises:
+        ValueError: the run could not train with MRT as asked.
+    """
+    settings = MRTSettings.from_config(config.mrt)
+    rollout = config.actor_rollout_ref.rollout
+    if config.algorithm.adv_estimator != "mrt":
+        return  # somebody wants MRT's rollouts and metrics with another estimator
+    if config.algorithm.use_kl_in_reward:
+        raise ValueError(
+            "algorithm.use_kl_in_reward=True; allowed: False, because a KL term on every token would blur the episode "
+            "rewards. Use actor_rollout_ref.actor.use_kl_loss=True instead"
+        )
+    if rollout.n < 2:
+        raise ValueError(
+            f"actor_rollout_ref.rollout.n={rollout.n}; allowed: 2 or more, outcomes are normalised over a group"
+        )
+    if rollout.name not in SERVERS:
+        raise ValueError(f"actor_rollout_ref.rollout.name={rollout.name}; allowed: {', '.join(SERVERS)}")
+    check_tokenizer(settings, config.actor_rollout_ref.model)
+    check_context(settings, config)
+
+
+def check_tokenizer(settings: MRTSettings, model: Any) -> None:
+    """The thinking tags must be tokens of their own, or the block's end could not be found on token ids."""
+    tokenizer = load_tokenizer(model)
+    if tokenizer is None:
+        return
+    for key in ("think_open", "think_close"):
+        tag = getattr(settings, key)
+        if tag is None:
+            continue
+        ids = tokenizer.encode(tag, add_special_tokens=False)
+        if len(ids) != 1:
+            raise ValueError(
+                f"mrt.{key}={tag!r} is {len(ids)} tokens for the tokenizer of {model.path}; allowed: a tag that is one "
+                "token, or mrt.think_open=null mrt.think_close=null for a model that thinks without tags"
+            )
+
+
+def check_context(settings: MRTSettings, config: Any) -> None:
+    """A branch behind a full trace must fit the engine's context, where the config limits it."""
+    limit = config.actor_rollout_ref.rollout.max_model_len
+    tokenizer = load_tokenizer(config.actor_rollout_ref.model)
+    if limit is None or tokenizer is None:
+        return
+    stop_tokens = len(tokenizer.encode(settings.stop_text, add_special_tokens=False))
+    parts = (config.data.max_prompt_length, config.data.max_response_length, stop_tokens, settings.branch_max_tokens)
+    if limit < sum(parts):
+        raise ValueError(
+            f"actor_rollout_ref.rollout.max_model_len={limit}; allowed: {sum(parts)} or more (prompt {parts[0]} + "
+            f"response {parts[1]} + mrt.stop_text {parts[2]} + mrt.branch_max_tokens {parts[3]}), or null for the model's own"
+        )
+
+
+def load_tokenizer(model: Any) -> Any | None:
+    """The run's tokenizer if it lies on this machine; a remote one is checked by the workers that fetch it."""
+    path = model.tokenizer_path or model.path
+    if path is None or not Path(os.path.expanduser(path)).is_dir():
+        return None
+    from verl.utils import hf_tokenizer
+
+    return hf_tokenizer(os.path.expanduser(path), trust_remote_code=model.trust_remote_code)
