@@ -8,22 +8,23 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 from mrt_verl.grading.extraction import extract_answer, tidy
 
 _PLAIN_NUMBER = re.compile(r"-?(?:[0-9]{1,12}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,3}|[0-9]{1,9}\.[0-9]{1,6})")
 _PLAIN_TEXT = re.compile(r"[A-Za-z]+|(?=.*[0-9])[\w +\-*/^=<>(){}\[\],.!|:\\]+", re.ASCII)
-_PERCENT = re.compile(r"(.*\S)\s*(?:\\?%|percent)", re.DOTALL)
+_PERCENT = re.compile(r"([^$\n]*[^$\s\\])\s*(?:\\?%|percent)")
 _CHOICE = re.compile(r"(?:\\(?:text|mathrm|textbf|mathbf)\{)?\s*\(?([A-J])(?:[).:]|\}|\\[)\s}]).*", re.DOTALL)
 _CHOICE_REFERENCE = re.compile(r"\(?([A-J])\)?")
 
 
 def as_references(reference: Any) -> tuple[str, ...]:
-    """The accepted answers: one (a string or a number) or several (any other iterable), each freed of its box."""
+    """The accepted answers, freed of box or `####`: one (a string or a number) or several (any other iterable)."""
     several = [reference] if isinstance(reference, str) or not hasattr(reference, "__iter__") else reference
     texts = (str(one) for one in several)
-    return tuple(extract_answer(text, thinking=None, fallbacks=()) or tidy(text) for text in texts)
+    return tuple(extract_answer(text, thinking=None, fallbacks=("hashes",)) or tidy(text) for text in texts)
 
 
 def fit_choice(answer: str, reference: str) -> str:
@@ -38,14 +39,20 @@ def exact_verdict(reference: str, answer: str) -> bool | None:
     """math-verify's verdict where it is certain without asking, None otherwise.
 
     Numbers of at most 6 decimals compare as decimals: math-verify compares integers exactly and rounds floats to 6
-    decimals. Other pairs are decided only if their strings are equal, and only for characters that its normalisation
-    cannot delete.
+    decimals. Other pairs are decided only if their strings are equal, and only for strings that its extraction cannot
+    misread and its normalisation cannot empty: equal strings are then equal to it too.
     """
     if _PLAIN_NUMBER.fullmatch(reference) and _PLAIN_NUMBER.fullmatch(answer):
         return Decimal(reference.replace(",", "")) == Decimal(answer.replace(",", ""))
-    if reference == answer and len(answer) <= 1_000 and _PLAIN_TEXT.fullmatch(answer):
+    if reference == answer and len(answer) <= 1_000 and _PLAIN_TEXT.fullmatch(answer) and _is_boxable(answer):
         return True
     return None
+
+
+def _is_boxable(answer: str) -> bool:
+    """Whether a box around the answer closes where it should for math-verify, which counts escaped braces as well."""
+    depths = accumulate({"{": 1, "}": -1}.get(character, 0) for character in answer)
+    return "box" not in answer and min(least := list(depths)) >= 0 and least[-1] == 0
 
 
 def as_latex(answer: str) -> str:
@@ -54,15 +61,16 @@ def as_latex(answer: str) -> str:
     return f"${percent.group(1)}$%" if percent else f"\\boxed{{{answer}}}"
 
 
-def math_verify_verdict(references: Sequence[str], answer: str) -> bool:
-    """Whether math-verify takes the answer for one of the references. Only for a worker: it may never return.
+def math_verify_verdict(pairs: Sequence[tuple[str, str]]) -> bool:
+    """Whether math-verify takes the answer of any (reference, answer) pair for its reference.
+
+    Only for a worker: it may never return.
 
     Raises:
         MemoryError: the comparison hit the memory limit.
-        ValueError: a reference cannot be parsed at all.
+        ValueError: a reference holds nothing that could be parsed.
     """
-    parsed = _parse(as_latex(answer))
-    return any(_equal(_parse_reference(reference), parsed) for reference in references)
+    return any(_equal(_parse_reference(reference), _parse(as_latex(answer))) for reference, answer in pairs)
 
 
 @lru_cache(maxsize=4096)
@@ -74,7 +82,7 @@ def _parse_reference(reference: str) -> list[Any]:
 
 
 def _parse(text: str) -> list[Any]:
-    from math_verify import parse
+    from math_verify import parse  # type: ignore[import-untyped]
 
     return parse(text, parsing_timeout=None)
 

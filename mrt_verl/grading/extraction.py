@@ -36,11 +36,14 @@ class Thinking:
     expected: bool = False
 
 
+DEFAULT_THINKING = Thinking()
+
+
 def extract_answer(
     text: str,
     *,
     stop_text: str = "",
-    thinking: Thinking | None = Thinking(),
+    thinking: Thinking | None = DEFAULT_THINKING,
     finished: bool = False,
     fallbacks: Sequence[str | re.Pattern[str]] = DEFAULT_FALLBACKS,
 ) -> str | None:

@@ -1,27 +1,40 @@
 """Grader: the one front for event loops and scripts. Extraction, exact paths and cache here; mathematics in workers."""
 
 import asyncio
+import os
 import re
 import threading
-import time
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
 from mrt_verl.grading import outcomes
+from mrt_verl.grading.accounts import Accounts
 from mrt_verl.grading.comparison import as_references, exact_verdict, fit_choice
-from mrt_verl.grading.extraction import DEFAULT_FALLBACKS, Thinking, extract_answer
-from mrt_verl.grading.grades import NO_ANSWER, RIGHT, WRONG, Grade, GraderStats, Verdict
+from mrt_verl.grading.extraction import DEFAULT_FALLBACKS, DEFAULT_THINKING, Thinking, extract_answer
+from mrt_verl.grading.grades import NO_ANSWER, RIGHT, WRONG, Grade, GraderStats
 from mrt_verl.grading.pool import Pool
+from mrt_verl.grading.shared import SharedGrades
+
+_LONG_ANSWER = 256
 
 
 class Grader:
     """Grades answers against references, or by another outcome, under a deadline per answer.
 
-    Safe for any number of concurrent callers, threads and event loops alike.
+    Safe for any number of concurrent callers, threads and event loops alike, and in forked children, which start
+    workers of their own. Workers start with the first answer that needs one.
+
+    Args:
+        deadline_s: wall-clock seconds after which the worker on an answer is killed, > 0.
+        workers: processes at most, per outcome in use, >= 1.
+        memory_mb: what a worker may map beyond what it needs to start, in MB.
+        cache_size: most verdicts remembered, >= 0; of one verdict that is some 500 bytes.
+        fallbacks: what may stand for a missing box, see `extract_answer`.
+        thinking: tags of the thinking block, None to search the whole response.
     """
 
     def __init__(
@@ -32,60 +45,76 @@ class Grader:
         memory_mb: int = 2048,
         cache_size: int = 100_000,
         fallbacks: Sequence[str | re.Pattern[str]] = DEFAULT_FALLBACKS,
-        thinking: Thinking | None = Thinking(),
+        thinking: Thinking | None = DEFAULT_THINKING,
     ) -> None:
-        self._limits = {"deadline_s": deadline_s, "workers": workers, "memory_mb": memory_mb}
-        self._cache_size = cache_size
+        if deadline_s <= 0 or workers < 1 or memory_mb < 1 or cache_size < 0:
+            raise ValueError(
+                f"{deadline_s=}, {workers=}, {memory_mb=}, {cache_size=}; allowed: deadline_s > 0, workers >= 1, "
+                "memory_mb >= 1, cache_size >= 0"
+            )
+        self._limits: dict[str, Any] = {"deadline_s": deadline_s, "workers": workers, "memory_mb": memory_mb}
         self._extraction: dict[str, Any] = {"fallbacks": fallbacks, "thinking": thinking}
+        self._shared = SharedGrades(cache_size)
+        self._accounts = Accounts()
         self._lock = threading.Lock()
-        self._cache: OrderedDict[Any, Future[tuple[str, Any]]] = OrderedDict()
         self._pools: dict[bytes | None, Pool] = {}
-        self._counts: Counter[str] = Counter()
-        self._busy, self._busy_since, self._seconds = 0, 0.0, 0.0
+        # also at the interpreter's exit; the threads of a pool know nothing of the grader, so it can be collected
+        weakref.finalize(self, _close_pools, self._pools)
+        _GRADERS.add(self)
 
     async def grade(self, answers: Sequence[str], reference: Any, **how: Any) -> list[Grade]:
-        """Grade response texts or forced answers; see `grade_sync`. Never blocks the event loop."""
-        with self._under_way():
+        """`grade_sync` for an event loop, which goes on while workers compute."""
+        with self._accounts.busy():
             started = self._start(answers, reference, **how)
-            return [self._finish(one if isinstance(one, Grade) else await asyncio.wrap_future(one)) for one in started]
+            grades = [one if isinstance(one, Grade) else await asyncio.wrap_future(one) for one in started]
+        return self._recorded(answers, grades)
 
     def grade_sync(self, answers: Sequence[str], reference: Any, **how: Any) -> list[Grade]:
-        """Grade response texts or forced answers, in order.
+        """Grade response texts or forced answers, in order. Never raises because of an answer.
 
         Args:
             reference: the right answer, or several accepted ones.
             how: `stop_text` and `finished` of `extract_answer`; `finished` may be one bool per answer.
         """
-        with self._under_way():
+        with self._accounts.busy():
             started = self._start(answers, reference, **how)
-            return [self._finish(one if isinstance(one, Grade) else one.result()) for one in started]
+            grades = [one if isinstance(one, Grade) else one.result() for one in started]
+        return self._recorded(answers, grades)
 
-    async def grade_outcome(self, compute_score: Callable[..., Any] | str, **arguments: Any) -> Grade:
+    async def grade_outcome(self, compute_score: Callable[..., Any] | str | None, **arguments: Any) -> Grade:
         """Score one response as verl does, by `compute_score(data_source=, solution_str=, ground_truth=, extra_info=)`.
 
+        Args:
+            compute_score: sync or async, returning a number or a dict with "score"; a function, verl's partial of a
+                custom one, "package.module:name", or None for verl's choice by data_source.
+
         Raises:
-            TypeError: the function or its arguments cannot be sent to a worker.
+            TypeError: the function or an argument cannot be sent to a worker.
         """
-        with self._under_way():
-            future = self._pool(outcomes.pack(compute_score)).submit(arguments)
-            return self._finish(await asyncio.wrap_future(future))
+        packed = outcomes.pack(compute_score or outcomes.VERL_DEFAULT)
+        with self._accounts.busy():
+            grade = await asyncio.wrap_future(self._submit(packed, outcomes.pack(arguments)))
+        return self._recorded([str(arguments.get("solution_str", ""))], [grade])[0]
 
     def stats(self) -> GraderStats:
-        """Cumulative counters since this grader was made."""
-        with self._lock:
-            running = time.monotonic() - self._busy_since if self._busy else 0.0
-            return GraderStats(
-                **self._counts,
-                restarts=sum(pool.restarts for pool in self._pools.values()),
-                seconds=self._seconds + running,
-            )
+        """Counters since this grader was made."""
+        return self._accounts.stats()
+
+    def finish_step(self) -> GraderStats:
+        """What was counted since the last call; warns if more than 1 % of it timed out.
+
+        Whoever knows where a training step ends calls it; otherwise the check comes every few thousand gradings.
+        """
+        return self._accounts.finish_window()
+
+    def worker_pids(self) -> list[int]:
+        """Process ids of the workers alive now."""
+        return [pid for pool in list(self._pools.values()) for pid in pool.pids()]
 
     def close(self) -> None:
-        """End the workers; a later grading starts new ones."""
+        """End all workers; what they had under way becomes an error. A later grading starts new ones."""
         with self._lock:
-            pools, self._pools = list(self._pools.values()), {}
-        for pool in pools:
-            pool.close()
+            _close_pools(self._pools)
 
     def __enter__(self) -> "Grader":
         return self
@@ -95,7 +124,7 @@ class Grader:
 
     def _start(
         self, answers: Sequence[str], reference: Any, stop_text: str = "", finished: bool | Sequence[bool] = False
-    ) -> list[Grade | Future[tuple[str, Any]]]:
+    ) -> "list[Grade | Future[Grade]]":
         references = as_references(reference)
         flags = [finished] * len(answers) if isinstance(finished, bool) else finished
         return [
@@ -103,67 +132,59 @@ class Grader:
             for text, flag in zip(answers, flags, strict=True)
         ]
 
-    def _start_one(self, answer: str | None, references: tuple[str, ...]) -> Grade | Future[tuple[str, Any]]:
+    def _start_one(self, answer: str | None, references: tuple[str, ...]) -> "Grade | Future[Grade]":
         if answer is None:
             return NO_ANSWER
-        if len(references) == 1:
-            answer = fit_choice(answer, references[0])
-        verdicts = [exact_verdict(reference, answer) for reference in references]
-        if True in verdicts or None not in verdicts:
-            self._count("exact")
-            return RIGHT if True in verdicts else WRONG
-        key = (references, answer if len(answer) < 256 else blake2b(answer.encode()).digest())
-        with self._lock:
-            if key in self._cache:
-                self._cache.move_to_end(key)
-                self._counts["cache_hits"] += 1
-                return self._cache[key]
-        future = self._pool(None).submit((references, answer))
-        with self._lock:
-            self._cache[key] = future
-            if len(self._cache) > self._cache_size:
-                self._cache.popitem(last=False)
-        return future
-
-    def _pool(self, packed: bytes | None) -> Pool:
-        with self._lock:
-            if packed not in self._pools:
-                self._pools[packed] = Pool(packed=packed, **self._limits)
-            return self._pools[packed]
-
-    def _finish(self, result: Grade | tuple[str, Any]) -> Grade:
-        grade = result if isinstance(result, Grade) else _grade(*result)
-        name = {Verdict.TIMEOUT: "timeouts", Verdict.ERROR: "errors"}.get(grade.verdict, grade.verdict.value)
-        if name != "wrong":
-            self._count(name)
-        self._count("graded")
+        pairs = [(reference, fit_choice(answer, reference)) for reference in references]
+        exact = {pair: exact_verdict(*pair) for pair in pairs}
+        open_pairs = [pair for pair in pairs if exact[pair] is None]
+        if True in exact.values() or not open_pairs:
+            self._accounts.count("exact")
+            return RIGHT if True in exact.values() else WRONG
+        grade, is_shared = self._shared.get(_key(open_pairs), lambda: self._submit(None, open_pairs))
+        self._accounts.count("cache_hits", int(is_shared))
         return grade
 
-    def _count(self, name: str) -> None:
+    def _submit(self, packed: bytes | None, task: Any) -> "Future[Grade]":
         with self._lock:
-            self._counts[name] += 1
+            if packed not in self._pools:
+                on_restart = partial(self._accounts.count, "restarts")
+                self._pools[packed] = Pool(packed=packed, on_restart=on_restart, **self._limits)
+            return self._pools[packed].submit(task)
 
-    @contextmanager
-    def _under_way(self) -> Iterator[None]:
-        with self._lock:
-            self._busy += 1
-            if self._busy == 1:
-                self._busy_since = time.monotonic()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._busy -= 1
-                if self._busy == 0:
-                    self._seconds += time.monotonic() - self._busy_since
+    def _recorded(self, answers: Sequence[str], grades: list[Grade]) -> list[Grade]:
+        for answer, grade in zip(answers, grades, strict=True):
+            self._accounts.record(answer, grade)
+        return grades
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
+        self._accounts = Accounts()
+        self._shared.forget_under_way()
+        for pool in self._pools.values():
+            pool.abandon()
+        self._pools.clear()
 
 
-def _grade(status: str, value: Any) -> Grade:
-    if status == "timeout":
-        return Grade(Verdict.TIMEOUT, 0.0, value)
-    if status == "error":
-        return Grade(Verdict.ERROR, 0.0, value)
-    if isinstance(value, bool):
-        return RIGHT if value else WRONG
-    score, info = value
-    return Grade(Verdict.RIGHT if score > 0 else Verdict.WRONG, score, info=info)
+def _key(pairs: Sequence[tuple[str, str]]) -> tuple[tuple[str, str | bytes], ...]:
+    """Long answers are remembered by their hash, so that a megabyte of text is not kept."""
+    return tuple(
+        (reference, answer if len(answer) <= _LONG_ANSWER else blake2b(answer.encode("utf-8", "replace")).digest())
+        for reference, answer in pairs
+    )
+
+
+def _close_pools(pools: dict[bytes | None, Pool]) -> None:
+    while pools:
+        pools.popitem()[1].close()
+
+
+_GRADERS: "weakref.WeakSet[Grader]" = weakref.WeakSet()
+
+
+def _renew_after_fork() -> None:
+    for grader in list(_GRADERS):
+        grader._after_fork()
+
+
+os.register_at_fork(after_in_child=_renew_after_fork)

@@ -40,6 +40,23 @@ WRONG = Grade(Verdict.WRONG, 0.0)
 NO_ANSWER = Grade(Verdict.NO_ANSWER, 0.0, "no final answer in the response")
 
 
+def grade_of_result(status: str, value: Any) -> Grade:
+    """The grade of a worker's result.
+
+    Args:
+        status: "done" or "error".
+        value: math-verify's verdict, or (score, dict or None) of another outcome, right if `acc` says so or, without
+            it, if the score is positive; for "error", what went wrong.
+    """
+    if status == "error":
+        return Grade(Verdict.ERROR, 0.0, value)
+    if isinstance(value, bool):
+        return RIGHT if value else WRONG
+    score, info = value
+    is_right = bool((info or {}).get("acc", score > 0))
+    return Grade(Verdict.RIGHT if is_right else Verdict.WRONG, score, info=info)
+
+
 @dataclass(frozen=True, slots=True)
 class GraderStats:
     """Counters over a stretch of gradings; `a - b` is the stretch between two snapshots."""

@@ -9,32 +9,40 @@ import importlib
 import importlib.util
 import inspect
 import io
+import json
 import pickle
 import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+VERL_DEFAULT = "verl.utils.reward_score:default_compute_score"
 
-class _FunctionPickler(pickle.Pickler):
+
+class _Pickler(pickle.Pickler):
     """Pickles a function of a file that nobody can import by name as (file, name)."""
 
     def reducer_override(self, obj: Any) -> Any:
-        if not inspect.isfunction(obj) or _importable(obj):
+        if not inspect.isfunction(obj) or _is_importable(obj):
             return NotImplemented
         if "<" in obj.__qualname__:
             raise pickle.PicklingError(f"{obj.__qualname__} is not at the top level of its file")
         return load_function, (obj.__code__.co_filename, obj.__qualname__)
 
 
-def _importable(function: Any) -> bool:
+def _is_importable(function: Any) -> bool:
     module = sys.modules.get(function.__module__)
     return module is not None and function.__module__ != "__main__" and hasattr(module, function.__name__)
 
 
 @lru_cache(maxsize=64)
 def load_function(path: str, name: str) -> Any:
-    """The function `name` of the Python file at `path`."""
+    """The function `name` of the Python file at `path`.
+
+    Raises:
+        ImportError: it is not a Python file.
+        AttributeError: it has no such function.
+    """
     spec = importlib.util.spec_from_file_location(f"mrt_verl_outcome_{abs(hash(path))}", path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is not a Python file")
@@ -43,46 +51,49 @@ def load_function(path: str, name: str) -> Any:
     return getattr(module, name)
 
 
-def pack(compute_score: Callable[..., Any] | str) -> bytes:
-    """The function as bytes for a worker; a string "package.module:name" is imported there.
+def pack(what: Any) -> bytes:
+    """A function, a string "package.module:name" that names one, or a call's arguments, as bytes for a worker.
 
     Raises:
-        TypeError: it is a lambda, a closure or an object that cannot be pickled.
+        TypeError: there is a lambda, a closure or something else in it that cannot be pickled.
     """
-    if isinstance(compute_score, str):
-        return compute_score.encode()
     buffer = io.BytesIO()
     try:
-        _FunctionPickler(buffer, pickle.HIGHEST_PROTOCOL).dump(compute_score)
+        _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(what)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise TypeError(
-            f"{compute_score!r} cannot run under a deadline: give a function at the top level of a file or module, "
-            f"or 'package.module:name' ({error})"
+            f"{what!r:.200} cannot be sent to a worker: functions must stand at the top level of a file or module, "
+            f"or be given as 'package.module:name' ({error})"
         ) from error
     return buffer.getvalue()
 
 
-def unpack(packed: bytes) -> Callable[..., Any]:
+def unpack_function(packed: bytes) -> Callable[..., Any]:
     """The function that `pack` took, imported in this process."""
-    if packed.startswith(b"\x80"):
-        return pickle.loads(packed)
-    module, _, name = packed.decode().partition(":")
-    return getattr(importlib.import_module(module), name)
+    function = pickle.loads(packed)
+    if isinstance(function, str):
+        module, _, name = function.partition(":")
+        function = getattr(importlib.import_module(module), name)
+    return function
 
 
-def run(compute_score: Callable[..., Any], arguments: Mapping[str, Any]) -> tuple[float, dict[str, Any] | None]:
-    """Call a sync or async function that returns a number or a dict with "score".
+def call(compute_score: Callable[..., Any], arguments: Mapping[str, Any]) -> tuple[float, dict[str, Any] | None]:
+    """Call a sync or async function that returns a number, or a dict with "score".
 
     Returns:
-        The score, and the dict if there was one.
+        The score, and of a dict everything as plain JSON types: this process can load no more than that.
     """
     result = compute_score(**arguments)
     if inspect.isawaitable(result):
         result = asyncio.run(_await(result))
     if isinstance(result, Mapping):
-        return float(result["score"]), dict(result)
+        return float(result["score"]), json.loads(json.dumps(dict(result), default=_plain))
     return float(result), None
 
 
 async def _await(awaitable: Any) -> Any:
     return await awaitable
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)

@@ -9,22 +9,34 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Any
 
 from mrt_verl.grading.channel import Channel, ChannelClosed
+from mrt_verl.grading.grades import Grade, Verdict, grade_of_result
 
 START_TIMEOUT_S = 120.0
-"""A worker imports sympy, or a user's function with all it imports; no answer is to blame for that."""
+"""A worker imports sympy, or a user's function with all it needs; no answer is to blame for that time."""
 BATCH = 32
-"""Most tasks sent at once: enough to make the way there cheap, few enough to share between workers."""
+"""Most tasks sent at once: enough to make the way there cheap, few enough to share them between workers."""
+
+
+class WorkerFailed(Exception):
+    """A worker could not start; says why."""
 
 
 class Worker:
-    """Handle of one child process."""
+    """Handle of one child process.
+
+    Raises:
+        WorkerFailed: it did not get ready.
+    """
 
     def __init__(self, packed: bytes | None, memory_mb: int) -> None:
         ours, theirs = socket.socketpair()
+        self.channel = Channel(ours)
         with theirs:
             self.process = subprocess.Popen(
                 # -P: a file of the working directory must not shadow a module
@@ -34,13 +46,14 @@ class Worker:
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
                 start_new_session=True,
             )
-        self.channel = Channel(ours)
         try:
             self.channel.send((packed, memory_mb), START_TIMEOUT_S)
-            self.channel.receive(START_TIMEOUT_S)
-        except BaseException:
+            failure = self.channel.receive(START_TIMEOUT_S)
+        except (ChannelClosed, TimeoutError) as error:
+            failure = f"no sign of life ({type(error).__name__})"
+        if failure is not None:
             self.kill()
-            raise
+            raise WorkerFailed(f"a grading worker could not start: {failure}")
 
     def kill(self) -> None:
         """End the process and whatever it started; returns when it is gone."""
@@ -50,94 +63,132 @@ class Worker:
         self.process.wait()
 
 
-class Pool:
-    """Threads that own one worker each, over one queue of tasks.
+@dataclass(slots=True)
+class _Job:
+    task: Any
+    future: "Future[Grade]" = field(default_factory=Future)
+    crashes: int = 0
 
-    A worker must be started by the thread that keeps it: the kernel ties the worker's life to that thread.
+
+class Pool:
+    """Threads that own one worker each, over one queue of jobs; workers start with the first job.
+
+    A worker is started by the thread that keeps it, because the kernel ties the worker's life to that thread.
     """
 
-    def __init__(self, *, packed: bytes | None, workers: int, deadline_s: float, memory_mb: int) -> None:
-        self.restarts = 0
-        self._packed, self._deadline_s, self._memory_mb = packed, deadline_s, memory_mb
-        self._tasks: queue.SimpleQueue[tuple[Any, Future[tuple[str, Any]]] | None] = queue.SimpleQueue()
-        self._threads = [threading.Thread(target=self._serve, daemon=True, name="mrt-grader") for _ in range(workers)]
+    def __init__(
+        self, *, packed: bytes | None, workers: int, deadline_s: float, memory_mb: int, on_restart: Callable[[], None]
+    ) -> None:
+        self._packed, self._deadline_s, self._memory_mb, self._on_restart = packed, deadline_s, memory_mb, on_restart
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._workers: dict[int, Worker] = {}
+        self._closed = False
+        self._threads = [threading.Thread(target=self._serve, daemon=True, name="mrt-grader") for _ in range(workers)]
         for thread in self._threads:
             thread.start()
 
-    def submit(self, task: Any) -> "Future[tuple[str, Any]]":
-        """Queue a task; its result is ("done", value), ("error", text) or ("timeout", text)."""
-        future: Future[tuple[str, Any]] = Future()
-        # marked as running so that one caller's cancellation cannot cancel what others wait for as well
-        future.set_running_or_notify_cancel()
-        self._tasks.put((task, future))
-        return future
+    def submit(self, task: Any) -> "Future[Grade]":
+        """Queue a task: (reference, answer) pairs, or the packed arguments of the pool's function."""
+        job = _Job(task)
+        # marked as running, so that one caller's cancellation does not cancel what others wait for too
+        job.future.set_running_or_notify_cancel()
+        self._queue.put(job)
+        return job.future
 
     def pids(self) -> list[int]:
         """Process ids of the live workers."""
         return [worker.process.pid for worker in list(self._workers.values())]
 
     def close(self) -> None:
-        """Let the threads end; running tasks finish first, within their deadline."""
+        """End workers and threads at once; whatever was not graded yet is an error."""
+        self._closed = True
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
         for _ in self._threads:
-            self._tasks.put(None)
+            self._queue.put(None)
         for thread in self._threads:
-            thread.join()
+            if thread is not threading.current_thread():  # the garbage collector may run in any thread
+                thread.join()
+
+    def abandon(self) -> None:
+        """In a forked child: the workers are the parent's, only the copies of their sockets are closed."""
+        for worker in self._workers.values():
+            worker.channel.close()
 
     def _serve(self) -> None:
         try:
-            while batch := self._take():
-                self._work_off(batch)
+            while jobs := self._take():
+                self._work_off(jobs)
         finally:
             self._drop_worker()
 
-    def _take(self) -> "deque[tuple[Any, Future[tuple[str, Any]]]]":
-        """The next tasks, at least one; empty if the pool closes."""
-        batch: deque[tuple[Any, Future[tuple[str, Any]]]] = deque()
-        share = max(1, min(BATCH, self._tasks.qsize() // len(self._threads)))
-        try:
-            while len(batch) < share:
-                item = self._tasks.get(block=not batch)
-                if item is None:
-                    if batch:
-                        self._tasks.put(None)
+    def _take(self) -> deque[_Job]:
+        """The next jobs: one thread's share of what is there, at least one; empty once the pool closes."""
+        share = max(1, min(BATCH, self._queue.qsize() // len(self._threads)))
+        jobs: deque[_Job] = deque()
+        with contextlib.suppress(queue.Empty):
+            while len(jobs) < share:
+                job = self._queue.get(block=not jobs)
+                if job is None:
+                    if jobs:
+                        self._queue.put(None)
                     break
-                batch.append(item)
-        except queue.Empty:
-            pass
-        return batch
+                jobs.append(job)
+        return jobs
 
-    def _work_off(self, batch: "deque[tuple[Any, Future[tuple[str, Any]]]]") -> None:
-        crashed: Future[tuple[str, Any]] | None = None
-        while batch:
+    def _work_off(self, jobs: deque[_Job]) -> None:
+        """Give every job its grade, on as many workers as that takes."""
+        while jobs:
+            if self._closed:
+                _fail_all(jobs, "the grader was closed")
+                return
             try:
-                self._ask(batch)
+                self._ask(jobs)
+            except WorkerFailed as failure:
+                _fail_all(jobs, str(failure))
             except TimeoutError:
-                self._replace()
-                batch.popleft()[1].set_result(("timeout", f"no verdict within {self._deadline_s:g} s"))
+                self._replace_worker()
+                text = f"no verdict within {self._deadline_s:g} s"
+                jobs.popleft().future.set_result(Grade(Verdict.TIMEOUT, 0.0, text))
             except ChannelClosed:
-                self._replace()
-                # a first crash may have come from outside (an OOM killer): the task gets a second worker
-                if crashed is batch[0][1]:
-                    batch.popleft()[1].set_result(("error", "the worker process died twice on this task"))
-                else:
-                    crashed = batch[0][1]
+                if self._closed:
+                    continue
+                self._replace_worker()
+                # the first crash may have come from outside (an OOM killer, an operator): a second worker tries
+                jobs[0].crashes += 1
+                if jobs[0].crashes == 2:
+                    jobs.popleft().future.set_result(
+                        Grade(Verdict.ERROR, 0.0, "two worker processes died on this answer")
+                    )
 
-    def _ask(self, batch: "deque[tuple[Any, Future[tuple[str, Any]]]]") -> None:
+    def _ask(self, jobs: deque[_Job]) -> None:
+        """Send the jobs to this thread's worker and take them off as their results come in."""
+        channel = self._own_worker().channel
+        channel.send([job.task for job in jobs], self._deadline_s)
+        while jobs:
+            result, leaving = channel.receive(self._deadline_s)
+            jobs.popleft().future.set_result(grade_of_result(*result))
+            if leaving:
+                self._drop_worker()
+                return
+
+    def _own_worker(self) -> Worker:
         me = threading.get_ident()
         if me not in self._workers:
             self._workers[me] = Worker(self._packed, self._memory_mb)
-        channel = self._workers[me].channel
-        channel.send([task for task, _ in batch], self._deadline_s)
-        while batch:
-            result = channel.receive(self._deadline_s)
-            batch.popleft()[1].set_result(result)
+        return self._workers[me]
 
-    def _replace(self) -> None:
+    def _replace_worker(self) -> None:
         self._drop_worker()
-        self.restarts += 1
+        self._on_restart()
 
     def _drop_worker(self) -> None:
         worker = self._workers.pop(threading.get_ident(), None)
         if worker is not None:
             worker.kill()
+
+
+def _fail_all(jobs: deque[_Job], why: str) -> None:
+    while jobs:
+        jobs.popleft().future.set_result(Grade(Verdict.ERROR, 0.0, why))

@@ -7,10 +7,12 @@ parent closes the channel, and the kernel kills it when the thread that started 
 import ctypes
 import logging
 import os
+import pickle
 import resource
 import signal
 import socket
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -18,21 +20,26 @@ from mrt_verl.grading import comparison, outcomes
 from mrt_verl.grading.channel import Channel, ChannelClosed
 
 _PR_SET_PDEATHSIG = 1
+_KEEP_SHARE = 0.25
+"""A worker that holds on to more than this share of its memory allowance leaves, and a fresh one takes its place."""
 
 
 def main(descriptor: int, parent: int) -> None:
-    """Serve until the parent is gone; the first message is (packed function or None, memory in MB)."""
+    """Serve until the parent is gone; the first message is (packed function or None for math-verify, memory in MB)."""
     _die_with(parent)
-    logging.getLogger("math_verify").setLevel(logging.ERROR)
     channel = Channel(socket.socket(fileno=descriptor))
     try:
         packed, memory_mb = channel.receive()
-        answer = _answer_with(packed)
+        answer = _prepare(channel, packed)
+        idle_bytes = _memory_bytes("resident")
         _limit_memory(memory_mb)
-        channel.send(("ready", None))
         while True:
             for task in channel.receive():
-                channel.send(_guarded(answer, task))
+                body, ran_out = _guarded(answer, task)
+                leaving = ran_out or _memory_bytes("resident") - idle_bytes > _KEEP_SHARE * memory_mb * 2**20
+                channel.send_bytes(pickle.dumps((body, leaving)))
+                if leaving:
+                    return
     except ChannelClosed:
         return
 
@@ -44,25 +51,52 @@ def _die_with(parent: int) -> None:
         sys.exit()
 
 
-def _answer_with(packed: bytes | None) -> Callable[[Any], Any]:
-    if packed is None:
-        comparison.math_verify_verdict(("\\frac{1}{2}",), "0.5")  # imports and builds its tables before any deadline
-        return lambda task: comparison.math_verify_verdict(*task)
-    compute_score = outcomes.unpack(packed)
-    return lambda task: outcomes.run(compute_score, task)
+def _prepare(channel: Channel, packed: bytes | None) -> Callable[[Any], Any]:
+    """Import everything before any deadline runs, and say whether that worked."""
+    try:
+        answer = _math_verify() if packed is None else _outcome(packed)
+    except Exception as error:  # a user's module may raise anything while it is imported
+        channel.send(_described(error))
+        sys.exit(1)
+    channel.send(None)
+    return answer
+
+
+def _math_verify() -> Callable[[Any], Any]:
+    warnings.simplefilter("ignore")  # sympy's deprecations are no user's business
+    logging.getLogger("math_verify").setLevel(logging.ERROR)
+    comparison.math_verify_verdict([("\\frac{1}{2}", "0.5")])
+    return comparison.math_verify_verdict
+
+
+def _outcome(packed: bytes) -> Callable[[Any], Any]:
+    compute_score = outcomes.unpack_function(packed)
+    return lambda task: outcomes.call(compute_score, pickle.loads(task))
+
+
+def _memory_bytes(kind: str) -> int:
+    with open("/proc/self/statm") as statm:
+        mapped, resident = statm.read().split()[:2]
+    return int(resident if kind == "resident" else mapped) * resource.getpagesize()
 
 
 def _limit_memory(memory_mb: int) -> None:
-    with open("/proc/self/statm") as statm:
-        mapped = int(statm.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (mapped + memory_mb * 2**20,) * 2)
+    limit = _memory_bytes("mapped") + memory_mb * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def _guarded(answer: Callable[[Any], Any], task: Any) -> tuple[str, Any]:
+def _guarded(answer: Callable[[Any], Any], task: Any) -> tuple[tuple[str, Any], bool]:
+    """The result of a task, and whether it ran out of memory."""
     try:
-        return "done", answer(task)
+        return ("done", answer(task)), False
+    except MemoryError:
+        return ("error", "MemoryError: the worker's memory limit"), True
     except Exception as error:  # a user's function or sympy may raise anything; it becomes a counted ERROR
-        return "error", f"{type(error).__name__}: {str(error)[:500]}"
+        return ("error", _described(error)), False
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error)[:500]}"
 
 
 if __name__ == "__main__":
