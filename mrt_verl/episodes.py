@@ -1,10 +1,12 @@
 """Splits a response's token ids into episodes z_0 … z_{k-1} of its thinking block (arXiv 2503.07572).
 
 Steps are the paragraphs of the thinking block; a step that starts with a switch marker ("Wait", …) opens an episode.
-All positions are token positions in the response. A long trace is scanned by table look-ups per token id; text is
-decoded only in a small window behind each blank line, so any tokenizer works and nothing is decoded twice.
+All positions are token positions in the response. A long trace is scanned by one table look-up per token; text is
+decoded only in the small windows where the table sees a chance of a marker or a tag, so markers and characters may
+straddle tokens and the cost is linear in the trace.
 """
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +14,22 @@ from typing import Any
 
 import numpy as np
 
-_BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
+from mrt_verl.token_text import (
+    HALF_CHARACTER,
+    HAS_TEXT,
+    MAY_OPEN,
+    NEWLINES_AFTER,
+    NEWLINES_BEFORE,
+    SEVERAL_STEPS,
+    Tag,
+    decode,
+    inner_steps,
+    token_table,
+    vocabulary_texts,
+)
+
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+"""Scripts that do not put spaces between words: Thai, Burmese, Khmer, Chinese, Japanese, …"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +46,15 @@ class EpisodeSplit:
     """The episodes of one response; they tile its thinking block, tags excluded."""
 
     episodes: tuple[Episode, ...]
-    """() without a thinking block."""
+    """() without a thinking block, or with a blank one."""
+    think_end: int
+    """First token of the close tag; the response's length if it was never closed."""
+    answer_start: int
+    """First token behind the close tag; the response's length if never closed; 0 for a model without tags."""
     closed: bool
     """Whether the thinking block was closed (always, for a model without tags)."""
-    answer_start: int
-    """First token behind the close tag; the response's length if it was never closed."""
     markers: int
-    """Markers that open a step, before short episodes are merged."""
+    """Steps that start with a marker, before episodes are merged or capped."""
 
 
 class EpisodeSplitter:
@@ -49,41 +68,51 @@ class EpisodeSplitter:
         think_open: str | None,
         think_close: str | None,
         min_episode_tokens: int = 0,
-        min_steps: int = 1,
+        min_steps: int = 2,
         max_episodes: int = 6,
     ) -> None:
-        """Build the tables.
+        """Keep the rules; the vocabulary table is built at the first split (about 1 s for 150,000 tokens).
 
         Args:
             tokenizer: any Hugging Face tokenizer.
             markers: texts that open an episode at the start of a step; case matters, whole words only, longest first.
-            think_open, think_close: tags of the thinking block, each one token; None for both: all is thinking.
-            min_episode_tokens: shorter episodes are merged with the one before.
-            min_steps: least number of steps of an episode that another may follow.
-            max_episodes: most episodes; of more, evenly chosen boundaries stay.
+            think_open, think_close: tags of the thinking block; None for both: the whole response is thinking.
+            min_episode_tokens: shorter episodes are merged with the one before, a short first one with the next.
+            min_steps: steps an episode has before a marker may open the next one, >= 1. The reference analysis skips
+                markers one and two steps behind a boundary, which is 3 here.
+            max_episodes: most episodes, >= 1; of more, evenly chosen boundaries stay.
 
         Raises:
-            ValueError: a marker is blank, or a tag is not exactly one token.
+            ValueError: a marker is blank.
         """
         for marker in markers:
             if not marker.strip():
-                raise ValueError(f"marker {marker!r} is blank; allowed: a text a step can start with")
-        self.tokenizer = tokenizer
-        self.min_episode_tokens = min_episode_tokens
-        self.min_steps = min_steps
-        self.max_episodes = max_episodes
-        self._open_id = _tag_id(tokenizer, think_open)
-        self._close_id = _tag_id(tokenizer, think_close)
-        self._marker = _compile_markers(markers)
-        # a marker of n characters spans at most its bytes in tokens, plus leading white space
-        self._window = max(len(marker.encode()) for marker in markers) + 4
-        self._table = _TokenTable(tokenizer, markers)
+                raise ValueError(f"marker {marker!r} is blank; allowed: a text that a step can start with")
+        self._tokenizer = tokenizer
+        self._tags = None
+        if think_open is not None and think_close is not None:
+            self._tags = Tag(tokenizer, think_open), Tag(tokenizer, think_close)
+        self._min_episode_tokens = min_episode_tokens
+        self._min_steps = min_steps
+        self._max_episodes = max_episodes
+        self._markers = tuple(sorted({marker.strip() for marker in markers}, key=len, reverse=True))
+        self._pattern = re.compile("|".join(map(_marker_pattern, self._markers)) or "(?!)")
+        # a token holds a byte at least, and what follows the marker must be seen to know that the word ends there
+        self._window_tokens = max((len(marker.encode()) for marker in self._markers), default=0) + 4
+        # traces open their steps with the same few tokens over and over
+        self._marker_tokens = functools.lru_cache(maxsize=1 << 16)(self._compute_marker_tokens)
 
     def is_thinking_open(self, prompt_ids: Sequence[int]) -> bool:
-        """Whether a prompt ends inside a thinking block, as chat templates of reasoning models leave it."""
-        if self._open_id is None:
+        """Whether a prompt ends inside a thinking block, as chat templates of reasoning models leave it.
+
+        A tag that the user's message mentions opens nothing: a token of the template (end of turn, …) follows it.
+        """
+        if self._tags is None:
             return True
-        return _last(prompt_ids, self._open_id) > _last(prompt_ids, self._close_id)
+        ids = np.asarray(prompt_ids, dtype=np.int64)
+        opened, closed = (max((end for _, end in tag.occurrences(ids)), default=0) for tag in self._tags)
+        template = {token for text, token in self._tokenizer.get_added_vocab().items() if text.strip()}
+        return opened > closed and template.isdisjoint(ids[opened:].tolist())
 
     def split(self, response_ids: Sequence[int], *, thinking_open: bool) -> EpisodeSplit:
         """Split one response.
@@ -93,133 +122,108 @@ class EpisodeSplitter:
             thinking_open: whether the prompt already opened the thinking block.
         """
         ids = np.asarray(response_ids, dtype=np.int64)
-        start, end, closed = self._thinking_block(ids, thinking_open)
-        answer_start = (0 if self._close_id is None else end + 1) if closed else len(ids)
-        if end <= start:
-            return EpisodeSplit((), closed, answer_start, 0)
-        openings, markers = self._openings(ids[:end], start)
-        return EpisodeSplit(self._episodes(openings, end), closed, answer_start, markers)
+        start, think_end, answer_start, closed = self._thinking_block(ids, thinking_open)
+        openings, markers = self._openings(ids[:think_end], start)
+        return EpisodeSplit(self._episodes(openings, think_end), think_end, answer_start, closed, markers)
 
-    def _thinking_block(self, ids: np.ndarray, thinking_open: bool) -> tuple[int, int, bool]:
-        """(start, end, closed) of the block between the tags; start == end where there is none."""
-        if self._open_id is None:
-            return 0, len(ids), True
-        closes = np.flatnonzero(ids == self._close_id)
-        end, closed = (int(closes[0]), True) if len(closes) else (len(ids), False)
-        opens = np.flatnonzero(ids[:end] == self._open_id)
-        if len(opens) and not thinking_open:
-            return int(opens[0]) + 1, end, closed
-        if thinking_open or closed:
-            return 0, end, closed
-        return 0, 0, False
+    def _thinking_block(self, ids: np.ndarray, thinking_open: bool) -> tuple[int, int, int, bool]:
+        """(start, think_end, answer_start, closed); start == think_end where there is no block."""
+        length = len(ids)
+        if self._tags is None:
+            return 0, length, 0, True
+        opening, closing = (next(tag.occurrences(ids), None) for tag in self._tags)
+        think_end, answer_start = closing or (length, length)
+        # a close tag alone: the prompt left the block open in a way of its own
+        start = 0 if thinking_open or closing else think_end
+        if opening is not None and opening[0] < think_end:
+            repeated = not (self._rows(ids[: opening[0]]) & HAS_TEXT).any()
+            # inside an open block the tag counts only if the policy wrote it again at once; later it is mere text
+            if repeated or not thinking_open:
+                start = min(opening[1], think_end)
+        return start, think_end, answer_start, closing is not None
 
     def _openings(self, ids: np.ndarray, start: int) -> tuple[list[tuple[int, int]], int]:
         """[(start, marker_end)] of the episodes before merging by length, and the number of markers seen."""
-        openings, markers, last_step = [(start, start)], 0, 0
-        steps = self._table.step_starts(ids, start)
-        candidates = self._table.may_open[self._table.clip(ids[steps])]
-        for step in np.flatnonzero(candidates):
-            token = int(steps[step])
-            marker_end = self._marker_end(ids, token)
-            if marker_end is None:
-                continue
-            markers += 1
-            if step + 1 - last_step >= self.min_steps:
-                openings.append((token, marker_end))
-                last_step = int(step) + 1
+        openings: list[tuple[int, int]] = []
+        markers = last_step = 0
+        for step, (token, offset, may_open) in enumerate(self._steps(ids, start)):
+            length = self._marker_at(ids, token, offset) if may_open else 0
+            markers += length > 0
+            if step == 0:  # the block's first step opens an episode with or without a marker
+                openings.append((start, token + length if length else start))
+            elif length and step - last_step >= self._min_steps and token > openings[-1][0]:
+                openings.append((token, token + length))
+                last_step = step
         return openings, markers
 
-    def _marker_end(self, ids: np.ndarray, token: int) -> int | None:
-        """One past the last token of the marker that the step at `token` starts with, or None."""
-        window = ids[token : token + self._window].tolist()
-        skip = self._table.tail_offset[min(window[0], len(self._table.tail_offset) - 1)]
-        found = self._marker.match(self.tokenizer.decode(window)[skip:])
+    def _steps(self, ids: np.ndarray, start: int) -> list[tuple[int, int, bool]]:
+        """(token, characters of that token before the step, may start with a marker) of every step in [start, end).
+
+        A step starts at the first token with text behind white space that has two line breaks or more.
+        """
+        rows = self._rows(ids[start:])
+        texts = np.flatnonzero(rows & HAS_TEXT)
+        newlines = np.cumsum(rows & NEWLINES_BEFORE, dtype=np.int64)[texts]
+        after = (rows[texts] & NEWLINES_AFTER) >> 2
+        is_step = np.ones(len(texts), dtype=bool)
+        is_step[1:] = np.diff(newlines) + after[:-1] >= 2
+        tokens = texts[is_step]
+        may_open = (rows[tokens] & MAY_OPEN).astype(bool)
+        steps = [(token + start, 0, may) for token, may in zip(tokens.tolist(), may_open.tolist(), strict=True)]
+        several = np.flatnonzero(rows & SEVERAL_STEPS) + start
+        if not len(several):  # no token of a usual vocabulary holds a blank line between texts
+            return steps
+        texts_of = vocabulary_texts(self._tokenizer)
+        inner = [(token, offset, True) for token in several.tolist() for offset in inner_steps(texts_of[ids[token]])]
+        return sorted(steps + inner)
+
+    def _marker_at(self, ids: np.ndarray, token: int, offset: int) -> int:
+        """Number of tokens of the marker that the step at `token` starts with, 0 if there is none."""
+        window = tuple(ids[token : token + self._window_tokens].tolist())
+        for count in range(1, len(window)):
+            length = self._marker_tokens(window[:count], offset, False)
+            if length is not None:
+                return length
+        return self._marker_tokens(window, offset, True) or 0
+
+    def _compute_marker_tokens(self, tokens: tuple[int, ...], offset: int, is_all: bool) -> int | None:
+        """Tokens of the marker at the start of a step, 0 without one, None if more tokens are needed to tell."""
+        text = decode(self._tokenizer, tokens)[offset:].lstrip()
+        if not is_all:
+            text = text.rstrip(HALF_CHARACTER)
+            if any(marker.startswith(text) for marker in self._markers):
+                return None
+        found = self._pattern.match(text)
         if found is None:
-            return None
-        for count in range(1, len(window) + 1):
-            if self.tokenizer.decode(window[:count])[skip:].startswith(found.group(0)):
-                return token + count
-        return token + len(window)
+            return 0
+        prefixes = (decode(self._tokenizer, tokens[:count])[offset:] for count in range(1, len(tokens) + 1))
+        return next(n for n, prefix in enumerate(prefixes, start=1) if prefix.lstrip().startswith(found.group()))
 
-    def _episodes(self, openings: list[tuple[int, int]], end: int) -> tuple[Episode, ...]:
-        kept = [openings[0]]
+    def _episodes(self, openings: list[tuple[int, int]], think_end: int) -> tuple[Episode, ...]:
+        """Episodes from one opening to the next, the short ones merged, no more than max_episodes."""
+        kept = openings[:1]
         for opening in openings[1:]:
-            if opening[0] - kept[-1][0] >= self.min_episode_tokens:
+            if opening[0] - kept[-1][0] >= self._min_episode_tokens:
                 kept.append(opening)
-        if len(kept) > 1 and end - kept[-1][0] < self.min_episode_tokens:
+        if len(kept) > 1 and think_end - kept[-1][0] < self._min_episode_tokens:
             kept.pop()
-        if len(kept) > self.max_episodes:
-            chosen = np.linspace(0, len(kept), self.max_episodes, endpoint=False).round().astype(int)
-            kept = [kept[index] for index in chosen]
-        ends = [start for start, _ in kept[1:]] + [end]
+        if len(kept) > self._max_episodes:
+            kept = [kept[index * len(kept) // self._max_episodes] for index in range(self._max_episodes)]
+        ends = [*(start for start, _ in kept[1:]), think_end]
         return tuple(
-            Episode(start, min(marker_end, stop), stop) for (start, marker_end), stop in zip(kept, ends, strict=True)
+            Episode(start, min(marker_end, end), end) for (start, marker_end), end in zip(kept, ends, strict=False)
         )
 
+    def _rows(self, ids: np.ndarray) -> np.ndarray:
+        return self._table[np.minimum(ids, len(self._table) - 1)]
 
-class _TokenTable:
-    """What single tokens can say about steps, looked up for a whole trace at once; one row per token id."""
-
-    def __init__(self, tokenizer: Any, markers: Sequence[str]) -> None:
-        texts = [*tokenizer.batch_decode([[token] for token in range(len(tokenizer))]), "x"]
-        lasts = [text.rpartition("\n")[2] for text in texts]
-        has_newline = np.array(["\n" in text for text in texts])
-        self.blank_inside = np.array([_BLANK_LINE.search(text) is not None for text in texts])
-        self.white = np.array([not text.strip() for text in texts]) & ~has_newline
-        self.text_before = np.array([bool(text.partition("\n")[0].strip()) for text in texts])
-        self.tail = np.array([bool(last.strip()) for last in lasts])
-        self.ends_line = has_newline & ~self.tail
-        self.starts_line = has_newline & ~self.text_before
-        self.only_white = np.array([not text.strip() for text in texts])
-        # a token that holds half a character decodes to U+FFFD: it may be anything
-        self.may_open = np.array(
-            [
-                "\ufffd" in last
-                or any(marker.startswith(last.strip()) or last.strip().startswith(marker) for marker in markers)
-                for last in lasts
-            ]
-        )
-        self.tail_offset = [
-            len(text) - len(last) if "\n" in text else 0 for text, last in zip(texts, lasts, strict=True)
-        ]
-
-    def clip(self, ids: np.ndarray) -> np.ndarray:
-        """Ids beyond the tokenizer (a padded vocabulary) share the last row, an ordinary letter."""
-        return np.minimum(ids, len(self.only_white) - 1)
-
-    def step_starts(self, ids: np.ndarray, start: int) -> np.ndarray:
-        """Token positions behind blank lines where a step starts, in [start, len(ids)); the first step is not one."""
-        rows = self.clip(ids[start:])
-        dense = np.flatnonzero(~self.white[rows])
-        dense_rows = rows[dense]
-        blank_inside = self.blank_inside[dense_rows]
-        # blank line across two tokens, white space between them left out
-        split = np.zeros(len(dense), dtype=bool)
-        split[1:] = self.ends_line[dense_rows[:-1]] & self.starts_line[dense_rows[1:]]
-        blank = np.flatnonzero(blank_inside | split)
-        # the step starts in the token that ends the blank line if text follows in it, else in the next with text
-        with_text = np.flatnonzero(~self.only_white[dense_rows])
-        following = np.searchsorted(with_text, blank + ~self.tail[dense_rows[blank]])
-        following = with_text[following[following < len(with_text)]]
-        return np.unique(dense[following]) + start
+    @functools.cached_property
+    def _table(self) -> np.ndarray:
+        return token_table(vocabulary_texts(self._tokenizer), self._markers)
 
 
-def _compile_markers(markers: Sequence[str]) -> re.Pattern[str]:
-    longest_first = sorted((marker.strip() for marker in markers), key=len, reverse=True)
-    return re.compile(r"\s*(?:" + "|".join(map(re.escape, longest_first)) + r")(?![A-Za-z0-9_])")
-
-
-def _tag_id(tokenizer: Any, tag: str | None) -> int | None:
-    if tag is None:
-        return None
-    ids = tokenizer.encode(tag, add_special_tokens=False)
-    if len(ids) != 1:
-        raise ValueError(
-            f"thinking tag {tag!r} is {len(ids)} tokens for this tokenizer; allowed: a tag that is one token"
-        )
-    return int(ids[0])
-
-
-def _last(ids: Sequence[int], token: int | None) -> int:
-    """Last position of a token, -1 if it does not occur."""
-    return next((position for position in range(len(ids) - 1, -1, -1) if ids[position] == token), -1)
+def _marker_pattern(marker: str) -> str:
+    """The marker as a whole word: no letter or digit follows it, except in scripts without spaces between words."""
+    if re.fullmatch(rf"[\W{_UNSPACED}]", marker[-1]):
+        return re.escape(marker)
+    return re.escape(marker) + rf"(?![^\W{_UNSPACED}])"

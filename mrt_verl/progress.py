@@ -26,7 +26,8 @@ def compute_progress(j_before: float | None, js: Sequence[float | None]) -> list
     Returns:
         Steps whose progress sums to (last known J) - (first known J, J_{-1} included). An episode that ends at an
         unknown J is merged with the next one. Without J_{-1} the first known J is where counting starts, and the
-        episodes up to it carry no bonus. [] if fewer than two J are known.
+        episodes up to it carry no bonus. Episodes behind the last known J carry none either. [] if fewer than two J
+        are known.
     """
     steps: list[ProgressStep] = []
     last, first = j_before, 0
@@ -39,7 +40,7 @@ def compute_progress(j_before: float | None, js: Sequence[float | None]) -> list
     return steps
 
 
-def compute_credit(progress: torch.Tensor, valid: torch.Tensor, credit: str, gamma: float = 1.0) -> torch.Tensor:
+def compute_credit(progress: torch.Tensor, mask: torch.Tensor, credit: str, gamma: float = 1.0) -> torch.Tensor:
     """Credit R_j of each episode from the progress r_m of its trace.
 
     `progress`: R_j = r_j (the paper) · `to_go`: R_j = sum_{m>=j} gamma^{m-j} r_m ·
@@ -47,25 +48,25 @@ def compute_credit(progress: torch.Tensor, valid: torch.Tensor, credit: str, gam
 
     Args:
         progress: (bs, k_max) float, progress per episode.
-        valid: (bs, k_max) bool, True in the first k columns of a row with k episodes.
+        mask: (bs, k_max), 1 in the first k columns of a row with k episodes, 0 behind them.
         credit: one of the three.
         gamma: discount per episode, `to_go` only.
 
     Returns:
-        (bs, k_max) float, 0 where not valid.
+        (bs, k_max) float, 0 where masked.
 
     Raises:
         ValueError: unknown credit.
     """
-    progress = progress * valid
+    progress = progress * mask
     if credit == "progress":
         return progress
-    if credit == "regret":
-        count = valid.sum(dim=1, keepdim=True).clamp(min=1)
-        weight = (count - torch.arange(progress.shape[1], device=progress.device)).clamp(min=0) / count
-        return _sum_to_go(progress * weight, 1.0) * valid
     if credit == "to_go":
-        return _sum_to_go(progress, gamma) * valid
+        return _sum_to_go(progress, gamma) * mask
+    if credit == "regret":
+        count = mask.sum(dim=1, keepdim=True).clamp(min=1)
+        weight = (count - torch.arange(progress.shape[1], device=progress.device)) / count
+        return _sum_to_go(progress * weight, 1.0) * mask
     raise ValueError(f"credit={credit!r}; allowed: progress, to_go, regret")
 
 
@@ -87,15 +88,23 @@ def normalised_regret(tokens: Sequence[float], js: Sequence[float], budget: floa
     J(c) is piecewise linear through (0, 0) and the given points, flat behind the last, interpolated at C.
 
     Args:
-        tokens: tokens spent up to and including the forced answer, per point, not decreasing.
-        js: J at each point; 1.0 is returned without any point.
+        tokens: tokens spent up to and including the forced answer, per point, >= 0 and not decreasing.
+        js: J at each point; without any point the regret is 1.
         budget: C in tokens, > 0.
+
+    Raises:
+        ValueError: the budget is not positive, tokens decrease, or there is not one J for each of them.
     """
     if budget <= 0:
         raise ValueError(f"budget={budget}; allowed: a number of tokens > 0")
+    if len(tokens) != len(js):
+        raise ValueError(f"{len(tokens)} numbers of tokens for {len(js)} J; allowed: as many of each")
     x = np.concatenate(([0.0], np.asarray(tokens, dtype=float)))
     y = np.concatenate(([0.0], np.asarray(js, dtype=float)))
+    if (np.diff(x) < 0).any():
+        raise ValueError(f"tokens={list(tokens)}; allowed: numbers >= 0 that do not decrease")
     inside = x < budget
-    x_cut = np.concatenate((x[inside], [budget]))
-    y_cut = np.concatenate((y[inside], [np.interp(budget, x, y)]))
-    return float(1.0 - np.trapezoid(y_cut, x_cut) / budget)
+    x_cut = np.append(x[inside], budget)
+    y_cut = np.append(y[inside], np.interp(budget, x, y))
+    area = float(np.sum(np.diff(x_cut) * (y_cut[1:] + y_cut[:-1]) / 2))
+    return 1.0 - area / budget

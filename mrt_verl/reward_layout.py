@@ -2,13 +2,14 @@
 
 verl's estimators see nothing but `token_level_rewards` and `response_mask`, so the row has to say everything:
 
-    last trained token           the outcome
-    last trained token of a span alpha · progress of a rewarded step; a progress of 0 is stored as +TINY
-    token before a span          -TINY: the bonus starts behind this token, so an opening marker carries none
-    all other tokens             0
+    last trained token            the outcome
+    last trained token of a span  alpha · progress of a rewarded step; a progress of 0 is stored as +TINY
+    token before a span           -TINY: the bonus starts behind this token, so an opening marker carries none
+    all other tokens              0
 
-A boundary that falls on the outcome's token moves to the trained token before it. The row sums to
-outcome + alpha · (J_last - J_{-1}). Trained tokens are those with response_mask 1.
+A boundary that falls on the outcome's token moves to the trained token before it. No -TINY is needed, nor stored, where
+a span starts with the row or behind another boundary. The row sums to outcome + alpha · (J_last - J_{-1}). Trained
+tokens are those with response_mask 1.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ import numpy as np
 import torch
 
 TINY = float(np.float32(1e-30))
-"""Marks a position without weight: survives float32 and bfloat16, and vanishes beside any real reward."""
+"""Marks a position without weight: far from underflow in float32 and bfloat16, and lost beside any real reward."""
 
 
 def write_rewards(
@@ -40,33 +41,46 @@ def write_rewards(
 
     Returns:
         (response_length,) float32. A step whose span holds no trained token beside the outcome's adds its reward to
-        the step before it, or to the next one if it is the first; a response without trained tokens gets zeros.
+        the step before it, else to the one behind it, else to the trained token before the outcome's. Only where that
+        does not exist either the bonus is lost; a response without trained tokens gets zeros.
     """
     rewards = np.zeros(len(response_mask), dtype=np.float32)
     trained = np.flatnonzero(np.asarray(response_mask))
     if not len(trained):
         return rewards
-    carried = 0.0
-    last_boundary = -1
+    before_outcome = trained[:-1]
+    boundary, carried = -1, 0.0
     for (start, end), value in zip(spans, progress, strict=True):
-        reward = alpha * value + carried
-        inside = trained[(trained >= max(start, last_boundary + 1)) & (trained < end) & (trained < trained[-1])]
+        inside = before_outcome[(before_outcome >= max(start, boundary + 1)) & (before_outcome < end)]
         if len(inside):
-            if start - 1 > last_boundary:
-                rewards[start - 1] = -TINY
-            last_boundary, carried = int(inside[-1]), 0.0
-            rewards[last_boundary] = reward if abs(reward) > TINY else TINY
-        elif last_boundary >= 0:
-            reward += float(rewards[last_boundary])
-            rewards[last_boundary] = reward if abs(reward) > TINY else TINY
+            _open(rewards, start, boundary)
+            boundary = int(inside[-1])
+            rewards[boundary] = _visible(alpha * value + carried)
+            carried = 0.0
+        elif boundary >= 0:
+            rewards[boundary] = _visible(float(rewards[boundary]) + alpha * value)
         else:
-            carried = reward
+            carried += alpha * value
+    if spans and boundary < 0 and len(before_outcome):
+        last = int(before_outcome[-1])
+        _open(rewards, last, boundary)
+        rewards[last] = _visible(carried)
     rewards[trained[-1]] = outcome
     return rewards
 
 
+def _open(rewards: np.ndarray, start: int, last_boundary: int) -> None:
+    """Show that a span starts at `start`, unless the boundary before it or the row's start shows it already."""
+    if start - 1 > last_boundary:
+        rewards[start - 1] = -TINY
+
+
+def _visible(reward: float) -> float:
+    return reward if abs(reward) > 2 * TINY else TINY
+
+
 @dataclass(frozen=True, slots=True)
-class RewardRows:
+class RewardEvents:
     """Rewards of a batch, read back; k_max is the largest number of rewarded steps of a row."""
 
     outcome: torch.Tensor
@@ -78,40 +92,62 @@ class RewardRows:
     end: torch.Tensor
     """(bs, k_max) int64, one past the boundary token."""
     valid: torch.Tensor
-    """(bs, k_max) bool."""
+    """(bs, k_max) bool, True in a row's first k columns."""
+    mask_runs: torch.Tensor
+    """(runs,) int64, where a row or a run of equal mask values starts, positions in the flattened batch, ascending."""
 
 
-def read_rewards(token_level_rewards: torch.Tensor, response_mask: torch.Tensor) -> RewardRows:
+def read_rewards(token_level_rewards: torch.Tensor, response_mask: torch.Tensor) -> RewardEvents:
     """Read a batch of reward rows.
 
     Args:
         token_level_rewards: (bs, response_length) float, rows of `write_rewards`, right-padded with zeros.
         response_mask: (bs, response_length), 1 for tokens the policy sampled.
     """
-    bs, length = token_level_rewards.shape
-    position = torch.arange(length, device=response_mask.device)
-    outcome_at = (response_mask.bool() * position).amax(dim=1) if length else position.new_zeros(bs)
-    has_tokens = response_mask.bool().any(dim=1)
-    row_index = torch.arange(bs, device=position.device)
-    outcome = token_level_rewards[row_index, outcome_at] * has_tokens
+    length = token_level_rewards.shape[1]
+    # numpy is several times faster here than torch on a CPU, and the trainer's driver is one
+    rewards = token_level_rewards.detach().float().cpu().numpy().reshape(-1)
+    mask = response_mask.detach().cpu().numpy().reshape(-1)
+    mask_runs = _mask_runs(mask, length)
+    outcome_at = _last_trained(mask, mask_runs, length)
+    outcome = np.where(outcome_at >= 0, rewards[outcome_at], np.float32(0.0))
 
-    row, column = token_level_rewards.nonzero(as_tuple=True)
-    value = token_level_rewards[row, column]
-    opening = value == -TINY
-    # a span starts behind its opening tag, or behind the boundary before it, or with the response
-    previous = torch.cat((column.new_full((1,), -1), column[:-1]))
-    previous = torch.where(torch.cat((row.new_full((1,), -1), row[:-1])) == row, previous, -1)
-    boundary = ~opening & (column != outcome_at[row])
-    row, start, end, bonus = row[boundary], previous[boundary] + 1, column[boundary] + 1, value[boundary]
+    position = np.flatnonzero(rewards != 0.0)
+    row = position // length
+    # a span starts behind its opening mark, or behind the boundary before it, or with the row
+    start = np.maximum(np.append(-1, position[:-1]) + 1, row * length)
+    is_opening = (rewards[position] < 0) & (rewards[position] > -2 * TINY)
+    is_boundary = ~is_opening & (position != outcome_at[row])
+    row, start, end = row[is_boundary], start[is_boundary], position[is_boundary] + 1
 
-    count = torch.bincount(row, minlength=bs)
+    count = np.bincount(row, minlength=len(outcome))
+    slot = np.arange(len(row)) - (np.cumsum(count) - count)[row]
     k_max = int(count.max()) if len(row) else 0
-    first = count.cumsum(0) - count
-    slot = torch.arange(len(row), device=row.device) - first[row]
 
-    def compact(values: torch.Tensor) -> torch.Tensor:
-        table = values.new_zeros((bs, k_max))
+    def compact(values: np.ndarray) -> torch.Tensor:
+        table = np.zeros((len(outcome), k_max), dtype=values.dtype)
         table[row, slot] = values
-        return table
+        return torch.from_numpy(table).to(token_level_rewards.device)
 
-    return RewardRows(outcome, compact(bonus), compact(start), compact(end), compact(torch.ones_like(row)).bool())
+    return RewardEvents(
+        outcome=torch.from_numpy(outcome).to(token_level_rewards.device),
+        bonus=compact(rewards[end - 1]),
+        start=compact(start - row * length),
+        end=compact(end - row * length),
+        valid=compact(np.ones(len(row), dtype=bool)),
+        mask_runs=torch.from_numpy(mask_runs).to(token_level_rewards.device),
+    )
+
+
+def _mask_runs(mask: np.ndarray, length: int) -> np.ndarray:
+    changes = np.flatnonzero(mask[1:] != mask[:-1]) + 1
+    return np.union1d(changes, np.arange(0, len(mask), length))
+
+
+def _last_trained(mask: np.ndarray, mask_runs: np.ndarray, length: int) -> np.ndarray:
+    """(bs,) position of each row's last trained token in the flattened batch, -1 without one."""
+    last = np.full(len(mask) // length, -1)
+    ends = np.append(mask_runs[1:], len(mask))
+    trained = mask[mask_runs] != 0
+    last[mask_runs[trained] // length] = ends[trained] - 1  # of a row's runs the last assignment stays
+    return last
