@@ -41,7 +41,7 @@ def build_replay_buffer(**kwargs: Any) -> ReplayBuffer:
 def read_records(batch: Any) -> list[RolloutRecord]:
     """The records of a batch's rollouts; rows that carry none (padding, other agent loops) are left out."""
     data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
-    infos = (fields.get("reward_extra_info") or {} for fields in data["extra_fields"].tolist())
+    infos = (fields.get("reward_extra_info") or {} for fields in data.pop("extra_fields").tolist())
     return [RolloutRecord.from_json(info["mrt"]) for info in infos if info.get("mrt")]
 
 

@@ -1,0 +1,153 @@
+"""Pair search with verification: a small reasoning task whose traces have episodes, made by code.
+
+Of seven numbers exactly one pair adds up to a target. A trace tries pairs, one paragraph an attempt, each opened by a
+switch marker and checked in words, until it stops and answers. It is the smallest task in which test-time compute pays:
+every further attempt raises the chance of success, a repeated one does not, and one after a find is wasted.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+LARGEST = 20
+COUNT = 7
+MARKERS = ("Wait", "Alternatively", "But wait")
+STOP_TEXT = "Time is up.\n</think>\n\nThe answer is \\boxed{"
+"""Follows a boundary in traces that were cut off; the quickstart's `mrt.stop_text`."""
+ANSWER_TEXT = "</think>\n\nThe answer is \\boxed{"
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Distinct numbers in 1..20, of which exactly one pair adds up to the target."""
+
+    numbers: tuple[int, ...]
+    target: int
+
+    @property
+    def pairs(self) -> list[Pair]:
+        return list(itertools.combinations(self.numbers, 2))
+
+    @property
+    def solution(self) -> Pair:
+        return next(pair for pair in self.pairs if sum(pair) == self.target)
+
+    @property
+    def question(self) -> str:
+        listed = ", ".join(map(str, self.numbers))
+        return f"Numbers: {listed}. Which two of them add up to {self.target}?"
+
+    @property
+    def answer(self) -> str:
+        """Ascending; math-verify takes the other order as equal and any other pair as different."""
+        return format_pair(self.solution)
+
+
+def format_pair(pair: Pair) -> str:
+    """A pair as it stands in the box."""
+    return ", ".join(map(str, sorted(pair)))
+
+
+def generate_problems(seed: int) -> Iterator[Problem]:
+    """Problems without end, none twice: two with the same numbers (in any order) and target count as one."""
+    rng = np.random.default_rng(seed)
+    seen = set()
+    while True:
+        numbers = tuple(int(number) for number in rng.choice(np.arange(1, LARGEST + 1), COUNT, replace=False))
+        sums = [sum(pair) for pair in itertools.combinations(numbers, 2)]
+        unique = [total for total in sums if sums.count(total) == 1]
+        if not unique:
+            continue
+        problem = Problem(numbers, int(rng.choice(unique)))
+        key = (frozenset(numbers), problem.target)
+        if key not in seen:
+            seen.add(key)
+            yield problem
+
+
+@dataclass(frozen=True)
+class TraceStyle:
+    """How the demonstrations of the warm start behave: probabilities, per attempt or per trace."""
+
+    max_attempts: int = 6
+    hit: float = 0.0
+    """An attempt is the solution, beyond chance."""
+    repeat: float = 0.3
+    """An attempt repeats an earlier pair of the trace."""
+    stop_early: float = 0.05
+    """A trace stops after an attempt that failed."""
+    go_on: float = 0.6
+    """A trace goes on after a find."""
+    wrong_verdict: float = 0.05
+    cut: float = 0.4
+    """A trace is cut off at a random boundary and answers at once: what makes forced answers mean something."""
+    trust_find: float = 0.95
+    """A cut trace answers with the pair it found; otherwise with one it has not tried."""
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """Text behind the prompt's `<think>\\n`; `forced` is the stop text if the policy did not write that itself."""
+
+    thinking: str
+    forced: str
+    answer: str
+
+
+def demonstrate(problem: Problem, style: TraceStyle, rng: np.random.Generator) -> Demonstration:
+    """One trace of the given style."""
+    tried: list[Pair] = []
+    found: Pair | None = None
+    paragraphs: list[str] = []
+    attempts = style.max_attempts
+    if rng.random() < style.cut:
+        attempts = int(rng.integers(0, style.max_attempts + 1))
+    cut = attempts < style.max_attempts
+    while len(paragraphs) < attempts:
+        pair = _next_pair(problem, tried, style, rng)
+        says_yes = (sum(pair) == problem.target) != (rng.random() < style.wrong_verdict)
+        paragraphs.append(write_attempt(pair, says_yes, _opening(paragraphs, rng)))
+        tried.append(pair)
+        if says_yes:
+            found = pair
+        if rng.random() < ((1 - style.go_on) if found else style.stop_early):
+            cut = False
+            break
+    answer = _final_pair(problem, tried, found, style, rng)
+    return Demonstration("".join(paragraphs), STOP_TEXT if cut else "", format_pair(answer))
+
+
+def write_attempt(pair: Pair, says_yes: bool, opening: str) -> str:
+    """One episode: the attempt, its check and the verdict, as a paragraph."""
+    first, second = pair
+    verdict = "yes" if says_yes else "no"
+    return f"{opening} {first} and {second}. {first} + {second} = {first + second}, {verdict}.\n\n"
+
+
+def _opening(paragraphs: Sequence[str], rng: np.random.Generator) -> str:
+    return f"{rng.choice(MARKERS)}, let me try" if paragraphs else "Let me try"
+
+
+def _next_pair(problem: Problem, tried: Sequence[Pair], style: TraceStyle, rng: np.random.Generator) -> Pair:
+    if rng.random() < style.hit:
+        return problem.solution
+    if tried and rng.random() < style.repeat:
+        return tried[rng.integers(len(tried))]
+    return _any_pair(problem, tried, rng)
+
+
+def _any_pair(problem: Problem, tried: Sequence[Pair], rng: np.random.Generator) -> Pair:
+    fresh = [pair for pair in problem.pairs if pair not in tried] or problem.pairs
+    return fresh[rng.integers(len(fresh))]
+
+
+def _final_pair(
+    problem: Problem, tried: Sequence[Pair], found: Pair | None, style: TraceStyle, rng: np.random.Generator
+) -> Pair:
+    if found is not None and rng.random() < style.trust_find:
+        return found
+    return _any_pair(problem, tried, rng)

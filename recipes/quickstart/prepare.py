@@ -1,0 +1,59 @@
+"""Makes the quickstart's data and model; what is finished already is kept."""
+
+import argparse
+import shutil
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from data_prep.schema import make_row, write_parquet
+from data_prep.search_task import Problem, generate_problems
+from recipes.quickstart.make_model import warm_start
+
+TRAIN_PROBLEMS, TEST_PROBLEMS = 4096, 512
+
+
+def rows(problems: Iterator[Problem], split: str) -> list[dict[str, Any]]:
+    """verl's rows of one split."""
+    return [
+        make_row(
+            data_source="search_task",
+            question=problem.question,
+            answer=problem.answer,
+            ability="search",
+            split=split,
+            index=index,
+        )
+        for index, problem in enumerate(problems)
+    ]
+
+
+def prepare(out: Path, seed: int) -> None:
+    """Write `out`/data and `out`/model; one stream of distinct problems serves test, train and warm start in turn."""
+    (out / "logs").mkdir(parents=True, exist_ok=True)
+    problems = generate_problems(seed)
+    test, train = list(islice(problems, TEST_PROBLEMS)), list(islice(problems, TRAIN_PROBLEMS))
+    for split, part in (("test", test), ("train", train)):
+        path = out / "data" / f"{split}.parquet"
+        if not path.exists():
+            print(f"data: {write_parquet(rows(iter(part), split), path)} problems in {path}", flush=True)
+    model = out / "model"
+    if model.exists():
+        print(f"model: {model} is there already", flush=True)
+        return
+    started = time.perf_counter()
+    partial = out / "model.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    warm_start(partial, problems, seed=seed)
+    partial.rename(model)
+    print(f"model: {model}, made in {time.perf_counter() - started:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("outputs/quickstart"))
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    prepare(arguments.out, arguments.seed)
