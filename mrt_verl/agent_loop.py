@@ -138,7 +138,7 @@ class MRTAgentLoop(AgentLoopBase):
         branches = await asyncio.gather(
             *(
                 self.prover.branch(
-                    [*prompt_ids, *response_ids[:end]],
+                    prompt_ids + self._prefix(response_ids[:end]),
                     count=count,
                     sampling_params=sampling_params,
                     request_id=request_id,
@@ -148,6 +148,11 @@ class MRTAgentLoop(AgentLoopBase):
         )
         record.forced = [list(branch.answers) for branch in branches]
         record.add_branches(branches)
+
+    def _prefix(self, thinking_ids: list[int]) -> list[int]:
+        # a trace may end the sequence inside its thinking; nothing sensible follows behind that token
+        ended = thinking_ids[-1:] == [self.tokenizer.eos_token_id]
+        return thinking_ids[:-1] if ended else thinking_ids
 
     def _record(self, split: EpisodeSplit, prompt_ids: list[int], response_ids: list[int]) -> RolloutRecord:
         if split.closed:

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from mrt_verl.settings import MRTSettings
 
 SERVERS = ("vllm",)
@@ -29,8 +31,9 @@ def check_run(config: Any) -> None:
         raise ValueError(
             f"actor_rollout_ref.rollout.n={rollout.n}; allowed: 2 or more, outcomes are normalised over a group"
         )
-    if rollout.name not in SERVERS:
-        raise ValueError(f"actor_rollout_ref.rollout.name={rollout.name}; allowed: {', '.join(SERVERS)}")
+    name = "???" if OmegaConf.is_missing(rollout, "name") else rollout.name
+    if name not in SERVERS:
+        raise ValueError(f"actor_rollout_ref.rollout.name={name}; allowed: {', '.join(SERVERS)}")
     check_tokenizer(settings, config.actor_rollout_ref.model)
     check_context(settings, config)
 

@@ -14,8 +14,9 @@ from typing import Any
 from mrt_verl.grading.extraction import extract_answer, tidy
 
 _PLAIN_NUMBER = re.compile(r"-?(?:[0-9]{1,12}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,3}|[0-9]{1,9}\.[0-9]{1,6})")
+_INTEGERS = re.compile(r"-?[0-9]{1,9}(?:,(?: +|(?![0-9]{3}))-?[0-9]{1,9})+")  # "1,200" is a number
 _PLAIN_TEXT = re.compile(r"[A-Za-z]+|(?=.*[0-9])[\w +\-*/^=<>(){}\[\],.!|:\\]+", re.ASCII)
-_PERCENT = re.compile(r"([^$\n]*[^$\s\\])\s*(?:\\?%|percent)")
+_PERCENT = re.compile(r"([^$\s,;]*[^$\s,;\\])\s*(?:\\?%|percent)")
 _CHOICE = re.compile(r"(?:\\(?:text|mathrm|textbf|mathbf)\{)?\s*\(?([A-J])(?:[).:]|\}|\\[)\s}]).*", re.DOTALL)
 _CHOICE_REFERENCE = re.compile(r"\(?([A-J])\)?")
 
@@ -39,11 +40,14 @@ def exact_verdict(reference: str, answer: str) -> bool | None:
     """math-verify's verdict where it is certain without asking, None otherwise.
 
     Numbers of at most 6 decimals compare as decimals: math-verify compares integers exactly and rounds floats to 6
-    decimals. Other pairs are decided only if their strings are equal, and only for strings that its extraction cannot
-    misread and its normalisation cannot empty: equal strings are then equal to it too.
+    decimals. Lists of integers compare as sets, as they do there. Other pairs are decided only if their strings are
+    equal, and only for strings that its extraction cannot misread and its normalisation cannot empty: equal strings
+    are then equal to it too.
     """
     if _PLAIN_NUMBER.fullmatch(reference) and _PLAIN_NUMBER.fullmatch(answer):
         return Decimal(reference.replace(",", "")) == Decimal(answer.replace(",", ""))
+    if _INTEGERS.fullmatch(reference) and _INTEGERS.fullmatch(answer):
+        return set(map(int, reference.split(","))) == set(map(int, answer.split(",")))
     if reference == answer and len(answer) <= 1_000 and _PLAIN_TEXT.fullmatch(answer) and _is_boxable(answer):
         return True
     return None
@@ -55,12 +59,6 @@ def _is_boxable(answer: str) -> bool:
     return "box" not in answer and min(least := list(depths)) >= 0 and least[-1] == 0
 
 
-def as_latex(answer: str) -> str:
-    r"""The text given to math-verify: boxed, except that a percent sign goes outside, where its parser reads it."""
-    percent = _PERCENT.fullmatch(answer)
-    return f"${percent.group(1)}$%" if percent else f"\\boxed{{{answer}}}"
-
-
 def math_verify_verdict(pairs: Sequence[tuple[str, str]]) -> bool:
     """Whether math-verify takes the answer of any (reference, answer) pair for its reference.
 
@@ -70,21 +68,31 @@ def math_verify_verdict(pairs: Sequence[tuple[str, str]]) -> bool:
         MemoryError: the comparison hit the memory limit.
         ValueError: a reference holds nothing that could be parsed.
     """
-    return any(_equal(_parse_reference(reference), _parse(as_latex(answer))) for reference, answer in pairs)
+    return any(_equal(_parse_reference(reference), _parse(answer)) for reference, answer in pairs)
 
 
 @lru_cache(maxsize=4096)
 def _parse_reference(reference: str) -> list[Any]:
-    parsed = _parse(as_latex(reference))
+    parsed = _parse(reference)
     if not parsed:
         raise ValueError(f"the reference {reference[:80]!r} holds nothing to compare with")
     return parsed
 
 
-def _parse(text: str) -> list[Any]:
+def _parse(answer: str) -> list[Any]:
+    """What math-verify finds in the answer, boxed.
+
+    Its parser fails on a percent sign inside a box; outside of `$` it reads it. The bare string, which it would compare
+    as well, has then lost the sign and is left out.
+    """
     from math_verify import parse  # type: ignore[import-untyped]
 
-    return parse(text, parsing_timeout=None)
+    percent = _PERCENT.fullmatch(answer)
+    if percent:
+        parsed = parse(f"${percent.group(1)}$%", parsing_timeout=None, fallback_mode="no_fallback")
+        if parsed:
+            return parsed
+    return parse(f"\\boxed{{{answer}}}", parsing_timeout=None)
 
 
 def _equal(reference: list[Any], answer: list[Any]) -> bool:

@@ -18,6 +18,7 @@ FALLBACK_WINDOW = 4_000
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
+_FULL_STOP = re.compile(r"[0-9A-Z)}\]$%]\s?\.\Z")  # of a formula; in words it stays, as in the reference
 # invisible characters and lone surrogates carry no meaning and break parsers; models do write the typographic minus
 _DROPPED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2060-\u2064\ufeff\ud800-\udfff]")
 _MINUS = str.maketrans("\u2212\u2010\u2011", "---")
@@ -76,9 +77,9 @@ def extract_answer(
 
 
 def tidy(answer: str) -> str:
-    """The answer without invisible characters, outer spaces, outer `$` and full stop."""
+    """The answer without invisible characters, outer spaces, outer `$` and a full stop after a formula."""
     answer = _DROPPED.sub("", answer.translate(_MINUS)).strip()
-    if answer.endswith(".") and not answer.endswith(".."):
+    if _FULL_STOP.search(answer):
         answer = answer[:-1].rstrip()
     if len(answer) > 1 and answer[0] == answer[-1] == "$" and "$" not in answer.strip("$"):
         answer = answer.strip("$").strip()
@@ -122,6 +123,7 @@ def _fallback(text: str, fallbacks: Sequence[str | re.Pattern[str]]) -> str | No
     for fallback in fallbacks:
         pattern = FALLBACKS[fallback] if isinstance(fallback, str) else fallback
         found = [match.group(1) for match in pattern.finditer(text)]
-        if found and tidy(found[-1].strip("* ")):
-            return tidy(found[-1].strip("* "))
+        answer = tidy(found[-1].strip("* ").removesuffix(".").strip("* ")) if found else ""
+        if answer:
+            return answer
     return None

@@ -28,32 +28,36 @@ class WorkerFailed(Exception):
 
 
 class Worker:
-    """Handle of one child process.
+    """Handle of one child process, which starts at once and is waited for when it is needed.
 
     Raises:
-        WorkerFailed: it did not get ready.
+        WorkerFailed: the system does not let it start.
     """
 
     def __init__(self, packed: bytes | None, memory_mb: int) -> None:
         ours, theirs = socket.socketpair()
         self.channel = Channel(ours)
+        self._is_ready = False
         with theirs:
-            self.process = subprocess.Popen(
-                # -P: a file of the working directory must not shadow a module
-                [sys.executable, "-P", "-m", "mrt_verl.grading.worker", str(theirs.fileno()), str(os.getpid())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
-                start_new_session=True,
-            )
-        try:
+            self.process = _start_process(theirs.fileno())
+        with contextlib.suppress(ChannelClosed, TimeoutError):  # then `wait_ready` says so
             self.channel.send((packed, memory_mb), START_TIMEOUT_S)
+
+    def wait_ready(self) -> None:
+        """Wait until it has imported what it needs.
+
+        Raises:
+            WorkerFailed: it could not.
+        """
+        if self._is_ready:
+            return
+        try:
             failure = self.channel.receive(START_TIMEOUT_S)
         except (ChannelClosed, TimeoutError) as error:
             failure = f"no sign of life ({type(error).__name__})"
         if failure is not None:
-            self.kill()
             raise WorkerFailed(f"a grading worker could not start: {failure}")
+        self._is_ready = True
 
     def kill(self) -> None:
         """End the process and whatever it started; returns when it is gone."""
@@ -61,6 +65,22 @@ class Worker:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+
+def _start_process(descriptor: int) -> "subprocess.Popen[bytes]":
+    # -P: a file of the working directory must not shadow a module
+    command = [sys.executable, "-P", "-m", "mrt_verl.grading.worker", str(descriptor), str(os.getpid())]
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    try:
+        return subprocess.Popen(
+            command,
+            pass_fds=[descriptor],
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": path},
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise WorkerFailed(f"a grading worker could not start: {error}") from error
 
 
 @dataclass(slots=True)
@@ -146,6 +166,7 @@ class Pool:
             try:
                 self._ask(jobs)
             except WorkerFailed as failure:
+                self._drop_worker()
                 _fail_all(jobs, str(failure))
             except TimeoutError:
                 self._replace_worker()
@@ -164,7 +185,9 @@ class Pool:
 
     def _ask(self, jobs: deque[_Job]) -> None:
         """Send the jobs to this thread's worker and take them off as their results come in."""
-        channel = self._own_worker().channel
+        worker = self._own_worker()
+        worker.wait_ready()
+        channel = worker.channel
         channel.send([job.task for job in jobs], self._deadline_s)
         while jobs:
             result, leaving = channel.receive(self._deadline_s)
@@ -182,6 +205,8 @@ class Pool:
     def _replace_worker(self) -> None:
         self._drop_worker()
         self._on_restart()
+        with contextlib.suppress(WorkerFailed):  # then the next job says so
+            self._own_worker()
 
     def _drop_worker(self) -> None:
         worker = self._workers.pop(threading.get_ident(), None)

@@ -1,0 +1,26 @@
+"""Real verl configs, composed as `main_ppo` composes them, and a tokenizer with a chat template."""
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def compose():
+    """compose("reward_model=mrt", …) -> the config `python -m verl.trainer.main_ppo` would train with."""
+    import verl  # noqa: F401 - loads the plugin, which joins Hydra
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_module
+
+    def build(*overrides, config_name="ppo_trainer"):
+        with initialize_config_module("verl.trainer.config", version_base=None):
+            return hydra_compose(config_name, overrides=list(overrides))
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def tokenizer():
+    from data_prep.search_task import ANSWER_TEXT, STOP_TEXT
+    from recipes.quickstart.make_model import make_tokenizer
+
+    words = "Let me try 3 and 7. 3 + 7 = 10, no.\n\nWait, let me try 1 2 4 5 6 8 9. yes.\n\n"
+    return make_tokenizer([words + STOP_TEXT, ANSWER_TEXT] * 20)

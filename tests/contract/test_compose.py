@@ -1,0 +1,67 @@
+"""`reward_model=mrt` against verl's real configs."""
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from data_prep.search_task import MARKERS, STOP_TEXT
+from mrt_verl.settings import MRTSettings
+
+
+def select(config, key):
+    return OmegaConf.select(config, key)
+
+
+@pytest.mark.parametrize(
+    ("config_name", "overrides"),
+    [("ppo_trainer", ()), ("ppo_megatron_trainer", ()), ("ppo_trainer", ("model_engine=megatron",))],
+)
+def test_one_word_sets_everything(compose, config_name, overrides):
+    config = compose("reward_model=mrt", *overrides, config_name=config_name)
+    assert config.algorithm.adv_estimator == "mrt"
+    assert config.algorithm.mrt.credit == "progress"
+    assert (config.reward.reward_manager.source, config.reward.reward_manager.name) == ("register", "mrt")
+    assert config.actor_rollout_ref.rollout.agent.default_agent_loop == "mrt"
+    assert config.trainer.v1.sampler.custom_sampler.path == "pkg://mrt_verl.metrics"
+    assert config.actor_rollout_ref.actor.strategy == (
+        "megatron" if "megatron" in config_name + str(overrides) else "fsdp"
+    )
+    MRTSettings.from_config(config.mrt)
+
+
+def test_command_line_wins(compose):
+    config = compose(
+        "reward_model=mrt", "mrt.alpha=0.5", "algorithm.adv_estimator=grpo", "reward.reward_manager.name=dapo"
+    )
+    assert config.algorithm.mrt.alpha == 0.5
+    assert config.algorithm.adv_estimator == "grpo"
+    assert config.reward.reward_manager.name == "dapo"
+
+
+def test_single_keys_of_verls_own_reward_model_node_still_parse(compose):
+    assert compose("reward_model.enable=True").reward_model.enable is True
+
+
+def test_a_run_without_it_is_verls(compose, monkeypatch):
+    """Our config source against verl's package read by Hydra itself."""
+    from mrt_verl import hydra_plugin
+
+    def read(*overrides, config_name="ppo_trainer"):
+        return OmegaConf.to_yaml(compose(*overrides, config_name=config_name))
+
+    cases = [((), "ppo_trainer"), (("model_engine=megatron",), "ppo_trainer"), ((), "ppo_megatron_trainer")]
+    ours = [read(*overrides, config_name=name) for overrides, name in cases]
+    monkeypatch.setattr(hydra_plugin.MRTSearchPath, "manipulate_search_path", lambda self, path: None)
+    assert [read(*overrides, config_name=name) for overrides, name in cases] == ours
+
+
+def test_the_quickstart_composes(compose, monkeypatch):
+    monkeypatch.setenv("VERL_PLATFORM", "cpu")
+    recipes = Path(__file__).parents[2] / "recipes"
+    config = compose("reward_model=mrt", "+hardware=cpu", "+quickstart=train", f"hydra.searchpath=[file://{recipes}]")
+    settings = MRTSettings.from_config(config.mrt)
+    assert settings.stop_text == STOP_TEXT
+    assert settings.markers == MARKERS
+    assert config.data.train_batch_size % config.actor_rollout_ref.actor.ppo_mini_batch_size == 0
+    assert config.actor_rollout_ref.rollout.dtype == "float32"

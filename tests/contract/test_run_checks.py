@@ -1,0 +1,46 @@
+"""A run that could not train with MRT ends before Ray starts, with the key, the value and what is allowed."""
+
+import pytest
+
+from mrt_verl.run_checks import check_run
+
+GROUP = "actor_rollout_ref.rollout.n=4"
+VLLM = "actor_rollout_ref.rollout.name=vllm"
+
+
+@pytest.fixture
+def model(tokenizer, tmp_path):
+    tokenizer.save_pretrained(tmp_path)
+    return f"actor_rollout_ref.model.path={tmp_path}"
+
+
+def test_a_good_run_passes(compose, model):
+    check_run(compose("reward_model=mrt", GROUP, VLLM, model))
+
+
+def test_another_estimator_is_left_alone(compose):
+    check_run(compose("reward_model=mrt", "algorithm.adv_estimator=grpo"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ((), r"rollout\.n=1; allowed: 2 or more"),
+        ((GROUP, "algorithm.use_kl_in_reward=True"), r"algorithm\.use_kl_in_reward=True; .*actor\.use_kl_loss"),
+        ((GROUP,), r"rollout\.name=\?\?\?; allowed: vllm"),
+        ((GROUP, "actor_rollout_ref.rollout.name=trtllm"), r"rollout\.name=trtllm; allowed: vllm"),
+        ((GROUP, "+mrt.alfa=1"), r"mrt\.alfa is not a setting"),
+        ((GROUP, VLLM, "mrt.think_close='</thought>'"), r"mrt\.think_close='</thought>' is \d+ tokens"),
+        ((GROUP, VLLM, "actor_rollout_ref.rollout.max_model_len=1000"), r"max_model_len=1000; allowed: \d+ or more"),
+    ],
+)
+def test_a_bad_run_is_refused(compose, model, overrides, message):
+    with pytest.raises(ValueError, match=message):
+        check_run(compose("reward_model=mrt", model, *overrides))
+
+
+def test_hydra_cannot_swallow_the_error(compose):
+    from mrt_verl.hydra_plugin import CheckRun
+
+    with pytest.raises(SystemExit, match=r"reward_model=mrt: actor_rollout_ref\.rollout\.n=1"):
+        CheckRun().on_run_start(config=compose("reward_model=mrt"))
