@@ -1,0 +1,140 @@
+"""The estimator on batches small enough to work out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from mrt_verl.advantage import compute_mrt_advantage
+from mrt_verl.reward_layout import write_rewards
+
+EPSILON = 1e-6  # verl's, under GRPO's standard deviation
+
+
+def config(**settings) -> dict:
+    mrt = {"alpha": 1.0, "credit": "progress", "gamma": 1.0, "bonus_norm": "rms", "bonus_floor": 0.05, **settings}
+    return {"mrt": mrt, "norm_adv_by_std_in_grpo": False}
+
+
+def batch(rollouts: list[tuple], alpha: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rewards and mask of rollouts (outcome, spans, progress, mask)."""
+    rewards = [
+        write_rewards(outcome=outcome, spans=spans, progress=progress, response_mask=mask, alpha=alpha)
+        for outcome, spans, progress, mask in rollouts
+    ]
+    return torch.from_numpy(np.stack(rewards)), torch.tensor([mask for *_, mask in rollouts])
+
+
+# <think> 1 | Wait 3 4 </think> 6 and a trace of one episode, padded
+ROLLOUTS = [
+    (1.0, [(1, 2), (3, 5)], [0.5, 0.25], [1, 1, 1, 1, 1, 1, 1]),
+    (0.0, [(1, 4)], [-0.25], [1, 1, 1, 1, 1, 0, 0]),
+]
+SAME_PROMPT = np.array(["a", "a"], dtype=object)
+
+
+def test_outcome_plus_scaled_progress():
+    rewards, mask = batch(ROLLOUTS)
+    advantages, returns = compute_mrt_advantage(rewards, mask, SAME_PROMPT, config())
+    # outcome: 1 - 1/2, 0 - 1/2; RMS of 0.5, 0.25, -0.25: sqrt((0.25 + 0.0625 + 0.0625) / 3)
+    rms = math.sqrt(0.125)
+    first = [0.5, 0.5 + 0.5 / rms, 0.5, 0.5 + 0.25 / rms, 0.5 + 0.25 / rms, 0.5, 0.5]
+    second = [-0.5, *[-0.5 - 0.25 / rms] * 3, -0.5, 0.0, 0.0]
+    torch.testing.assert_close(advantages, torch.tensor([first, second]))
+    assert returns is advantages
+    assert advantages.dtype == torch.float32
+
+
+@pytest.mark.parametrize("alpha", [0.1, 2.0])
+def test_alpha_is_applied_once(alpha):
+    rewards, mask = batch(ROLLOUTS, alpha)
+    advantages, _ = compute_mrt_advantage(rewards, mask, SAME_PROMPT, config(alpha=alpha))
+    rms = math.sqrt(0.125)
+    torch.testing.assert_close(
+        advantages[0, 1:4], torch.tensor([0.5 + alpha * 0.5 / rms, 0.5, 0.5 + alpha * 0.25 / rms])
+    )
+
+
+def test_outcomes_may_be_scaled_by_their_deviation():
+    rewards, mask = batch(ROLLOUTS)
+    advantages, _ = compute_mrt_advantage(rewards, mask, SAME_PROMPT, {**config(), "norm_adv_by_std_in_grpo": True})
+    # the sample deviation of 0 and 1 is sqrt(1/2); the first token is in no episode
+    assert advantages[:, 0].tolist() == pytest.approx([sign * 0.5 / (math.sqrt(0.5) + EPSILON) for sign in (1, -1)])
+
+
+def test_without_scaling_the_bonus_is_alpha_times_progress():
+    rewards, mask = batch(ROLLOUTS, 2.0)
+    advantages, _ = compute_mrt_advantage(rewards, mask, SAME_PROMPT, config(alpha=2.0, bonus_norm="none"))
+    assert advantages[0].tolist() == pytest.approx([0.5, 1.5, 0.5, 1.0, 1.0, 0.5, 0.5])
+    assert advantages[1].tolist() == pytest.approx([-0.5, -1.0, -1.0, -1.0, -0.5, 0.0, 0.0])
+
+
+def test_the_floor_keeps_noise_small():
+    rollouts = [(1.0, [(0, 1)], [0.01], [1, 1]), (1.0, [(0, 1)], [-0.01], [1, 1])]
+    rewards, mask = batch(rollouts)
+    advantages, _ = compute_mrt_advantage(rewards, mask, SAME_PROMPT, config(bonus_floor=0.05))
+    # RMS 0.01 is under the floor: 0.01 / 0.05; outcomes are all alike and cancel
+    assert advantages.tolist() == [pytest.approx([0.2, 0.0]), pytest.approx([-0.2, 0.0])]
+
+
+def test_progress_of_zero_everywhere_is_no_bonus():
+    rewards, mask = batch([(1.0, [(0, 1)], [0.0], [1, 1]), (0.0, [(0, 1)], [0.0], [1, 1])])
+    advantages, _ = compute_mrt_advantage(rewards, mask, SAME_PROMPT, config())
+    assert advantages.tolist() == [pytest.approx([0.5, 0.5]), pytest.approx([-0.5, -0.5])]
+
+
+def test_every_prompt_has_a_scale_of_its_own():
+    rollouts = [(1.0, [(0, 1)], [0.8], [1, 1]), (1.0, [(0, 1)], [0.1], [1, 1])]
+    rewards, mask = batch(rollouts * 2)
+    uids = np.array(["a", "b", "a", "b"], dtype=object)
+    advantages, _ = compute_mrt_advantage(rewards, mask, uids, config())
+    # each group's progress over its own RMS is 1
+    assert advantages[:, 0].tolist() == pytest.approx([1.0, 1.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("credit", "expected"), [("progress", [0.5, 0.25]), ("to_go", [0.625, 0.25]), ("regret", [0.625, 0.125])]
+)
+def test_credit_of_a_trace(credit, expected):
+    rewards, mask = batch(ROLLOUTS)
+    advantages, _ = compute_mrt_advantage(
+        rewards, mask, SAME_PROMPT, config(credit=credit, gamma=0.5, bonus_norm="none")
+    )
+    assert (advantages[0, [1, 3]] - 0.5).tolist() == pytest.approx(expected)
+
+
+def test_inserted_tokens_get_nothing():
+    rewards, mask = batch([(1.0, [(0, 4)], [0.5], [1, 0, 0, 1, 1]), (0.0, [], [], [1, 1, 1, 1, 0])])
+    advantages, _ = compute_mrt_advantage(rewards, mask, SAME_PROMPT, config(bonus_norm="none"))
+    assert advantages.tolist() == [pytest.approx([1.0, 0.0, 0.0, 1.0, 0.5]), pytest.approx([-0.5] * 4 + [0.0])]
+
+
+def test_a_prompt_with_one_rollout():
+    rewards, mask = batch([(1.0, [(0, 2)], [0.5], [1, 1, 1])])
+    advantages, _ = compute_mrt_advantage(rewards, mask, np.array(["a"], dtype=object), config())
+    # verl leaves a lone outcome as it is (less epsilon only when scaled); the lone progress over its RMS is 1
+    assert advantages.tolist() == [pytest.approx([2.0, 2.0, 1.0])]
+
+
+def test_the_batch_is_left_as_it_was():
+    rewards, mask = batch(ROLLOUTS)
+    copies = rewards.clone(), mask.clone()
+    compute_mrt_advantage(rewards, mask, SAME_PROMPT, config())
+    assert torch.equal(rewards, copies[0])
+    assert torch.equal(mask, copies[1])
+
+
+@pytest.mark.parametrize(
+    ("index", "settings"), [(None, config()), (SAME_PROMPT, None), (SAME_PROMPT, {"norm_adv_by_std_in_grpo": True})]
+)
+def test_missing_inputs_are_errors(index, settings):
+    rewards, mask = batch(ROLLOUTS)
+    with pytest.raises(ValueError, match="reward_model=mrt"):
+        compute_mrt_advantage(rewards, mask, index, settings)
+
+
+def test_an_unknown_credit_is_an_error():
+    rewards, mask = batch(ROLLOUTS)
+    with pytest.raises(ValueError, match="allowed: progress, to_go, regret"):
+        compute_mrt_advantage(rewards, mask, SAME_PROMPT, config(credit="none"))

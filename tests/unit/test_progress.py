@@ -1,0 +1,117 @@
+"""Progress, credit and regret against numbers worked out by hand."""
+
+import pytest
+import torch
+
+from mrt_verl.progress import (
+    ProgressStep,
+    compute_credit,
+    compute_progress,
+    cumulative_regret,
+    normalised_regret,
+)
+
+
+def test_progress_is_the_change_of_j():
+    assert compute_progress(0.25, [0.5, 0.5, 0.25, 1.0]) == [
+        ProgressStep(0, 0, 0.25),
+        ProgressStep(1, 1, 0.0),
+        ProgressStep(2, 2, -0.25),
+        ProgressStep(3, 3, 0.75),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("j_before", "js", "expected"),
+    [
+        # the episode that ends at an unknown J is paid together with the next one
+        (0.0, [0.25, None, 0.75], [ProgressStep(0, 0, 0.25), ProgressStep(1, 2, 0.5)]),
+        (0.0, [None, None, 0.5], [ProgressStep(0, 2, 0.5)]),
+        # behind the last known J nothing is paid
+        (0.5, [1.0, None], [ProgressStep(0, 0, 0.5)]),
+        # without J_{-1} counting starts at the first known J
+        (None, [0.25, 0.75], [ProgressStep(1, 1, 0.5)]),
+        (None, [None, 0.5, None, 0.25], [ProgressStep(2, 3, -0.25)]),
+        (None, [0.5], []),
+        (None, [], []),
+        (0.5, [], []),
+        (0.5, [None], []),
+    ],
+)
+def test_unknown_j_merges_episodes(j_before, js, expected):
+    assert compute_progress(j_before, js) == expected
+
+
+PROGRESS = torch.tensor([[0.5, -0.25, 0.75], [0.5, 0.25, 9.0]])  # the second row has two episodes; 9 is padding
+MASK = torch.tensor([[1, 1, 1], [1, 1, 0]])
+
+
+@pytest.mark.parametrize("mask", [MASK, MASK.bool(), MASK.float()])
+@pytest.mark.parametrize(
+    ("credit", "gamma", "expected"),
+    [
+        ("progress", 0.5, [[0.5, -0.25, 0.75], [0.5, 0.25, 0.0]]),
+        ("to_go", 1.0, [[1.0, 0.5, 0.75], [0.75, 0.25, 0.0]]),
+        # 0.5 - 0.25/2 + 0.75/4 = 0.5625; -0.25 + 0.75/2 = 0.125; 0.5 + 0.25/2 = 0.625
+        ("to_go", 0.5, [[0.5625, 0.125, 0.75], [0.625, 0.25, 0.0]]),
+        # weights (k - m)/k: 1, 2/3, 1/3: 0.5 - 0.5/3 + 0.25 = 7/12; -0.5/3 + 0.25 = 1/12; 0.25
+        # weights 1, 1/2: 0.5 + 0.125 = 0.625; 0.125
+        ("regret", 0.5, [[7 / 12, 1 / 12, 0.25], [0.625, 0.125, 0.0]]),
+    ],
+)
+def test_credit(mask, credit, gamma, expected):
+    torch.testing.assert_close(compute_credit(PROGRESS, mask, credit, gamma), torch.tensor(expected))
+
+
+@pytest.mark.parametrize("credit", ["progress", "to_go", "regret"])
+def test_credit_of_rows_without_episodes(credit):
+    assert compute_credit(torch.ones(2, 3), torch.zeros(2, 3), credit, 1.0).eq(0).all()
+    assert compute_credit(torch.zeros(2, 0), torch.zeros(2, 0), credit, 1.0).shape == (2, 0)
+
+
+def test_an_unknown_credit_is_an_error():
+    with pytest.raises(ValueError, match="credit='centred'; allowed: progress, to_go, regret"):
+        compute_credit(PROGRESS, MASK, "centred", 1.0)
+
+
+def test_cumulative_regret():
+    assert cumulative_regret([0.25, 0.5, 1.0]) == 0.75 + 0.5
+    assert cumulative_regret([0.25, 0.5], best=0.5) == 0.25
+    assert cumulative_regret([]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("tokens", "js", "budget", "expected"),
+    [
+        # triangle to (100, 1), then flat: area 50 + 100 of 200
+        ([100], [1.0], 200, 1 - 150 / 200),
+        # cut inside the triangle, J(50) = 0.5: area 12.5 of 50
+        ([100], [1.0], 50, 1 - 12.5 / 50),
+        # (0,0) (40,.5) (80,.25), cut at 60 where J = .375: 10 + 20·.4375 = 18.75
+        ([40, 80], [0.5, 0.25], 60, 1 - 18.75 / 60),
+        # cut exactly at a point
+        ([40, 80], [0.5, 0.25], 40, 1 - 10 / 40),
+        # flat behind the last: 10 + 40·.375 + 20·.25 = 30
+        ([40, 80], [0.5, 0.25], 100, 1 - 30 / 100),
+        # an answer without any token spent: J jumps at 0
+        ([0], [0.5], 10, 0.5),
+        ([], [], 100, 1.0),
+    ],
+)
+def test_normalised_regret(tokens, js, budget, expected):
+    assert normalised_regret(tokens, js, budget) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "js", "budget", "message"),
+    [
+        ([10], [0.5], 0, "budget=0"),
+        ([10], [0.5], -1, "budget=-1"),
+        ([10, 5], [0.5, 0.5], 20, "do not decrease"),
+        ([-1], [0.5], 20, "do not decrease"),
+        ([10], [], 20, "as many of each"),
+    ],
+)
+def test_regret_of_nonsense_is_an_error(tokens, js, budget, message):
+    with pytest.raises(ValueError, match=message):
+        normalised_regret(tokens, js, budget)
