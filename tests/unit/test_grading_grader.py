@@ -1,0 +1,220 @@
+"""Verdicts, accounts and sharing of the grader, on answers whose verdict is known by hand."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from mrt_verl.grading import Grader, GraderStats, Verdict
+from mrt_verl.grading.accounts import Accounts
+from mrt_verl.grading.comparison import as_references, exact_verdict, fit_choice
+from mrt_verl.grading.grades import NO_ANSWER, RIGHT, WRONG, Grade, grade_of_result
+
+TOWER = r"\boxed{9^{9^{9^{9}}}}"
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[Grader]:
+    with Grader(deadline_s=5.0) as grader:
+        yield grader
+
+
+@pytest.mark.parametrize(
+    ("reference", "right", "wrong"),
+    [
+        ("42", ["42", "42.0", r"\frac{84}{2}"], ["41", "4 2", "x"]),
+        ("1,000", ["1000"], ["1", "100"]),
+        (r"\frac{1}{2}", ["0.5", r"\dfrac12", "1/2"], ["2", "0.05"]),
+        ("B", ["(B)", r"\text{B}", r"\textbf{(B) } 42", "B. Paris", "B"], ["A", "(C) B", "42"]),
+        (r"\{1,2\}", ["2, 1", r"\left\{1,2\right\}"], ["1", "1,3"]),
+        ("[1,2)", [r"\left[1, 2\right)"], ["[1,2]", "(1,2)"]),
+        ("x<3", [r"(-\infty,3)", "x < 3"], ["x>3", r"x\le 3"]),
+        (r"50\%", ["50%", r"50 \%", "50", "0.5"], ["5", r"60\%", "5%"]),
+        ("0.125", ["1/8", "12.5%"], [r"0.125\%"]),
+        ("5 cm", ["5", r"5\text{ cm}", r"5\,\text{cm}"], ["6 cm"]),
+        ("Tuesday", ["tuesday", r"\text{Tuesday}"], ["Monday"]),
+    ],
+)
+def test_kinds_of_answers(grader: Grader, reference: str, right: list[str], wrong: list[str]) -> None:
+    boxed = [rf"\boxed{{{answer}}}" for answer in right + wrong]
+    verdicts = [grade.verdict for grade in grader.grade_sync(boxed, reference)]
+    assert verdicts == [Verdict.RIGHT] * len(right) + [Verdict.WRONG] * len(wrong)
+
+
+def test_any_of_several_references_counts(grader: Grader) -> None:
+    answers = [r"\boxed{252}", r"\boxed{\binom{10}{5}}", r"\boxed{251}"]
+    grades = grader.grade_sync(answers, [r"\binom{10}{5}", "252"])
+    assert grades == [RIGHT, RIGHT, WRONG]
+
+
+def test_references_may_be_numbers_boxed_or_solutions() -> None:
+    assert as_references(7) == ("7",)
+    assert as_references([7, "$8$", r"so \boxed{9}", "6+4 = 10\n#### 10"]) == ("7", "8", "9", "10")
+
+
+def test_a_reference_without_content_is_an_error_and_no_wrong_answer(grader: Grader) -> None:
+    (grade,) = grader.grade_sync([r"\boxed{42}"], "")
+    assert grade.verdict is Verdict.ERROR
+    assert not grade.is_known
+
+
+def test_choices_are_read_only_for_references_that_are_choices() -> None:
+    assert fit_choice("(B) 42", "B") == "B"
+    assert fit_choice("B", "B") == "B"
+    assert fit_choice("(B) 42", "42") == "(B) 42"
+    assert fit_choice("Because", "B") == "Because"
+
+
+@pytest.mark.parametrize(
+    ("reference", "answer", "verdict"),
+    [
+        ("1,000", "1000", True),
+        ("0.50", "0.5", True),
+        ("7", "8", False),
+        ("3, 5", "5,3", True),
+        ("1,200", "200, 1", None),
+        ("3", "3, 3", None),
+        ("0.1234567", "0.1234568", None),
+        (r"\frac{1}{2}", r"\frac{1}{2}", True),
+        (r"\frac{1}{2}", r"\frac{2}{4}", None),
+        (r"\mathrm{th}", r"\mathrm{th}", None),
+        ("1}{", "1}{", None),
+    ],
+)
+def test_exact_verdicts(reference: str, answer: str, verdict: bool | None) -> None:
+    assert exact_verdict(reference, answer) is verdict
+
+
+def test_counters_of_one_batch() -> None:
+    with Grader(deadline_s=0.5) as grader:
+        answers = [r"\boxed{42}", r"\boxed{\frac{84}{2}}", r"\boxed{\frac{84}{2}}", r"\boxed{41}", "none", TOWER]
+        grades = grader.grade_sync(answers, "42")
+        stats = grader.stats()
+    assert [grade.verdict.value for grade in grades] == ["right", "right", "right", "wrong", "no_answer", "timeout"]
+    assert [grade.score for grade in grades] == [1.0, 1.0, 1.0, 0.0, 0.0, 0.0]
+    assert (stats.graded, stats.right, stats.no_answer, stats.timeouts, stats.errors) == (6, 3, 1, 1, 0)
+    assert (stats.exact, stats.cache_hits, stats.restarts) == (2, 1, 1)
+    assert stats.seconds >= 0.5
+
+
+def test_a_timeout_is_remembered_and_counted_again() -> None:
+    with Grader(deadline_s=0.5) as grader:
+        grader.grade_sync([TOWER], "42")
+        grader.grade_sync([TOWER], "42")
+        stats = grader.stats()
+    assert (stats.timeouts, stats.cache_hits, stats.restarts) == (2, 1, 1)
+
+
+def test_concurrent_callers_share_equal_gradings(grader: Grader) -> None:
+    before = grader.stats()
+
+    async def many() -> list[list[Grade]]:
+        calls = (grader.grade([rf"\boxed{{\sqrt{{{n % 3 + 50}}}^2}}"], "51") for n in range(60))
+        return await asyncio.gather(*calls)
+
+    grades = [grade for (grade,) in asyncio.run(many())]
+    spent = grader.stats() - before
+    assert [grade is RIGHT for grade in grades] == [n % 3 == 1 for n in range(60)]
+    assert (spent.graded, spent.cache_hits) == (60, 57)
+
+
+def test_the_event_loop_goes_on_while_an_answer_hangs() -> None:
+    async def ticks() -> int:
+        with Grader(deadline_s=1.0) as grader:
+            await grader.grade([r"\boxed{\frac{84}{2}}"], "42")
+            hanging = asyncio.create_task(grader.grade([TOWER], "42"))
+            count = 0
+            while not hanging.done():
+                await asyncio.sleep(0.01)
+                count += 1
+            return count
+
+    assert asyncio.run(ticks()) > 20
+
+
+def test_a_cancelled_caller_does_not_cancel_the_others() -> None:
+    async def run(grader: Grader) -> list[Grade]:
+        first = asyncio.create_task(grader.grade([r"\boxed{2^{7}}"], "128"))
+        second = asyncio.create_task(grader.grade([r"\boxed{2^{7}}"], "128"))
+        await asyncio.sleep(0)
+        first.cancel()
+        return await second
+
+    with Grader() as grader:
+        assert asyncio.run(run(grader)) == [RIGHT]
+
+
+def test_threads_may_share_a_grader(grader: Grader) -> None:
+    grades: dict[int, Grade] = {}
+
+    def work(n: int) -> None:
+        grades[n] = grader.grade_sync([rf"\boxed{{\frac{{{2 * n}}}{{2}}}}"], str(n))[0]
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert grades == {n: RIGHT for n in range(20)}
+
+
+def test_the_memory_of_verdicts_is_bounded() -> None:
+    with Grader(cache_size=2) as grader:
+        for n in (1, 2, 3, 1):
+            grader.grade_sync([rf"\boxed{{\frac{{{2 * n}}}{{2}}}}"], str(n))
+        assert grader.stats().cache_hits == 0
+        grader.grade_sync([r"\boxed{\frac{6}{2}}"], "3")
+        assert grader.stats().cache_hits == 1
+
+
+def test_one_bool_per_answer_says_what_finished(grader: Grader) -> None:
+    grades = grader.grade_sync(["42", "42"], "42", stop_text=r"\boxed{", finished=[True, False])
+    assert grades == [RIGHT, NO_ANSWER]
+
+
+def test_bad_settings_name_themselves() -> None:
+    with pytest.raises(ValueError, match="deadline_s=0"):
+        Grader(deadline_s=0)
+
+
+def test_stats_of_a_stretch_and_their_metrics() -> None:
+    stats = GraderStats(graded=12, no_answer=3, cache_hits=6, timeouts=2, seconds=4.0) - GraderStats(graded=2, seconds=2)
+    assert stats.metrics() == {
+        "mrt/gradings_per_second": 5.0,
+        "mrt/grade_cache_hits": 0.6,
+        "mrt/grade_timeouts": 2,
+        "mrt/grade_errors": 0,
+        "mrt/grade_restarts": 0,
+        "mrt/no_answer_share": 0.3,
+    }
+
+
+def test_a_step_with_many_timeouts_warns_with_an_example(caplog: pytest.LogCaptureFixture) -> None:
+    accounts = Accounts()
+    for n in range(100):
+        accounts.record(f"answer {n}", Grade(Verdict.TIMEOUT, 0.0) if n in (3, 7) else RIGHT)
+    with caplog.at_level(logging.WARNING):
+        step = accounts.finish_window()
+    assert (step.graded, step.timeouts) == (100, 2)
+    assert "2 of 100 gradings timed out" in caplog.text
+    assert "answer 7" in caplog.text
+
+
+def test_one_percent_of_timeouts_does_not_warn(caplog: pytest.LogCaptureFixture) -> None:
+    accounts = Accounts()
+    for n in range(100):
+        accounts.record("x", Grade(Verdict.TIMEOUT, 0.0) if n == 0 else RIGHT)
+    with caplog.at_level(logging.WARNING):
+        accounts.finish_window()
+        assert accounts.finish_window().graded == 0
+    assert not caplog.text
+
+
+def test_grades_of_results() -> None:
+    assert grade_of_result("done", True) is RIGHT
+    assert grade_of_result("error", "why") == Grade(Verdict.ERROR, 0.0, "why")
+    assert grade_of_result("done", (0.25, None)) == Grade(Verdict.RIGHT, 0.25)
+    assert grade_of_result("done", (-1.0, None)).verdict is Verdict.WRONG
+    assert grade_of_result("done", (0.2, {"score": 0.2, "acc": False})).verdict is Verdict.WRONG
