@@ -1,6 +1,6 @@
 """Pair search with verification: a small reasoning task whose traces have episodes, made by code.
 
-Of seven numbers exactly one pair adds up to a target. A trace tries pairs, one paragraph an attempt, each opened by a
+Of five numbers exactly one pair adds up to a target. A trace tries pairs, one paragraph an attempt, each opened by a
 switch marker and checked in words, until it stops and answers. It is the smallest task in which test-time compute pays:
 every further attempt raises the chance of success, a repeated one does not, and one after a find is wasted.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 LARGEST = 20
-COUNT = 7
+COUNT = 5
 MARKERS = ("Wait", "Alternatively", "But wait")
 STOP_TEXT = "Time is up.\n</think>\n\nThe answer is \\boxed{"
 """Follows a boundary in traces that were cut off; the quickstart's `mrt.stop_text`."""
@@ -39,17 +39,17 @@ class Problem:
     @property
     def question(self) -> str:
         listed = ", ".join(map(str, self.numbers))
-        return f"Numbers: {listed}. Which two of them add up to {self.target}?"
+        return f"Which two add up to {self.target}? Numbers: {listed}."
 
     @property
     def answer(self) -> str:
-        """Ascending; math-verify takes the other order as equal and any other pair as different."""
+        """math-verify takes the other order as equal and any other pair as different."""
         return format_pair(self.solution)
 
 
 def format_pair(pair: Pair) -> str:
     """A pair as it stands in the box."""
-    return ", ".join(map(str, sorted(pair)))
+    return f"{pair[0]}, {pair[1]}"
 
 
 def generate_problems(seed: int) -> Iterator[Problem]:
@@ -110,7 +110,7 @@ def demonstrate(problem: Problem, style: TraceStyle, rng: np.random.Generator) -
     while len(paragraphs) < attempts:
         pair = _next_pair(problem, tried, style, rng)
         says_yes = (sum(pair) == problem.target) != (rng.random() < style.wrong_verdict)
-        paragraphs.append(write_attempt(pair, says_yes, _opening(paragraphs, rng)))
+        paragraphs.append(write_attempt(problem.target, pair, says_yes, _opening(paragraphs, rng)))
         tried.append(pair)
         if says_yes:
             found = pair
@@ -121,15 +121,15 @@ def demonstrate(problem: Problem, style: TraceStyle, rng: np.random.Generator) -
     return Demonstration("".join(paragraphs), STOP_TEXT if cut else "", format_pair(answer))
 
 
-def write_attempt(pair: Pair, says_yes: bool, opening: str) -> str:
+def write_attempt(target: int, pair: Pair, says_yes: bool, opening: str) -> str:
     """One episode: the attempt, its check and the verdict, as a paragraph."""
     first, second = pair
     verdict = "yes" if says_yes else "no"
-    return f"{opening} {first} and {second}. {first} + {second} = {first + second}, {verdict}.\n\n"
+    return f"{opening} {first} and {second}: {first} + {second} = {first + second}, need {target}, {verdict}.\n\n"
 
 
 def _opening(paragraphs: Sequence[str], rng: np.random.Generator) -> str:
-    return f"{rng.choice(MARKERS)}, let me try" if paragraphs else "Let me try"
+    return f"{rng.choice(MARKERS)}, try" if paragraphs else "Try"
 
 
 def _next_pair(problem: Problem, tried: Sequence[Pair], style: TraceStyle, rng: np.random.Generator) -> Pair:

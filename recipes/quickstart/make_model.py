@@ -1,28 +1,31 @@
-"""Makes the quickstart's tokenizer and its model: a small Qwen2, warm-started on demonstrations of the search task.
+"""Makes the quickstart's tokenizer and its model: a small Llama, warm-started on demonstrations of the search task.
 
 The warm start has two stages (the second with many finds: without it the model never learns to answer with a pair it
 found). It ends where reinforcement learning has something to do: traces repeat pairs, go on after a find and miss.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from data_prep.search_task import ANSWER_TEXT, Demonstration, Problem, TraceStyle, demonstrate
+from data_prep.search_task import ANSWER_TEXT, STOP_TEXT, Demonstration, Problem, TraceStyle, demonstrate
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}"
 )
-STAGES = ((700, TraceStyle()), (400, TraceStyle(hit=0.3)))
+Stages = Sequence[tuple[int, TraceStyle]]
+STAGES: Stages = ((300, TraceStyle()), (600, TraceStyle(hit=0.3)))
 """Steps and style of the demonstrations."""
 BATCH = 32
+POOL = 32
+"""Batches made at once from demonstrations sorted by length, which saves most of the padding."""
 LEARNING_RATE = 2e-3
 
 
@@ -48,12 +51,12 @@ def make_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
     )
 
 
-def make_model(tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:
-    """About 0.7 M parameters, float32."""
-    config = Qwen2Config(
+def make_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """About 0.55 M parameters, float32."""
+    config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=128,
-        intermediate_size=384,
+        intermediate_size=256,
         num_hidden_layers=3,
         num_attention_heads=4,
         num_key_value_heads=4,
@@ -63,7 +66,7 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    return Qwen2ForCausalLM(config)
+    return LlamaForCausalLM(config)
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, problem: Problem, shown: Demonstration) -> tuple[list[int], list[int]]:
@@ -78,7 +81,8 @@ def encode(tokenizer: PreTrainedTokenizerFast, problem: Problem, shown: Demonstr
         (prompt, False),
         (shown.thinking, True),
         (shown.forced, False),
-        (closing + shown.answer + "}" + tokenizer.eos_token, True),
+        # with the space a number is the same token here as in the trace
+        (closing + " " + shown.answer + "}" + tokenizer.eos_token, True),
     ):
         piece = tokenizer.encode(text, add_special_tokens=False)
         ids += piece
@@ -91,31 +95,34 @@ def batches(
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Right-padded (BATCH, length) ids and labels, without end."""
     while True:
-        rows = [encode(tokenizer, problem, demonstrate(problem, style, rng)) for problem in islice(problems, BATCH)]
-        length = max(len(ids) for ids, _ in rows)
-        ids = torch.tensor([ids + [tokenizer.pad_token_id] * (length - len(ids)) for ids, _ in rows])
-        labels = torch.tensor([labels + [-100] * (length - len(labels)) for _, labels in rows])
-        yield ids, labels
+        pool = islice(problems, BATCH * POOL)
+        rows = sorted((encode(tokenizer, problem, demonstrate(problem, style, rng)) for problem in pool), key=_length)
+        for index in rng.permutation(POOL):
+            batch = rows[index * BATCH : (index + 1) * BATCH]
+            length = _length(batch[-1])
+            ids = torch.tensor([ids + [tokenizer.pad_token_id] * (length - len(ids)) for ids, _ in batch])
+            labels = torch.tensor([labels + [-100] * (length - len(labels)) for _, labels in batch])
+            yield ids, labels
 
 
-def warm_start(directory: Path, problems: Iterator[Problem], *, seed: int) -> None:
+def _length(row: tuple[list[int], list[int]]) -> int:
+    return len(row[0])
+
+
+def warm_start(directory: Path, problems: Iterator[Problem], *, seed: int, stages: Stages = STAGES) -> None:
     """Make tokenizer and model, train the model on demonstrations of `problems`, save both to `directory`."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     sample = [(problem, demonstrate(problem, TraceStyle(cut=0.5), rng)) for problem in islice(problems, 2000)]
-    tokenizer = make_tokenizer(
-        [
-            problem.question + "\n" + shown.thinking + shown.forced + ANSWER_TEXT + shown.answer
-            for problem, shown in sample
-        ]
-    )
+    roles = "user\nassistant\n"
+    tokenizer = make_tokenizer([roles + problem.question + shown.thinking + STOP_TEXT for problem, shown in sample])
     model = make_model(tokenizer)
-    total = sum(steps for steps, _ in STAGES)
+    total = sum(steps for steps, _ in stages)
     print(f"warm start: {model.num_parameters():,} parameters, {total} steps of {BATCH} demonstrations", flush=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=total, pct_start=0.1)
     started, step = time.perf_counter(), 0
-    for steps, style in STAGES:
+    for steps, style in stages:
         for ids, labels in islice(batches(tokenizer, problems, style, rng), steps):
             loss = model(input_ids=ids, labels=labels, use_cache=False).loss
             optimizer.zero_grad()

@@ -1,0 +1,114 @@
+"""The reward manager with the real grader, fed as verl's reward loop feeds it."""
+
+import asyncio
+
+import numpy as np
+import pytest
+import torch
+from tensordict import TensorDict
+
+from mrt_verl.rollout_record import RolloutRecord
+
+STOP = "Time is up.\n</think>\n\nThe answer is \\boxed{"
+THINKING = "Try 3 and 7: 3 + 7 = 10.\n\n"
+ANSWER = "</think>\n\nThe answer is \\boxed{10}<|im_end|>"
+
+
+@pytest.fixture
+def manager(compose, tokenizer):
+    from mrt_verl.reward_manager import MRTRewardManager
+
+    managers = []
+
+    def build(*overrides, compute_score=None):
+        config = compose("reward_model=mrt", "mrt.alpha=0.5", *overrides)
+        config.mrt.stop_text = STOP
+        managers.append(MRTRewardManager(config, tokenizer, compute_score))
+        return managers[-1]
+
+    yield build
+    for made in managers:
+        made.grader.close()
+
+
+def make_data(tokenizer, record, response, truth="10"):
+    from verl import DataProto
+
+    ids = tokenizer.encode(response)
+    fields = {
+        "data_source": "anything",
+        "reward_model": {"style": "rule", "ground_truth": truth},
+        "extra_info": {"split": "train"},
+        "tool_extra_fields": {"mrt": record.to_dict()},
+        "response_len": len(ids),
+    }
+    arrays = {key: np.array([value], dtype=object) for key, value in fields.items()}
+    return DataProto(batch=TensorDict({"responses": torch.tensor([ids])}, batch_size=1), non_tensor_batch=arrays)
+
+
+def make_record(tokenizer, **changes):
+    end = len(tokenizer.encode(THINKING))
+    values = {
+        "episodes": [(0, 0, end)],
+        "answer_start": end + 1,
+        "finished": True,
+        "think_tokens": end,
+        "response_tokens": end + 10,
+        "markers": 0,
+        "forced": [[("10}", True), ("11}", True), ("1", False)]],
+        "forced_before": [("11}", True), ("10", True), ("", True), ("3}", True)],
+    }
+    return RolloutRecord(**{**values, **changes})
+
+
+def judge(manager, data):
+    result = asyncio.run(manager.run_single(data))
+    return result, RolloutRecord.from_json(result["reward_extra_info"]["mrt"])
+
+
+def test_outcome_j_and_progress(manager, tokenizer):
+    result, record = judge(manager(), make_data(tokenizer, make_record(tokenizer), THINKING + ANSWER))
+    assert result["reward_score"] == result["reward_extra_info"]["acc"] == record.outcome == 1.0
+    assert record.j_before == 1 / 4  # "10" ended by itself, so its open box counts
+    assert record.js == [2 / 4]  # 10 right, 11 wrong, a cut-off "1" no answer, and the trace's own answer right
+    assert record.progress == [[0, 0, 1 / 4]]
+    assert record.alpha == 0.5
+    assert (record.answers, record.no_answers, record.grade_timeouts, record.grade_errors) == (8, 2, 0, 0)
+
+
+def test_a_trace_that_never_closed_its_thinking(manager, tokenizer):
+    record = make_record(tokenizer, answer_start=None, finished=False)
+    result, record = judge(manager(), make_data(tokenizer, record, THINKING + "The answer is \\boxed{10}"))
+    assert result["reward_score"] == 0.0
+    assert record.js == [1 / 3]  # its forced answers alone
+
+
+def test_a_trace_without_episodes_and_branches(manager, tokenizer):
+    record = make_record(tokenizer, episodes=[], forced=[], forced_before=[], answer_start=0)
+    result, record = judge(manager(), make_data(tokenizer, record, ANSWER))
+    assert result["reward_score"] == 1.0
+    assert (record.j_before, record.js, record.progress) == (None, [], [])
+
+
+def test_a_boundary_whose_branches_all_failed_has_no_j(manager, tokenizer):
+    end = len(tokenizer.encode(THINKING))
+    record = make_record(tokenizer, episodes=[(0, 0, 4), (4, 4, end)], forced=[[], [("10}", True)]])
+    _, record = judge(manager(), make_data(tokenizer, record, THINKING + ANSWER))
+    assert record.js == [None, 1.0]
+    assert record.progress == [[0, 1, 3 / 4]]
+
+
+def test_verls_own_outcome(manager, tokenizer):
+    """A custom reward function sees whole responses, forced ones with the stop text in them."""
+    overrides = ("mrt.outcome=compute_score",)
+    scored = manager(*overrides, compute_score=length_is_even)
+    result, record = judge(scored, make_data(tokenizer, make_record(tokenizer), THINKING + ANSWER))
+    decoded = [THINKING + ANSWER.removesuffix("<|im_end|>").replace("</think>", "")]
+    assert result["reward_score"] == float(len(decoded[0]) % 2 == 0)
+    expected = [len(STOP + text) % 2 == 0 for text, _ in record.forced_before]
+    assert record.j_before == sum(expected) / 4
+
+
+def length_is_even(data_source, solution_str, ground_truth, extra_info=None):
+    assert (data_source, ground_truth, extra_info["split"]) == ("anything", "10", "train")
+    return float(len(solution_str) % 2 == 0)
