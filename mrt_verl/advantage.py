@@ -78,7 +78,7 @@ def spread(
     bs, length = response_mask.shape
     offset = torch.arange(bs, device=bonus.device).unsqueeze(1) * length
     start, end = ((offset + edge)[events.valid].cpu().numpy() for edge in (events.start, events.end))
-    edges = np.unique(np.concatenate((events.mask_runs.cpu().numpy(), start, end[end < bs * length])))
+    edges = np.unique(np.concatenate((events.mask_runs.cpu().numpy(), start, end)))
     values = outcome.cpu().numpy()[edges // length]
     span = np.searchsorted(start, edges, side="right") - 1
     inside = span >= 0

@@ -2,14 +2,15 @@
 
 verl's estimators see nothing but `token_level_rewards` and `response_mask`, so the row has to say everything:
 
-    last trained token            the outcome
+    last trained token            the outcome; an outcome of 0 is stored as -0.0, equal to 0 but visible in its bits
     last trained token of a span  alpha · progress of a rewarded step; a progress of 0 is stored as +TINY
     token before a span           -TINY: the bonus starts behind this token, so an opening marker carries none
     all other tokens              0
 
 A boundary that falls on the outcome's token moves to the trained token before it. No -TINY is needed, nor stored, where
 a span starts with the row or behind another boundary. The row sums to outcome + alpha · (J_last - J_{-1}). Trained
-tokens are those with response_mask 1.
+tokens are those with response_mask 1 when the row is written; verl's rollout correction may take some of them, or whole
+responses, out of the mask before the row is read.
 """
 
 from collections.abc import Sequence
@@ -65,7 +66,7 @@ def write_rewards(
         last = int(before_outcome[-1])
         _open(rewards, last, boundary)
         rewards[last] = _visible(carried)
-    rewards[trained[-1]] = outcome
+    rewards[trained[-1]] = outcome or -0.0
     return rewards
 
 
@@ -84,7 +85,7 @@ class RewardEvents:
     """Rewards of a batch, read back; k_max is the largest number of rewarded steps of a row."""
 
     outcome: torch.Tensor
-    """(bs,) float, 0 for a row without trained tokens."""
+    """(bs,) float, 0 for a row without any reward."""
     bonus: torch.Tensor
     """(bs, k_max) float, alpha · progress; 0 where not valid."""
     start: torch.Tensor
@@ -109,11 +110,13 @@ def read_rewards(token_level_rewards: torch.Tensor, response_mask: torch.Tensor)
     rewards = token_level_rewards.detach().float().cpu().numpy().reshape(-1)
     mask = response_mask.detach().cpu().numpy().reshape(-1)
     mask_runs = _mask_runs(mask, length)
-    outcome_at = _last_trained(mask, mask_runs, length)
-    outcome = np.where(outcome_at >= 0, rewards[outcome_at], np.float32(0.0))
-
-    position = np.flatnonzero(rewards != 0.0)
+    position = np.flatnonzero(rewards.view(np.uint32) != 0)  # by their bits, because -0.0 counts
     row = position // length
+    # the last of either: rewards of others have no -0.0, and a mask may have lost its last token since
+    outcome_at = _last_trained(mask, mask_runs, length)
+    np.maximum.at(outcome_at, row, position)
+    outcome = np.where(outcome_at >= 0, rewards[outcome_at] + np.float32(0.0), np.float32(0.0))
+
     # a span starts behind its opening mark, or behind the boundary before it, or with the row
     start = np.maximum(np.append(-1, position[:-1]) + 1, row * length)
     is_opening = (rewards[position] < 0) & (rewards[position] > -2 * TINY)

@@ -56,6 +56,16 @@ def test_alpha_zero_is_verls_grpo_to_the_last_bit(seed, scaled, gaps, mask_dtype
 
 
 @pytest.mark.parametrize("scaled", [True, False])
+def test_responses_taken_out_of_the_mask_count_as_they_do_for_grpo(scaled):
+    # verl's rollout correction masks responses and tokens after they were rewarded
+    rewards, mask, uids, _ = make_batch(6, gaps=False)
+    mask[5], mask[8, -6:], mask[9, 4:] = 0, 0, 0
+    expected, _ = compute_grpo_outcome_advantage(rewards, mask, uids, norm_adv_by_std_in_grpo=scaled)
+    advantages, _ = compute_mrt_advantage(rewards, mask, uids, config(alpha=0.0, scaled=scaled))
+    assert torch.equal(advantages, expected)
+
+
+@pytest.mark.parametrize("scaled", [True, False])
 def test_rows_without_episodes_get_grpos_numbers_at_any_alpha(scaled):
     rewards, mask, uids, _ = make_batch(7, gaps=False)
     expected, _ = compute_grpo_outcome_advantage(rewards, mask, uids, norm_adv_by_std_in_grpo=scaled)

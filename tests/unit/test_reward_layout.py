@@ -65,6 +65,32 @@ def test_alpha_zero_keeps_boundaries_visible():
     np.testing.assert_array_equal(written, row(5, t0=-TINY, t2=TINY))
 
 
+def test_an_outcome_of_zero_is_zero_yet_visible():
+    written = write_rewards(outcome=0.0, spans=[(0, 2)], progress=[0.5], response_mask=[1] * 4, alpha=1.0)
+    np.testing.assert_array_equal(written, row(4, t1=0.5))
+    assert np.signbit(written).tolist() == [False, False, False, True]
+
+
+@pytest.mark.parametrize("outcome", [0.0, 1.0, -1.0])
+@pytest.mark.parametrize("mask", [[0] * 6, [1, 1, 1, 1, 0, 0], [1, 0, 1, 0, 1, 0], [1] * 6])
+def test_rewards_are_read_alike_when_the_mask_has_lost_tokens_since(outcome, mask):
+    written = write_rewards(
+        outcome=outcome, spans=[(1, 3), (3, 5)], progress=[0.5, 0.25], response_mask=[1] * 6, alpha=1.0
+    )
+    events = read_rewards(torch.from_numpy(written).unsqueeze(0), torch.tensor([mask]))
+    assert events.outcome.tolist() == [outcome]
+    assert (events.start.tolist(), events.end.tolist()) == ([[1, 3]], [[3, 5]])
+    assert events.bonus.tolist() == [[0.5, 0.25]]
+
+
+def test_an_outcome_of_zero_whose_sign_was_lost_is_found_by_the_mask():
+    written = write_rewards(outcome=0.0, spans=[(0, 2)], progress=[0.5], response_mask=[1] * 4, alpha=1.0) + 0.0
+    assert not np.signbit(written).any()
+    events = read_rewards(torch.from_numpy(written).unsqueeze(0), torch.ones(1, 4))
+    assert events.outcome.tolist() == [0.0]
+    assert events.bonus.tolist() == [[0.5]]
+
+
 def test_one_progress_for_each_span():
     with pytest.raises(ValueError):
         write_rewards(outcome=1.0, spans=[(0, 1), (1, 2)], progress=[0.5], response_mask=[1] * 3, alpha=1.0)
