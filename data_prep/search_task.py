@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LARGEST = 20
+LARGEST = 15
 COUNT = 5
 MARKERS = ("Wait", "Alternatively", "But wait")
 STOP_TEXT = "Time is up.\n</think>\n\nThe answer is \\boxed{"
@@ -23,7 +23,7 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class Problem:
-    """Distinct numbers in 1..20, of which exactly one pair adds up to the target."""
+    """Distinct numbers in 1..15, of which exactly one pair adds up to the target."""
 
     numbers: tuple[int, ...]
     target: int
@@ -124,8 +124,9 @@ def demonstrate(problem: Problem, style: TraceStyle, rng: np.random.Generator) -
 def write_attempt(target: int, pair: Pair, says_yes: bool, opening: str) -> str:
     """One episode: the attempt, its check and the verdict, as a paragraph."""
     first, second = pair
-    verdict = "yes" if says_yes else "no"
-    return f"{opening} {first} and {second}: {first} + {second} = {first + second}, need {target}, {verdict}.\n\n"
+    total = first + second
+    verdict = "yes" if says_yes else "too high" if total > target else "too low"
+    return f"{opening} {first} and {second}: {first} + {second} = {total}, need {target}, {verdict}.\n\n"
 
 
 def _opening(paragraphs: Sequence[str], rng: np.random.Generator) -> str:

@@ -3,9 +3,10 @@
 Where what happens, in the order of the data:
 
     register.py        verl's plugin entry point: which of our modules joins which of verl's
-    hydra_plugin.py    makes `reward_model=mrt` compose; checks the run before Ray starts
+    hydra_plugin.py    makes `reward_model=mrt` compose; run_checks.py: refuses a bad run before Ray starts
     settings.py        MRTSettings, the validated view of the `mrt:` node (conf/reward_model/*.yaml)
-    agent_loop.py      one rollout: sample a trace, split it, branch forced answers (prover.py, episodes.py)
+    agent_loop.py      one rollout: sample a trace, split it (episodes.py, token_text.py), branch answers (prover.py)
+    rollout_record.py  what a rollout hands on beside the tokens verl knows
     reward_manager.py  outcome and J by grading all answers (grading/), progress (progress.py)
     reward_layout.py   outcome and progress inside verl's token-level rewards
     advantage.py       the estimator "mrt": GRPO's outcome advantage plus scaled episode credit

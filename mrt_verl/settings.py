@@ -40,7 +40,7 @@ class MRTSettings:
     min_episode_tokens: int
     """Shorter episodes are merged with a neighbour, in tokens, >= 0 (ours)."""
     min_steps: int
-    """A marker within this many steps (paragraphs) of the last boundary opens no episode, >= 1."""
+    """Least number of steps (paragraphs) of an episode that another may follow, >= 1; 3 in the reference analysis."""
     markers: tuple[str, ...]
     """Switch markers: a step of the thinking block that starts with one of them opens an episode."""
     think_open: str | None

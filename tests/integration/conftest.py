@@ -1,0 +1,79 @@
+"""A small model and its data, and the real trainer on them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory) -> Path:
+    """model/ and data/ of a short warm start: enough for traces with episodes and for answers in a box."""
+    from data_prep.schema import write_parquet
+    from data_prep.search_task import TraceStyle, generate_problems
+    from recipes.quickstart.make_model import warm_start
+    from recipes.quickstart.prepare import rows
+
+    directory = tmp_path_factory.mktemp("trainer")
+    problems = generate_problems(seed=3)
+    for split, count in (("test", 8), ("train", 32)):
+        write_parquet(rows(islice(problems, count), split), directory / "data" / f"{split}.parquet")
+    warm_start(directory / "model", problems, seed=3, stages=((150, TraceStyle(hit=0.3)),))
+    return directory
+
+
+@dataclass
+class Run:
+    """What one training run left behind."""
+
+    steps: dict[int, dict[str, float]]
+    traces: dict[int, list[dict[str, Any]]]
+    dumps: dict[int, list[dict[str, Any]]]
+    log: str
+
+
+@pytest.fixture(scope="session")
+def train(workspace, tmp_path_factory):
+    """train(*overrides) -> Run, through `python -m verl.trainer.main_ppo` as a user calls it."""
+
+    def run(*overrides: str) -> Run:
+        out = tmp_path_factory.mktemp("run")
+        command = [
+            *(sys.executable, "-m", "verl.trainer.main_ppo", "--config-dir", "recipes"),
+            *("reward_model=mrt", "+hardware=cpu", "+quickstart=train"),
+            f"data.train_files={workspace}/data/train.parquet",
+            f"data.val_files={workspace}/data/test.parquet",
+            f"actor_rollout_ref.model.path={workspace}/model",
+            *("data.train_batch_size=4", "actor_rollout_ref.actor.ppo_mini_batch_size=4"),
+            *("actor_rollout_ref.rollout.n=4", "trainer.total_training_steps=2", "trainer.save_freq=-1"),
+            f"mrt.trace_dir={out}/traces",
+            "mrt.traces_per_step=100",
+            f"trainer.rollout_data_dir={out}/dumps",
+            *overrides,
+        ]
+        environment = {**os.environ, "VERL_PLATFORM": "cpu", "VERL_FILE_LOGGER_PATH": str(out / "metrics.jsonl")}
+        result = subprocess.run(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900
+        )
+        assert result.returncode == 0, result.stdout[-6000:]
+        steps = {entry["step"]: entry["data"] for entry in read_lines(out / "metrics.jsonl")}
+        return Run(steps, read_directory(out / "traces"), read_directory(out / "dumps"), result.stdout)
+
+    return run
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def read_directory(path: Path) -> dict[int, list[dict[str, Any]]]:
+    return {int(re.sub(r"\D", "", file.stem)): read_lines(file) for file in path.glob("*.jsonl")}

@@ -1,0 +1,77 @@
+"""MRT in the real trainer: two steps of verl's main_ppo with vLLM rollouts, on one rank and on two."""
+
+import math
+
+import pytest
+
+CONTRACT = [
+    "outcome",
+    "progress_mean",
+    "progress_std",
+    "episodes_mean",
+    "j_first",
+    "j_last",
+    "regret",
+    "think_tokens_mean",
+    "branch_tokens_ratio",
+    "prefix_cache_hit",
+    "branch_failures",
+    "grade_timeouts",
+    "inserted_mean",
+    "markers_mean",
+]
+
+
+@pytest.fixture(scope="module")
+def run(train):
+    return train()
+
+
+def test_metrics_of_every_step(run):
+    assert sorted(run.steps) == [0, 1, 2]  # 0 is the validation before training
+    for step in (1, 2):
+        data = run.steps[step]
+        assert all(math.isfinite(data[f"mrt/{name}"]) for name in CONTRACT)
+        assert data["mrt/branch_failures"] == data["mrt/grade_timeouts"] == data["mrt/grade_errors"] == 0
+        assert data["mrt/episodes_mean"] > 1
+        assert data["mrt/prefix_cache_hit"] > 0.5
+        assert 0 <= data["mrt/regret"] <= 1
+        assert data["actor/grad_norm"] > 0
+    assert "val-core/search_task/acc/mean@1" in run.steps[0]
+    assert "val-core/search_task/acc/mean@1" in run.steps[2]
+
+
+def test_rollout_and_trainer_agree_on_log_probs(run):
+    for step in (1, 2):  # the second step rolls out with weights that went through the sync
+        assert run.steps[step]["training/rollout_probs_diff_max"] < 1e-4
+        assert run.steps[step]["training/rollout_actor_probs_pearson_corr"] > 0.9999
+
+
+def test_every_boundary_was_branched(run):
+    for traces in run.traces.values():
+        assert len(traces) == 16
+        for trace in traces:
+            own = trace["answer_start"] is not None
+            counts = [4] * len(trace["episodes"])
+            if counts and own:
+                counts[-1] -= 1
+            assert [len(answers) for answers in trace["forced"]] == counts
+            assert len(trace["forced_before"]) == 4
+
+
+def test_dense_rewards_reach_the_trainer(run):
+    """verl's own dump holds the sum of each row of rewards: outcome + alpha · (J_last - J_before)."""
+    for step, traces in run.traces.items():
+        expected = [trace["outcome"] + sum(progress for _, _, progress in trace["progress"]) for trace in traces]
+        dumped = [row["score"] for row in run.dumps[step]]
+        assert sorted(dumped) == pytest.approx(sorted(expected), abs=1e-5)
+        telescoped = [t["outcome"] + t["js"][-1] - t["j_before"] for t in traces if t["js"]]
+        assert sorted(e for e, t in zip(expected, traces, strict=True) if t["js"]) == pytest.approx(sorted(telescoped))
+
+
+def test_two_ranks(train):
+    """FSDP2 over two processes, one vLLM server each, weights gathered and sent to both."""
+    run = train("trainer.n_gpus_per_node=2", "trainer.val_before_train=False", "trainer.test_freq=-1")
+    for step in (1, 2):
+        assert run.steps[step]["training/rollout_probs_diff_max"] < 1e-4
+        assert run.steps[step]["mrt/episodes_mean"] > 1
