@@ -6,13 +6,15 @@ every further attempt raises the chance of success, a repeated one does not, and
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-LARGEST = 15
+LARGEST = 13
 COUNT = 5
+TARGETS = range(10, 16)
+"""Few targets, so that a small model learns early how far a sum is from its target."""
 MARKERS = ("Wait", "Alternatively", "But wait")
 STOP_TEXT = "Time is up.\n</think>\n\nThe answer is \\boxed{"
 """Follows a boundary in traces that were cut off; the quickstart's `mrt.stop_text`."""
@@ -23,7 +25,7 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class Problem:
-    """Distinct numbers in 1..15, of which exactly one pair adds up to the target."""
+    """Distinct numbers in 1..13, of which exactly one pair adds up to the target."""
 
     numbers: tuple[int, ...]
     target: int
@@ -52,21 +54,15 @@ def format_pair(pair: Pair) -> str:
     return f"{pair[0]}, {pair[1]}"
 
 
-def generate_problems(seed: int) -> Iterator[Problem]:
-    """Problems without end, none twice: two with the same numbers (in any order) and target count as one."""
+def make_problems(seed: int) -> list[Problem]:
+    """All problems, each once whatever the order of its numbers, shuffled by `seed`."""
     rng = np.random.default_rng(seed)
-    seen = set()
-    while True:
-        numbers = tuple(int(number) for number in rng.choice(np.arange(1, LARGEST + 1), COUNT, replace=False))
+    problems = []
+    for numbers in itertools.combinations(range(1, LARGEST + 1), COUNT):
+        shuffled = tuple(int(number) for number in rng.permutation(numbers))
         sums = [sum(pair) for pair in itertools.combinations(numbers, 2)]
-        unique = [total for total in sums if sums.count(total) == 1]
-        if not unique:
-            continue
-        problem = Problem(numbers, int(rng.choice(unique)))
-        key = (frozenset(numbers), problem.target)
-        if key not in seen:
-            seen.add(key)
-            yield problem
+        problems += [Problem(shuffled, total) for total in TARGETS if sums.count(total) == 1]
+    return [problems[index] for index in rng.permutation(len(problems))]
 
 
 @dataclass(frozen=True)
@@ -125,8 +121,10 @@ def write_attempt(target: int, pair: Pair, says_yes: bool, opening: str) -> str:
     """One episode: the attempt, its check and the verdict, as a paragraph."""
     first, second = pair
     total = first + second
-    verdict = "yes" if says_yes else "too high" if total > target else "too low"
-    return f"{opening} {first} and {second}: {first} + {second} = {total}, need {target}, {verdict}.\n\n"
+    verdict = "yes" if says_yes else "no"
+    # the distance is written out: comparing two numbers in one step is what so small a model learns last
+    distance = abs(target - total)
+    return f"{opening} {first} and {second}: {first} + {second} = {total}, off {target} by {distance}, {verdict}.\n\n"
 
 
 def _opening(paragraphs: Sequence[str], rng: np.random.Generator) -> str:

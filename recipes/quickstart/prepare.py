@@ -3,19 +3,18 @@
 import argparse
 import shutil
 import time
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from data_prep.schema import make_row, write_parquet
-from data_prep.search_task import Problem, generate_problems
+from data_prep.search_task import Problem, make_problems
 from recipes.quickstart.make_model import warm_start
 
-TRAIN_PROBLEMS, TEST_PROBLEMS = 4096, 512
+TEST, TRAIN = 512, 2048
 
 
-def rows(problems: Iterator[Problem], split: str) -> list[dict[str, Any]]:
+def rows(problems: Sequence[Problem], split: str) -> list[dict[str, Any]]:
     """verl's rows of one split."""
     return [
         make_row(
@@ -31,14 +30,14 @@ def rows(problems: Iterator[Problem], split: str) -> list[dict[str, Any]]:
 
 
 def prepare(out: Path, seed: int) -> None:
-    """Write `out`/data and `out`/model; one stream of distinct problems serves test, train and warm start in turn."""
+    """Write `out`/data and `out`/model; no problem serves two of test, training and warm start."""
     (out / "logs").mkdir(parents=True, exist_ok=True)
-    problems = generate_problems(seed)
-    test, train = list(islice(problems, TEST_PROBLEMS)), list(islice(problems, TRAIN_PROBLEMS))
+    problems = make_problems(seed)
+    test, train, rest = problems[:TEST], problems[TEST : TEST + TRAIN], problems[TEST + TRAIN :]
     for split, part in (("test", test), ("train", train)):
         path = out / "data" / f"{split}.parquet"
         if not path.exists():
-            print(f"data: {write_parquet(rows(iter(part), split), path)} problems in {path}", flush=True)
+            print(f"data: {write_parquet(rows(part, split), path)} problems in {path}", flush=True)
     model = out / "model"
     if model.exists():
         print(f"model: {model} is there already", flush=True)
@@ -46,7 +45,7 @@ def prepare(out: Path, seed: int) -> None:
     started = time.perf_counter()
     partial = out / "model.partial"
     shutil.rmtree(partial, ignore_errors=True)
-    warm_start(partial, problems, seed=seed)
+    warm_start(partial, rest, seed=seed)
     partial.rename(model)
     print(f"model: {model}, made in {time.perf_counter() - started:.0f} s", flush=True)
 

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,15 @@ ROOT = Path(__file__).parents[2]
 def workspace(tmp_path_factory) -> Path:
     """model/ and data/ of a short warm start: enough for traces with episodes and for answers in a box."""
     from data_prep.schema import write_parquet
-    from data_prep.search_task import TraceStyle, generate_problems
+    from data_prep.search_task import TraceStyle, make_problems
     from recipes.quickstart.make_model import warm_start
     from recipes.quickstart.prepare import rows
 
     directory = tmp_path_factory.mktemp("trainer")
-    problems = generate_problems(seed=3)
-    for split, count in (("test", 8), ("train", 32)):
-        write_parquet(rows(islice(problems, count), split), directory / "data" / f"{split}.parquet")
-    warm_start(directory / "model", problems, seed=3, stages=((150, TraceStyle(hit=0.3)),))
+    problems = make_problems(seed=3)
+    for split, part in (("test", problems[:8]), ("train", problems[8:40])):
+        write_parquet(rows(part, split), directory / "data" / f"{split}.parquet")
+    warm_start(directory / "model", problems[40:], seed=3, stages=((150, TraceStyle(hit=0.3)),))
     return directory
 
 

@@ -1,12 +1,11 @@
 """The quickstart's pieces around the trainer: tokenizer, encoding, progress lines, report."""
 
 import json
-from itertools import islice
 
 import numpy as np
 import pytest
 
-from data_prep.search_task import STOP_TEXT, Demonstration, TraceStyle, demonstrate, generate_problems
+from data_prep.search_task import STOP_TEXT, Demonstration, TraceStyle, demonstrate, make_problems
 from recipes.quickstart import report
 from recipes.quickstart.follow import summarise
 from recipes.quickstart.make_model import encode, make_tokenizer
@@ -15,19 +14,19 @@ from recipes.quickstart.make_model import encode, make_tokenizer
 @pytest.fixture(scope="module")
 def tokenizer():
     rng = np.random.default_rng(0)
-    shown = [(p.question, demonstrate(p, TraceStyle(), rng).thinking) for p in islice(generate_problems(0), 300)]
+    shown = [(p.question, demonstrate(p, TraceStyle(), rng).thinking) for p in make_problems(0)[:300]]
     return make_tokenizer(["user\nassistant\n" + question + thinking + STOP_TEXT for question, thinking in shown])
 
 
 def test_tags_line_breaks_and_numbers_are_single_tokens(tokenizer):
-    for text in ("\n", "<think>", "</think>", "<|im_end|>", " 20", " 7", " 27"):
+    for text in ("\n", "<think>", "</think>", "<|im_end|>", " 12", " 7", " 21"):
         assert len(tokenizer.encode(text)) == 1, text
-    text = "Try 3 and 18: 3 + 18 = 21, need 25, no.\n\n"
+    text = "Try 3 and 12: 3 + 12 = 15, off 21 by 6, no.\n\n"
     assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
 def test_an_episode_has_15_to_30_tokens(tokenizer):
-    assert 15 <= len(tokenizer.encode("Alternatively, try 3 and 18: 3 + 18 = 21, need 25, no.\n\n")) <= 30
+    assert 15 <= len(tokenizer.encode("Alternatively, try 3 and 12: 3 + 12 = 15, off 21 by 6, no.\n\n")) <= 30
 
 
 def test_reloading_does_not_change_how_numbers_are_cut(tokenizer, tmp_path):
@@ -38,7 +37,7 @@ def test_reloading_does_not_change_how_numbers_are_cut(tokenizer, tmp_path):
     make_model(tokenizer).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     reloaded = AutoTokenizer.from_pretrained(tmp_path)
-    text = "Which two add up to 27? Numbers: 14, 20."
+    text = "Which two add up to 21? Numbers: 11, 12."
     assert reloaded.encode(text) == tokenizer.encode(text)
     chat = [{"role": "user", "content": "x"}]
     assert reloaded.apply_chat_template(chat, add_generation_prompt=True, tokenize=False).endswith("<think>\n")
@@ -46,11 +45,13 @@ def test_reloading_does_not_change_how_numbers_are_cut(tokenizer, tmp_path):
 
 @pytest.mark.parametrize("forced", ["", STOP_TEXT])
 def test_prompt_and_stop_text_are_not_learnt(tokenizer, forced):
-    problem = next(generate_problems(0))
-    ids, labels = encode(tokenizer, problem, Demonstration("Try 1 and 2: 1 + 2 = 3, need 9, no.\n\n", forced, "1, 2"))
+    problem = make_problems(0)[0]
+    ids, labels = encode(
+        tokenizer, problem, Demonstration("Try 1 and 2: 1 + 2 = 3, off 9 by 6, no.\n\n", forced, "1, 2")
+    )
     learnt = tokenizer.decode([token for token in labels if token != -100])
     closing = "" if forced else "</think>\n\nThe answer is \\boxed{"
-    assert learnt == "Try 1 and 2: 1 + 2 = 3, need 9, no.\n\n" + closing + " 1, 2}<|im_end|>"
+    assert learnt == "Try 1 and 2: 1 + 2 = 3, off 9 by 6, no.\n\n" + closing + " 1, 2}<|im_end|>"
     assert len(ids) == len(labels)
 
 
