@@ -65,8 +65,9 @@ def check_context(settings: MRTSettings, config: Any) -> None:
     parts = (config.data.max_prompt_length, config.data.max_response_length, stop_tokens, settings.branch_max_tokens)
     if limit < sum(parts):
         raise ValueError(
-            f"actor_rollout_ref.rollout.max_model_len={limit}; allowed: {sum(parts)} or more (prompt {parts[0]} + "
-            f"response {parts[1]} + mrt.stop_text {parts[2]} + mrt.branch_max_tokens {parts[3]}), or null for the model's own"
+            f"actor_rollout_ref.rollout.max_model_len={limit}; allowed: {sum(parts)} or more (prompt "
+            f"{parts[0]} + response {parts[1]} + mrt.stop_text {parts[2]} + mrt.branch_max_tokens {parts[3]}), or null "
+            "for the model's own limit"
         )
 
 

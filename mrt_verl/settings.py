@@ -81,7 +81,7 @@ class MRTSettings:
                 raise ValueError(f"mrt.{key} is not a setting; allowed: {', '.join(sorted(known))}")
         for key in sorted(known - set(node)):
             raise ValueError(f"mrt.{key} is missing; conf/reward_model/mrt.yaml lists every setting with its default")
-        values = {key: tuple(value) if _is_list(value) else value for key, value in node.items()}
+        values: dict[str, Any] = {key: tuple(value) if _is_list(value) else value for key, value in node.items()}
         settings = cls(**values)
         settings._check()
         return settings
