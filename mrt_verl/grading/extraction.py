@@ -18,7 +18,7 @@ FALLBACK_WINDOW = 4_000
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
-_FULL_STOP = re.compile(r"[0-9A-Z)}\]$%]\s?\.\Z")  # of a formula; in words it stays, as in the reference
+_NUMBER_AND_STOP = re.compile(r"-?[0-9]+(?:[.,][0-9]+)*\.")
 # invisible characters and lone surrogates carry no meaning and break parsers; models do write the typographic minus
 _DROPPED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2060-\u2064\ufeff\ud800-\udfff]")
 _MINUS = str.maketrans("\u2212\u2010\u2011", "---")
@@ -77,10 +77,10 @@ def extract_answer(
 
 
 def tidy(answer: str) -> str:
-    """The answer without invisible characters, outer spaces, outer `$` and a full stop after a formula."""
+    """The answer without invisible characters, outer spaces, outer `$` and a full stop after a number."""
     answer = _DROPPED.sub("", answer.translate(_MINUS)).strip()
-    if _FULL_STOP.search(answer):
-        answer = answer[:-1].rstrip()
+    if _NUMBER_AND_STOP.fullmatch(answer):
+        answer = answer[:-1]
     if len(answer) > 1 and answer[0] == answer[-1] == "$" and "$" not in answer.strip("$"):
         answer = answer.strip("$").strip()
     return answer

@@ -91,7 +91,7 @@ class Grader:
         Raises:
             TypeError: the function or an argument cannot be sent to a worker.
         """
-        packed = outcomes.pack(compute_score or outcomes.VERL_DEFAULT)
+        packed = outcomes.pack(outcomes.light(compute_score or outcomes.VERL_DEFAULT))
         with self._accounts.busy():
             grade = await asyncio.wrap_future(self._submit(packed, outcomes.pack(arguments)))
         return self._recorded([str(arguments.get("solution_str", ""))], [grade])[0]

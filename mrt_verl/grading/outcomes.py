@@ -5,6 +5,7 @@ its file without registering the module, and wraps it in `functools.partial`: bo
 """
 
 import asyncio
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -13,7 +14,6 @@ import json
 import pickle
 import sys
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 VERL_DEFAULT = "verl.utils.reward_score:default_compute_score"
@@ -35,7 +35,7 @@ def _is_importable(function: Any) -> bool:
     return module is not None and function.__module__ != "__main__" and hasattr(module, function.__name__)
 
 
-@lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=64)
 def load_function(path: str, name: str) -> Any:
     """The function `name` of the Python file at `path`.
 
@@ -49,6 +49,19 @@ def load_function(path: str, name: str) -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return getattr(module, name)
+
+
+def light(compute_score: Callable[..., Any] | str) -> Callable[..., Any] | str:
+    """The same function without verl's wrapper around a custom one, whose module takes a worker seconds to import."""
+    if isinstance(compute_score, functools.partial) and compute_score.func.__module__ == "verl.trainer.ppo.reward":
+        raw_function, reward_kwargs = compute_score.args
+        return functools.partial(call_with_reward_kwargs, raw_function, dict(reward_kwargs))
+    return compute_score
+
+
+def call_with_reward_kwargs(raw_function: Callable[..., Any], reward_kwargs: dict[str, Any], **arguments: Any) -> Any:
+    """A custom function with the `reward_kwargs` of the run, which win over the call's arguments as they do in verl."""
+    return raw_function(**{**arguments, **reward_kwargs})
 
 
 def pack(what: Any) -> bytes:

@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from data_prep.search_task import format_pair, generate_problems
-
 STOP_TEXT = "\n\nMy time to think is over, so I give my answer now.\n</think>\n\nThe final answer is \\boxed{"
 
 LATEX: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
@@ -56,20 +54,20 @@ class Trace:
 def step(seed: int, traces: int = 256, answers: int = 25, group: int = 8) -> list[Trace]:
     """The answers of one MRT step: per trace one response and `answers - 1` forced ones.
 
-    Half of the prompts are the quickstart's pair search (others for every seed), half are `LATEX`. Rollouts of a group
-    answer the same problem; 5 % of the answers are expressions that hardly anybody else wrote.
+    Half of the prompts ask for pairs of numbers like the quickstart (others for every seed), half are `LATEX`. Rollouts
+    of a group answer the same problem; 5 % of the answers are expressions that hardly anybody else wrote.
     """
     rng = random.Random(seed)
-    problems = generate_problems(seed)
     drawn = []
     for prompt in range(traces // group):
         if prompt % 2:
             reference, right, wrong = LATEX[(prompt // 2 * 3) % len(LATEX)]
             ways, rare = [*right, reference, *wrong], _rare_formula
         else:
-            problem = next(problems)
-            reference, rare = problem.answer, _rare_numbers
-            ways = [problem.answer] * 10 + [format_pair(pair) for pair in problem.pairs]
+            numbers = sorted(rng.sample(range(1, 21), 7))
+            pairs_of_numbers = [f"{one}, {two}" for one, two in itertools.combinations(numbers, 2)]
+            reference, rare = rng.choice(pairs_of_numbers), _rare_numbers
+            ways = [reference] * 10 + pairs_of_numbers
         for _ in range(group):
             written = [_written(rng, ways, rare) for _ in range(answers)]
             drawn.append(Trace(reference, _response(rng, ways, written[0]), written[1:]))
@@ -112,12 +110,23 @@ def pairs() -> list[tuple[str, str]]:
 def _reasoning_gym() -> Iterator[list[str]]:
     from reasoning_gym.factory import DATASETS, create_dataset
 
-    # composite needs other data sets; graphs and cubes have no answer text; pictures of text are no answers to parse
+    # needs other data sets; no answer text; slow (to sympy, a list of words is a product of 50 symbols)
     skipped = {"composite", "boxnet", "graph_color", "propositional_logic", "rubiks_cube", "rush_hour", "arc_agi"}
+    skipped |= {
+        "word_ladder",
+        "word_sorting",
+        "word_sequence_reversal",
+        "letter_jumble",
+        "caesar_cipher",
+        "cryptarithm",
+    }
+    skipped |= {"codeio", "intermediate_integration", "list_functions", "countdown"}
     for name in sorted(set(DATASETS) - skipped):
-        data = create_dataset(name, size=12, seed=1)
-        answers = [str(data[index]["answer"]) for index in range(12)]
-        yield [answer for answer in answers if len(answer) <= 60 and "\n" not in answer]
+        data = create_dataset(name, size=34, seed=1)
+        answers = [str(data[index]["answer"]) for index in range(34)]
+        short = [answer for answer in answers if len(answer) <= 30 and "\n" not in answer]
+        worded = [answer for answer in short if not re.search("[0-9]", answer)]
+        yield [answer for answer in short if answer not in worded] + worded[:3]
 
 
 def _champ() -> list[str]:
@@ -134,7 +143,7 @@ def _latex(rng: random.Random) -> list[str]:
         r"\left(%d,%d\right]", "x=%d,y=%d", r"%d\pi-%d", r"%d\%% %d", r"%d\text{ cm}^%d", "%d/%d", "-%d-%d", r"%d+%di",
         r"\dfrac{%d}{%d}", r"x^2-%dx+%d", r"%d < x < %d", r"\sin(%d)+%d", r"\binom{%d}{%d}", "%d%% or %d%%", "%d:%d",
     )  # fmt: skip
-    made = [rng.choice(forms) % (rng.randrange(1, 13), rng.randrange(1, 9)) for _ in range(900)]
+    made = [rng.choice(forms) % (rng.randrange(1, 13), rng.randrange(1, 9)) for _ in range(550)]
     return fixed + made
 
 
@@ -150,7 +159,6 @@ def _mutated(rng: random.Random, answer: str) -> str:
         lambda text: r"\text{" + text + "}",
         lambda text: "-" + text,
         lambda text: text.upper(),
-        lambda text: text + r"\%",
         lambda text: f"({text})",
         lambda text: text + " cm",
     )
@@ -158,7 +166,7 @@ def _mutated(rng: random.Random, answer: str) -> str:
 
 
 def pathological() -> list[str]:
-    """200 answers that hang, crash or confuse graders; about a fifth of them never ends in math-verify."""
+    """200 answers that hang, crash or confuse graders; about a sixth of them never ends in math-verify."""
     nested = [
         opened * depth + "1" + closed * depth
         for opened, closed in (("{", "}"), ("(", ")"), (r"\frac{1}{", "}"), (r"\sqrt{", "}"), (r"\left(", r"\right)"))
@@ -179,5 +187,5 @@ def pathological() -> list[str]:
     marked = [f"4{character}3" for character in control + invisible] + [f"{character}" for character in invisible]
     words = ["nan", "zoo", "oo", "1/0", "0/0", r"\infty-\infty", "None", "__import__('os')", "%s%n", "'; --", "\\", "$"]
     found = [*nested, *towers, *huge, *long, *unbalanced, *marked, *words]
-    found += [f"{tower}+{n}" for n in range(1, 4) for tower in towers]
+    found += [f"{tower}+{n}" for n in range(1, 2) for tower in towers]
     return found + [rf"\frac{{{n}}}{{0}}" for n in range(200 - len(found))]

@@ -22,7 +22,7 @@ STOP_TEXT = "\n\nTime is up.\n</think>\n\nThe final answer is \\boxed{"
         (r"\fbox{7}", "7"),
         (r"\boxed{\boxed{7}}", "7"),
         (r"\boxed{7} as in \boxed{}", "7"),
-        (r"\boxed{$\sqrt{2}$.}", r"\sqrt{2}"),
+        (r"\boxed{$\sqrt{2}$}", r"\sqrt{2}"),
         ("\\boxed{4\u200b2}", "42"),
         ("\\boxed{\u22125}", "-5"),
         (r"\boxed{}", None),
@@ -106,5 +106,6 @@ def test_fallbacks_can_be_chosen_and_written() -> None:
     assert extract_answer("The answer is 42", fallbacks=()) is None
 
 
-def test_a_full_stop_ends_a_formula_but_belongs_to_words() -> None:
-    assert [tidy(text) for text in ("42.", "x).", "a dog.", "1...", "B.")] == ["42", "x)", "a dog.", "1...", "B"]
+def test_a_full_stop_ends_a_number_but_belongs_to_words() -> None:
+    texts = ("42.", "-1,350.5.", "a dog.", "See page 1.", "1...")
+    assert [tidy(text) for text in texts] == ["42", "-1,350.5", "a dog.", "See page 1.", "1..."]

@@ -180,7 +180,9 @@ def test_bad_settings_name_themselves() -> None:
 
 
 def test_stats_of_a_stretch_and_their_metrics() -> None:
-    stats = GraderStats(graded=12, no_answer=3, cache_hits=6, timeouts=2, seconds=4.0) - GraderStats(graded=2, seconds=2)
+    stats = GraderStats(graded=12, no_answer=3, cache_hits=6, timeouts=2, seconds=4.0) - GraderStats(
+        graded=2, seconds=2
+    )
     assert stats.metrics() == {
         "mrt/gradings_per_second": 5.0,
         "mrt/grade_cache_hits": 0.6,

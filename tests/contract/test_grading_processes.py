@@ -1,0 +1,148 @@
+"""Worker processes: deadlines, kill -9, forks, dead parents, and no trace of them afterwards."""
+
+import asyncio
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from mrt_verl.grading import Grader, Verdict
+
+WORKLOAD = Path(__file__).parents[1] / "benchmarks" / "grading_workload.py"
+DEADLINE_S = 0.4
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def resident_mb(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def wait_until_gone(pids: list[int], seconds: float = 10.0) -> list[int]:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and any(map(is_alive, pids)):
+        time.sleep(0.05)
+    return [pid for pid in pids if is_alive(pid)]
+
+
+def test_pathological_answers_keep_to_the_deadline_and_harm_no_other() -> None:
+    answers = runpy.run_path(str(WORKLOAD))["pathological"]()
+    assert len(answers) == 200
+    slowest, known = 0.0, []
+    with Grader(deadline_s=DEADLINE_S) as grader:
+        grader.grade_sync([r"\boxed{\frac{84}{2}}"], "42")
+        (first,) = grader.worker_pids()
+        memory = resident_mb(first)
+        for number, answer in enumerate(answers):
+            started = time.perf_counter()
+            (grade,) = grader.grade_sync([rf"\boxed{{{answer}}}"], "42")
+            slowest = max(slowest, time.perf_counter() - started)
+            known.append(grade.verdict)
+            # needs the replacement, so that its start is not counted as the next answer's time
+            innocent = rf"\boxed{{\frac{{{2 * number}}}{{2}}}}"
+            assert grader.grade_sync([innocent], str(number))[0].verdict is Verdict.RIGHT, answer[:50]
+        (last,) = grader.worker_pids()
+        assert resident_mb(last) < memory + 600
+        assert grader.stats().restarts == known.count(Verdict.TIMEOUT)
+    assert slowest < DEADLINE_S + 1.0
+    assert Verdict.RIGHT not in known
+    assert known.count(Verdict.TIMEOUT) >= 10
+    assert wait_until_gone([first, last]) == []
+
+
+def test_one_batch_of_hanging_and_innocent_answers() -> None:
+    answers = [
+        text for n in range(5) for text in (rf"\boxed{{9^{{9^{{9^{n + 8}}}}}}}", rf"\boxed{{\frac{{{2 * n}}}{{2}}}}")
+    ]
+    with Grader(deadline_s=DEADLINE_S, workers=2) as grader:
+        grades = asyncio.run(grader.grade(answers, ["0", "1", "2", "3", "4"]))
+        assert len(grader.worker_pids()) <= 2
+    assert [grade.verdict for grade in grades] == [Verdict.TIMEOUT, Verdict.RIGHT] * 5
+
+
+def test_kill_9_in_the_middle_of_a_batch_loses_no_grade() -> None:
+    async def run(grader: Grader) -> list[Verdict]:
+        await grader.grade([r"\boxed{\frac{84}{2}}"], "42")
+        calls = [
+            grader.grade([rf"\boxed{{\frac{{{2 * n}}}{{2}}+\sqrt{{{n}}}}}"], rf"{n}+\sqrt{{{n}}}") for n in range(150)
+        ]
+        batch = [asyncio.create_task(call) for call in calls]
+        await batch[10]
+        assert not batch[-1].done()
+        os.kill(grader.worker_pids()[0], signal.SIGKILL)
+        return [grade.verdict for (grade,) in await asyncio.gather(*batch)]
+
+    with Grader(deadline_s=60.0) as grader:
+        verdicts = asyncio.run(run(grader))
+        assert grader.stats().restarts == 1
+    assert verdicts == [Verdict.RIGHT] * 150
+
+
+def test_a_closed_grader_starts_anew_and_what_it_had_under_way_is_an_error() -> None:
+    async def run(grader: Grader) -> list[Verdict]:
+        await grader.grade([r"\boxed{\frac{84}{2}}"], "42")
+        hanging = asyncio.create_task(grader.grade([r"\boxed{9^{9^{9^{9}}}}"], "42"))
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(grader.close)
+        return [grade.verdict for grade in await hanging + await grader.grade([r"\boxed{\frac{86}{2}}"], "43")]
+
+    with Grader(deadline_s=60.0) as grader:
+        assert asyncio.run(run(grader)) == [Verdict.ERROR, Verdict.RIGHT]
+
+
+def test_a_forked_child_has_workers_of_its_own_and_leaves_its_parents_alone() -> None:
+    with Grader() as grader:
+        assert grader.grade_sync([r"\boxed{\frac{84}{2}}"], "42")[0].verdict is Verdict.RIGHT
+        parents = grader.worker_pids()
+        child = os.fork()
+        if child == 0:  # no assert here: whatever happens, this process must end now
+            (grade,) = grader.grade_sync([r"\boxed{\frac{86}{2}}"], "43")
+            own = grader.worker_pids()
+            grader.close()
+            os._exit(0 if grade.verdict is Verdict.RIGHT and set(own).isdisjoint(parents) else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert grader.worker_pids() == parents
+        assert grader.grade_sync([r"\boxed{\frac{88}{2}}"], "44")[0].verdict is Verdict.RIGHT
+
+
+@pytest.mark.parametrize("ending", ["os.kill(os.getpid(), 9)", "sys.exit(0)", "del grader; time.sleep(30)"])
+def test_no_worker_outlives_its_parent_or_its_grader(ending: str) -> None:
+    """SIGKILL, which Ray uses on its actors; an ordinary exit; a grader that is only forgotten."""
+    script = f"""
+        import os, sys, threading, time
+        from mrt_verl.grading import Grader
+        grader = Grader(deadline_s=60)
+        grader.grade_sync([r"\\boxed{{\\frac{{84}}{{2}}}}"], "42")
+        print(*grader.worker_pids(), flush=True)
+        hang = lambda grader=grader: grader.grade_sync([r"\\boxed{{9^{{9^{{9^{{9}}}}}}}}"], "42")
+        if not {ending!r}.startswith("del"):
+            threading.Thread(target=hang, daemon=True).start()
+            time.sleep(0.3)
+        del hang
+        {ending}
+    """
+    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        pids = [int(pid) for pid in process.stdout.readline().split()]
+        assert len(pids) == 1
+        assert wait_until_gone(pids) == []
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_the_grading_process_loads_no_mathematics() -> None:
+    script = "import sys, mrt_verl.grading; print({'sympy', 'math_verify', 'torch', 'verl'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", script], text=True) == "set()\n"
