@@ -60,8 +60,10 @@ def test_progress_lines():
     assert summarise(step) == "step   3  outcome 0.25  regret 0.812  seconds 9.71"
     validated = step + " - val-core/search_task/acc/mean@1:0.5"
     assert summarise(validated) == "step   3  outcome 0.25  regret 0.812  seconds 9.71  validation accuracy 0.500"
-    initial = "Initial validation metrics: {'val-core/search_task/acc/mean@1': np.float64(0.125), 'x': 1}"
-    assert summarise(initial) == "before training:  validation accuracy 0.125"
+    assert (
+        summarise("step:0 - val-core/search_task/acc/mean@1:np.float64(0.125)")
+        == "step   0    validation accuracy 0.125"
+    )
     assert summarise("INFO anything else") is None
 
 
