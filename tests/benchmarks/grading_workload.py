@@ -166,11 +166,11 @@ def _mutated(rng: random.Random, answer: str) -> str:
 
 
 def pathological() -> list[str]:
-    """200 answers that hang, crash or confuse graders; about a sixth of them never ends in math-verify."""
+    """200 answers that hang, crash or confuse graders; about one in eight never ends in math-verify."""
     nested = [
         opened * depth + "1" + closed * depth
         for opened, closed in (("{", "}"), ("(", ")"), (r"\frac{1}{", "}"), (r"\sqrt{", "}"), (r"\left(", r"\right)"))
-        for depth in (5, 100, 3_000)
+        for depth in (5, 3_000)
     ]
     towers = ["9^{9^{9^{9}}}", "10^{10^{10}}", "2^{2^{2^{2^{2^{2}}}}}", "9^{9^{9}}-9^{9^{9}}+42", "10^{-10^{10}}"]
     huge = ["100000000!", "((20!)!)!", r"\binom{10^9}{5\cdot 10^8}", r"\sum_{n=1}^{100000} n!", "(x+y+z)^{300}"]
@@ -187,5 +187,4 @@ def pathological() -> list[str]:
     marked = [f"4{character}3" for character in control + invisible] + [f"{character}" for character in invisible]
     words = ["nan", "zoo", "oo", "1/0", "0/0", r"\infty-\infty", "None", "__import__('os')", "%s%n", "'; --", "\\", "$"]
     found = [*nested, *towers, *huge, *long, *unbalanced, *marked, *words]
-    found += [f"{tower}+{n}" for n in range(1, 2) for tower in towers]
     return found + [rf"\frac{{{n}}}{{0}}" for n in range(200 - len(found))]

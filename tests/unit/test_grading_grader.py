@@ -17,7 +17,7 @@ TOWER = r"\boxed{9^{9^{9^{9}}}}"
 
 @pytest.fixture(scope="module")
 def grader() -> Iterator[Grader]:
-    with Grader(deadline_s=5.0) as grader:
+    with Grader(deadline_s=60.0) as grader:  # what is tested here are verdicts, on however busy a machine
         yield grader
 
 
@@ -88,7 +88,7 @@ def test_exact_verdicts(reference: str, answer: str, verdict: bool | None) -> No
 
 
 def test_counters_of_one_batch() -> None:
-    with Grader(deadline_s=0.5) as grader:
+    with Grader(deadline_s=3.0) as grader:
         answers = [r"\boxed{42}", r"\boxed{\frac{84}{2}}", r"\boxed{\frac{84}{2}}", r"\boxed{41}", "none", TOWER]
         grades = grader.grade_sync(answers, "42")
         stats = grader.stats()
@@ -96,11 +96,11 @@ def test_counters_of_one_batch() -> None:
     assert [grade.score for grade in grades] == [1.0, 1.0, 1.0, 0.0, 0.0, 0.0]
     assert (stats.graded, stats.right, stats.no_answer, stats.timeouts, stats.errors) == (6, 3, 1, 1, 0)
     assert (stats.exact, stats.cache_hits, stats.restarts) == (2, 1, 1)
-    assert stats.seconds >= 0.5
+    assert stats.seconds >= 3.0
 
 
 def test_a_timeout_is_remembered_and_counted_again() -> None:
-    with Grader(deadline_s=0.5) as grader:
+    with Grader(deadline_s=3.0) as grader:
         grader.grade_sync([TOWER], "42")
         grader.grade_sync([TOWER], "42")
         stats = grader.stats()
