@@ -25,12 +25,13 @@ def compute_mrt_advantage(
     thinking collapses. Outcome and bonus are normalised apart, so that neither drowns the other and alpha keeps one
     meaning. Tokens of no span (tags, markers, the answer) carry the outcome part alone. With alpha = 0, and for groups
     without episodes, the result is exactly verl's GRPO; a row without trained tokens is one of its group there as here.
+    The prefix variant has an advantage of its own (prefix_advantage).
 
     Args:
         token_level_rewards: (bs, response_length) float32, rows as reward_layout.write_rewards makes them.
         response_mask: (bs, response_length), 1 for tokens the policy sampled.
         index: (bs,) group (prompt uid) of each row.
-        config: verl's algorithm config, with the `mrt` node (alpha, credit, gamma, bonus_norm, bonus_floor).
+        config: verl's algorithm config, with the `mrt` node.
 
     Returns:
         advantages and returns, the same (bs, response_length) float32 tensor, 0 outside the mask.
@@ -42,17 +43,64 @@ def compute_mrt_advantage(
         raise ValueError("the estimator `mrt` needs the prompts' uid and algorithm.mrt; set both with reward_model=mrt")
     settings = config.get("mrt")
     events = read_rewards(token_level_rewards, response_mask)
-    # verl's own code on one column: each row's whole outcome, and a mask that lets it through
-    outcome, _ = compute_grpo_outcome_advantage(
-        token_level_rewards=events.outcome.unsqueeze(1).clone(),
-        response_mask=torch.ones_like(events.outcome).unsqueeze(1),
-        index=index,
-        norm_adv_by_std_in_grpo=config.get("norm_adv_by_std_in_grpo", True),
-    )
+    by_std = config.get("norm_adv_by_std_in_grpo", True)
+    outcome = normalise(events.outcome, index, by_std)
     alpha = float(settings["alpha"])
+    if settings["variant"] == "prefix":
+        scalars = prefix_advantage(events, outcome, index, settings, by_std)
+        advantages = scalars.unsqueeze(1) * response_mask
+        return advantages, advantages
     bonus = torch.zeros_like(events.bonus) if alpha == 0 else alpha * scale_credit(events, index, settings)
-    advantages = spread(outcome.squeeze(1), bonus, events, response_mask)
+    advantages = spread(outcome, bonus, events, response_mask)
     return advantages, advantages
+
+
+def normalise(values: torch.Tensor, index: np.ndarray, by_std: bool) -> torch.Tensor:
+    """(bs,) normalised over the group, by verl's own GRPO on one column and a mask that lets it through."""
+    advantages, _ = compute_grpo_outcome_advantage(
+        token_level_rewards=values.unsqueeze(1).clone(),
+        response_mask=torch.ones_like(values).unsqueeze(1),
+        index=index,
+        norm_adv_by_std_in_grpo=by_std,
+    )
+    return advantages.squeeze(1)
+
+
+def prefix_advantage(
+    events: RewardEvents, outcome: torch.Tensor, index: np.ndarray, settings: Any, by_std: bool
+) -> torch.Tensor:
+    """One advantage (bs,) per rollout of the prefix variant (arXiv 2503.07572, its RL).
+
+    A rollout that thought on has one step, with progress p = outcome - J; one forced to answer has none, p = 0.
+
+    `group`: GRPO(outcome) + alpha · GRPO(p), both normalised over all n; alpha = 0 is verl's GRPO.
+    `termination`: (outcome - J + alpha · p) / max(RMS, floor), J the mean outcome of the forced rollouts and RMS that
+    of outcome - J over the group. It is not centred again: J is the same for all n and would cancel.
+
+    A group without rollouts of both kinds (plain rollouts for want of a prefix) gets GRPO(outcome).
+
+    Args:
+        outcome: (bs,) GRPO(outcome).
+    """
+    alpha = float(settings["alpha"])
+    thought_on = events.valid.any(dim=1).to(outcome.dtype)
+    progress = events.bonus.sum(dim=1) / alpha if alpha else torch.zeros_like(outcome)
+    group = torch.from_numpy(np.unique(index, return_inverse=True)[1].reshape(-1)).to(outcome.device)
+
+    def group_sum(values: torch.Tensor) -> torch.Tensor:
+        return values.new_zeros(len(index)).index_add_(0, group, values)[group]
+
+    forced = group_sum(1 - thought_on)
+    is_mixed = (group_sum(thought_on) > 0) & (forced > 0)
+    if settings["baseline"] == "group":
+        bonus = alpha * normalise(progress, index, by_std) if alpha else progress
+        return torch.where(is_mixed, outcome + bonus, outcome)
+    over_j = events.outcome - group_sum(events.outcome * (1 - thought_on)) / forced.clamp(min=1)
+    scale = torch.ones_like(outcome)
+    if settings["bonus_norm"] == "rms":
+        mean_square = group_sum(over_j.square()) / group_sum(torch.ones_like(outcome))
+        scale = mean_square.sqrt().clamp(min=float(settings["bonus_floor"]))
+    return torch.where(is_mixed, (over_j + alpha * progress) / scale, outcome)
 
 
 def scale_credit(events: RewardEvents, index: np.ndarray, settings: Any) -> torch.Tensor:

@@ -3,44 +3,24 @@
 import asyncio
 import functools
 import time
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 from uuid import uuid4
-from weakref import WeakValueDictionary
 
-import torch
-from verl.experimental.agent_loop.agent_loop import AgentLoopBase, AgentLoopMetrics, AgentLoopOutput, register
-from verl.workers.rollout.replica import TokenOutput
+from verl.experimental.agent_loop.agent_loop import AgentLoopBase, register
 
+from mrt_verl.agent_loop_output import MRTAgentLoopOutput, make_output
+from mrt_verl.branching import SharedBranches, branch_where_uncertain, choose_evenly
 from mrt_verl.episodes import EpisodeSplit, EpisodeSplitter
+from mrt_verl.grading import Grade, Grader
+from mrt_verl.insertions import backtrack_marker, load_policy
 from mrt_verl.prover import Branches, MetaProver
-from mrt_verl.reward_layout import write_rewards
 from mrt_verl.rollout_record import RolloutRecord
 from mrt_verl.settings import MRTSettings
+from mrt_verl.trace import Trace, TraceSampler
 
-RECORD = "mrt"
-"""Key of the rollout record in verl's `extra_fields` and `reward_extra_info`."""
-
-
-class MRTAgentLoopOutput(AgentLoopOutput):
-    """verl's output, whose rewards are laid out per episode once the reward manager has graded the record."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """verl's fields; `rm_scores` (response_length,) float32 carries outcome and episode rewards."""
-        fields = super().as_dict()
-        extra_fields = fields["extra_fields"]
-        extra_fields.pop(RECORD, None)
-        judged = extra_fields.get("reward_extra_info", {}).get(RECORD)
-        if judged is not None and "rm_scores" in fields:
-            record = RolloutRecord.from_json(judged)
-            rewards = write_rewards(
-                outcome=self.reward_score,
-                spans=record.spans(),
-                progress=[progress for _, _, progress in record.progress],
-                response_mask=self.response_mask,
-                alpha=record.alpha,
-            )
-            fields["rm_scores"] = torch.from_numpy(rewards)
-        return fields
+MOST_CANDIDATES = 1000
+"""Episodes a trace is cut into where the boundaries to branch are chosen among them all (`uncertain`)."""
 
 
 @functools.lru_cache(maxsize=1)
@@ -53,148 +33,187 @@ def build_splitter(tokenizer: Any, settings: MRTSettings) -> EpisodeSplitter:
         think_close=settings.think_close,
         min_episode_tokens=settings.min_episode_tokens,
         min_steps=settings.min_steps,
-        max_episodes=settings.max_episodes,
+        max_episodes=settings.max_episodes if settings.boundary_choice == "even" else MOST_CANDIDATES,
+        single_step_markers=[backtrack_marker(settings)] if settings.insertion == "backtrack" else [],
     )
+
+
+@functools.lru_cache(maxsize=1)
+def build_grader(deadline_s: float) -> Grader:
+    """The agent loops' own grader, used only by insertion policies that ask whether an answer is right."""
+    return Grader(deadline_s=deadline_s, thinking=None)
 
 
 @register("mrt")
 class MRTAgentLoop(AgentLoopBase):
     """Online MRT: J at every boundary of an on-policy trace (the online variant of arXiv 2503.07572's code)."""
 
-    # Forced answers without thinking, shared by the rollouts of a prompt, which verl starts together in one process.
-    # Weak: an entry lives as long as one of them holds it, and a prompt that is run again simply makes a new one.
-    _without_thinking: ClassVar[WeakValueDictionary[str, asyncio.Task[Branches]]] = WeakValueDictionary()
+    _shared: ClassVar[SharedBranches] = SharedBranches()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.settings = MRTSettings.from_config(self.config.mrt)
         self.splitter = build_splitter(self.tokenizer, self.settings)
         self.prover = MetaProver(self.server_manager, self.tokenizer, self.settings)
+        self.policy = load_policy(self.settings)
         self.response_length: int = self.rollout_config.response_length
+        close = self.settings.think_close
+        self.sampler = TraceSampler(
+            self.server_manager,
+            self.tokenizer,
+            response_length=self.response_length,
+            close_ids=self.tokenizer.encode(close, add_special_tokens=False)
+            if close
+            else [self.tokenizer.eos_token_id],
+            min_left=self.settings.insert_min_left,
+        )
 
     async def run(self, sampling_params: dict[str, Any], **row: Any) -> MRTAgentLoopOutput:
         """One rollout of one dataset row; validation rollouts are plain traces unless `mrt.val_branches`."""
         prompt_ids = await self.ct_build_initial_tokens(list(row["raw_prompt"]))
+        return await self.run_trace(prompt_ids, sampling_params, row)
+
+    async def run_trace(
+        self, prompt_ids: list[int], sampling_params: dict[str, Any], row: dict[str, Any], kind: str = "trace"
+    ) -> MRTAgentLoopOutput:
+        """A trace from the prompt with J at its boundaries; without J if it is a `fallback` of the prefix variant."""
         thinking_open = self.splitter.is_thinking_open(prompt_ids)
-        branching = self.settings.val_branches or not row.get("mrt_validate", False)
-        before = None
-        if branching:
-            before = self._share_without_thinking(row["uid"], prompt_ids, thinking_open, sampling_params)
+        is_branching = kind != "fallback" and (self.settings.val_branches or not row.get("mrt_validate", False))
+        branch = functools.partial(
+            self._branch, uid=row["uid"], sampling_params=sampling_params, references=_references(row)
+        )
+        if is_branching:
+            tag = self.settings.think_open
+            opening = self.tokenizer.encode(tag, add_special_tokens=False) if tag and not thinking_open else []
+            before, is_mine = branch([*prompt_ids, *opening], count=self.settings.branches, request_id=uuid4().hex)
 
         request_id = uuid4().hex
         started = time.perf_counter()
-        trace = await self._sample_trace(prompt_ids, sampling_params, request_id)
+        trace, insertion_cost = await self.sample_trace(Trace(), prompt_ids, sampling_params, request_id, row)
         trace_seconds = time.perf_counter() - started
-        response_ids = trace.token_ids[: self.response_length]
-        split = self.splitter.split(response_ids, thinking_open=thinking_open)
-        record = self._record(split, prompt_ids, response_ids)
-        if before is not None:
+        split = self.splitter.split(trace.ids, thinking_open=thinking_open, inserted=trace.inserted)
+        record = self.make_record(split, prompt_ids, trace, kind)
+        record.add_branches(insertion_cost)
+        if is_branching:
             started = time.perf_counter()
-            task, mine = before
-            record.add_branches([await task] if mine else [])
-            record.forced_before = list((await task).answers)
-            await self._branch_boundaries(record, prompt_ids, response_ids, sampling_params, request_id)
+            without_thinking = await asyncio.shield(before)
+            record.add_branches([without_thinking] if is_mine else [])
+            record.forced_before = list(without_thinking.answers)
+            at_boundary = functools.partial(branch, request_id=request_id)
+            await self._branch_boundaries(record, prompt_ids, trace.ids, without_thinking, at_boundary)
             record.branch_seconds = time.perf_counter() - started
-        return self._output(prompt_ids, response_ids, trace, record, trace_seconds)
+        return self.make_output(prompt_ids, trace, record, trace_seconds)
 
-    async def _sample_trace(
-        self, prompt_ids: list[int], sampling_params: dict[str, Any], request_id: str
-    ) -> TokenOutput:
-        params = {**sampling_params, "max_tokens": self.response_length}
-        return await self.server_manager.generate(request_id=request_id, prompt_ids=prompt_ids, sampling_params=params)
+    async def sample_trace(
+        self, trace: Trace, prompt_ids: list[int], sampling_params: dict[str, Any], request_id: str, row: dict[str, Any]
+    ) -> tuple[Trace, list[Branches]]:
+        """Continue a trace to its end, and the branches that an insertion policy asked for on the way."""
+        cost: list[Branches] = []
 
-    def _share_without_thinking(
-        self, uid: str, prompt_ids: list[int], thinking_open: bool, sampling_params: dict[str, Any]
-    ) -> tuple[asyncio.Task[Branches], bool]:
-        """The prompt's J_{-1} branches, and whether this rollout started (and pays for) them."""
-        task = self._without_thinking.get(uid)
-        if task is not None:
-            return task, False
-        tag = self.settings.think_open
-        opening = self.tokenizer.encode(tag, add_special_tokens=False) if tag and not thinking_open else []
-        task = asyncio.create_task(
-            self.prover.branch(
-                [*prompt_ids, *opening],
+        async def grade_forced(ids: Sequence[int]) -> list[Grade]:
+            branches = await self.prover.sample(
+                [*prompt_ids, *ids],
                 count=self.settings.branches,
                 sampling_params=sampling_params,
-                request_id=uuid4().hex,
+                request_id=request_id,
             )
+            cost.append(branches)
+            return await build_grader(self.settings.grade_timeout_s).grade(
+                [answer.text for answer in branches.answers],
+                _references(row),
+                stop_text=self.settings.stop_text,
+                finished=[answer.finished for answer in branches.answers],
+            )
+
+        trace = await self.sampler.sample(
+            trace,
+            prompt_ids,
+            sampling_params,
+            request_id,
+            policy=self.policy,
+            # what helps a validated trace must not know the reference answer
+            grade_forced=None if row.get("mrt_validate", False) else grade_forced,
         )
-        self._without_thinking[uid] = task
-        return task, True
+        return trace, cost
+
+    def _branch(
+        self, prefix_ids: list[int], *, uid: str, count: int, **how: Any
+    ) -> tuple["asyncio.Task[Branches]", bool]:
+        return self._shared.start(self.prover, uid, prefix_ids, count=count, **how)
 
     async def _branch_boundaries(
         self,
         record: RolloutRecord,
         prompt_ids: list[int],
         response_ids: list[int],
-        sampling_params: dict[str, Any],
-        request_id: str,
+        before: Branches,
+        branch: Callable[..., tuple["asyncio.Task[Branches]", bool]],
     ) -> None:
-        """Forced answers at the end of every episode; a closed trace's own final answer is one of its last boundary."""
-        counts = [self.settings.branches] * len(record.episodes)
-        if counts and record.answer_start is not None:
-            counts[-1] -= 1
-        branches = await asyncio.gather(
-            *(
-                self.prover.branch(
-                    prompt_ids + self._prefix(response_ids[:end]),
-                    count=count,
-                    sampling_params=sampling_params,
-                    request_id=request_id,
-                )
-                for (_, _, end), count in zip(record.episodes, counts, strict=True)
-            )
-        )
-        record.forced = [list(branch.answers) for branch in branches]
-        record.add_branches(branches)
+        """Forced answers at the chosen boundaries, into the record."""
+        if not record.episodes:
+            return
+        # a closed trace's own final answer is one sample of its last boundary
+        record.own_is_sample = self.settings.prover == "sample" and record.answer_start is not None
+        last = len(record.episodes) - 1
+        paid: list[Branches] = []
 
-    def _prefix(self, thinking_ids: list[int]) -> list[int]:
+        async def branch_at(boundary: int) -> Branches:
+            prefix = prompt_ids + self._without_end(response_ids[: record.episodes[boundary][2]])
+            own = int(record.own_is_sample and boundary == last)
+            task, is_mine = branch(prefix, count=self.settings.branches - own)
+            branches = await asyncio.shield(task)  # others wait for it too
+            if is_mine:
+                paid.append(branches)
+            return branches
+
+        most = self.settings.most_boundaries
+        if self.settings.boundary_choice == "uncertain":
+            at = await branch_where_uncertain(last + 1, most, before, branch_at)
+        else:
+            chosen = choose_evenly(last + 1, most)
+            at = dict(zip(chosen, await asyncio.gather(*map(branch_at, chosen)), strict=True))
+        record.forced = [list(at[boundary].answers) if boundary in at else [] for boundary in range(last + 1)]
+        record.add_branches(paid)
+
+    def _without_end(self, thinking_ids: list[int]) -> list[int]:
         # a trace may end the sequence inside its thinking; nothing sensible follows behind that token
         ended = thinking_ids[-1:] == [self.tokenizer.eos_token_id]
         return thinking_ids[:-1] if ended else thinking_ids
 
-    def _record(self, split: EpisodeSplit, prompt_ids: list[int], response_ids: list[int]) -> RolloutRecord:
+    def make_record(self, split: EpisodeSplit, prompt_ids: list[int], trace: Trace, kind: str) -> RolloutRecord:
+        """What a response tells before anything is graded."""
+        ids = trace.ids
         if split.closed:
             answer_start: int | None = split.answer_start
         else:  # a response that never thought is all answer; one that thinks to the end has none
             answer_start = None if split.episodes else 0
         texts = None
         if self.settings.trace_dir is not None:
-            texts = [self.tokenizer.decode(response_ids[episode.start : episode.end]) for episode in split.episodes]
+            texts = [self.tokenizer.decode(ids[episode.start : episode.end]) for episode in split.episodes]
         return RolloutRecord(
             episodes=[(episode.start, episode.marker_end, episode.end) for episode in split.episodes],
             answer_start=answer_start,
-            finished=len(response_ids) < self.response_length or response_ids[-1] == self.tokenizer.eos_token_id,
+            finished=len(ids) < self.response_length or ids[-1] == self.tokenizer.eos_token_id,
             think_tokens=sum(episode.end - episode.start for episode in split.episodes),
-            response_tokens=len(response_ids),
+            response_tokens=len(ids),
             markers=split.markers,
+            kind=kind,
+            inserted_tokens=sum(end - start for start, end in trace.inserted),
             prompt_text=None if texts is None else self.tokenizer.decode(prompt_ids),
             episode_texts=texts,
         )
 
-    def _output(
-        self,
-        prompt_ids: list[int],
-        response_ids: list[int],
-        trace: TokenOutput,
-        record: RolloutRecord,
-        trace_seconds: float,
+    def make_output(
+        self, prompt_ids: list[int], trace: Trace, record: RolloutRecord, trace_seconds: float
     ) -> MRTAgentLoopOutput:
-        log_probs = trace.log_probs[: len(response_ids)] if trace.log_probs else None
-        mask = [1] * len(response_ids)
-        if not response_ids:
-            # verl cannot hold an empty response: one token the policy did not sample, which trains nothing
-            response_ids, mask, log_probs = [self.tokenizer.eos_token_id], [0], [0.0]
-        preempted = trace.num_preempted if trace.num_preempted is not None else -1
-        return MRTAgentLoopOutput(
-            prompt_ids=prompt_ids,
-            response_ids=response_ids,
-            response_mask=mask,
-            response_logprobs=log_probs,
-            num_turns=2,
-            metrics=AgentLoopMetrics(
-                generate_sequences=trace_seconds, tool_calls=record.branch_seconds, num_preempted=preempted
-            ),
-            extra_fields={**trace.extra_fields, "turn_scores": [], "tool_rewards": [], RECORD: record.to_dict()},
-        )
+        """The rollout as verl wants it."""
+        eos = self.tokenizer.eos_token_id
+        return make_output(prompt_ids, trace, record, eos_token_id=eos, trace_seconds=trace_seconds)
+
+
+def _references(row: dict[str, Any]) -> list[str]:
+    """The accepted answers of a dataset row."""
+    truth = row.get("reward_model", {}).get("ground_truth")
+    if isinstance(truth, str):
+        return [truth]
+    return [str(one) for one in truth] if hasattr(truth, "__iter__") else [str(truth)]

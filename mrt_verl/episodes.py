@@ -17,13 +17,10 @@ import numpy as np
 from mrt_verl.token_text import (
     HALF_CHARACTER,
     HAS_TEXT,
-    MAY_OPEN,
-    NEWLINES_AFTER,
-    NEWLINES_BEFORE,
-    SEVERAL_STEPS,
     Tag,
     decode,
-    inner_steps,
+    find_steps,
+    rows_of,
     token_table,
     vocabulary_texts,
 )
@@ -70,6 +67,7 @@ class EpisodeSplitter:
         min_episode_tokens: int = 0,
         min_steps: int = 2,
         max_episodes: int = 6,
+        single_step_markers: Sequence[str] = (),
     ) -> None:
         """Keep the rules; the vocabulary table is built at the first split (about 1 s for 150,000 tokens).
 
@@ -81,10 +79,13 @@ class EpisodeSplitter:
             min_steps: steps an episode has before a marker may open the next one, >= 1. The reference analysis skips
                 markers one and two steps behind a boundary, which is 3 here.
             max_episodes: most episodes, >= 1; of more, evenly chosen boundaries stay.
+            single_step_markers: further markers whose episode is one step: the step behind it opens the next one, as
+                the attempt behind a backtrack sentence does.
 
         Raises:
             ValueError: a marker is blank.
         """
+        markers = [*markers, *single_step_markers]
         for marker in markers:
             if not marker.strip():
                 raise ValueError(f"marker {marker!r} is blank; allowed: a text that a step can start with")
@@ -95,6 +96,7 @@ class EpisodeSplitter:
         self._min_episode_tokens = min_episode_tokens
         self._min_steps = min_steps
         self._max_episodes = max_episodes
+        self._single_step_markers = tuple(marker.strip() for marker in single_step_markers)
         self._markers = tuple(sorted({marker.strip() for marker in markers}, key=len, reverse=True))
         self._pattern = re.compile("|".join(map(_marker_pattern, self._markers)) or "(?!)")
         # a token holds a byte at least, and what follows the marker must be seen to know that the word ends there
@@ -114,17 +116,22 @@ class EpisodeSplitter:
         template = {token for text, token in self._tokenizer.get_added_vocab().items() if text.strip()}
         return opened > closed and template.isdisjoint(ids[opened:].tolist())
 
-    def split(self, response_ids: Sequence[int], *, thinking_open: bool) -> EpisodeSplit:
+    def split(
+        self, response_ids: Sequence[int], *, thinking_open: bool, inserted: Sequence[tuple[int, int]] = ()
+    ) -> EpisodeSplit:
         """Split one response.
 
         Args:
             response_ids: the response's token ids.
             thinking_open: whether the prompt already opened the thinking block.
+            inserted: token spans [start, end) that were written to open an episode; they do, whatever their words and
+                however short the episode before, and are all of its opening.
         """
         ids = np.asarray(response_ids, dtype=np.int64)
         start, think_end, answer_start, closed = self._thinking_block(ids, thinking_open)
-        openings, markers = self._openings(ids[:think_end], start)
-        return EpisodeSplit(self._episodes(openings, think_end), think_end, answer_start, closed, markers)
+        written = [span for span in inserted if start <= span[0] < think_end]
+        openings, markers = self._openings(ids[:think_end], start, written)
+        return EpisodeSplit(self._episodes(openings, think_end, written), think_end, answer_start, closed, markers)
 
     def _thinking_block(self, ids: np.ndarray, thinking_open: bool) -> tuple[int, int, int, bool]:
         """(start, think_end, answer_start, closed); start == think_end where there is no block."""
@@ -136,46 +143,47 @@ class EpisodeSplitter:
         # a close tag alone: the prompt left the block open in a way of its own
         start = 0 if thinking_open or closing else think_end
         if opening is not None and opening[0] < think_end:
-            repeated = not (self._rows(ids[: opening[0]]) & HAS_TEXT).any()
+            repeated = not (rows_of(self._table, ids[: opening[0]]) & HAS_TEXT).any()
             # inside an open block the tag counts only if the policy wrote it again at once; later it is mere text
             if repeated or not thinking_open:
                 start = min(opening[1], think_end)
         return start, think_end, answer_start, closing is not None
 
-    def _openings(self, ids: np.ndarray, start: int) -> tuple[list[tuple[int, int]], int]:
-        """[(start, marker_end)] of the episodes before merging by length, and the number of markers seen."""
+    def _openings(
+        self, ids: np.ndarray, start: int, written: Sequence[tuple[int, int]]
+    ) -> tuple[list[tuple[int, int]], int]:
+        """[(start, marker_end)] of the episodes before merging by length, and how many markers the policy wrote."""
         openings: list[tuple[int, int]] = []
         markers = last_step = 0
-        for step, (token, offset, may_open) in enumerate(self._steps(ids, start)):
+        is_alone = False
+        spans = iter([*written, (len(ids), len(ids))])
+        span = next(spans)
+        for step, (token, offset, may_open) in enumerate(find_steps(self._tokenizer, self._table, ids, start)):
+            while token >= span[1]:
+                span = next(spans)
+            if token >= span[0]:  # inside an insertion: its first step opens an episode, the others nothing
+                if not openings or openings[-1] != span:
+                    openings.append(span)
+                    last_step, is_alone = step, False
+                continue
             length = self._marker_at(ids, token, offset) if may_open else 0
             markers += length > 0
             if step == 0:  # the block's first step opens an episode with or without a marker
                 openings.append((start, token + length if length else start))
-            elif length and step - last_step >= self._min_steps and token > openings[-1][0]:
+            elif (is_alone or (length and step - last_step >= self._min_steps)) and token > openings[-1][0]:
                 openings.append((token, token + length))
                 last_step = step
+            else:
+                continue
+            is_alone = length > 0 and self._is_single_step(ids, token, offset)
         return openings, markers
 
-    def _steps(self, ids: np.ndarray, start: int) -> list[tuple[int, int, bool]]:
-        """(token, characters of that token before the step, may start with a marker) of every step in [start, end).
-
-        A step starts at the first token with text behind white space that has two line breaks or more.
-        """
-        rows = self._rows(ids[start:])
-        texts = np.flatnonzero(rows & HAS_TEXT)
-        newlines = np.cumsum(rows & NEWLINES_BEFORE, dtype=np.int64)[texts]
-        after = (rows[texts] & NEWLINES_AFTER) >> 2
-        is_step = np.ones(len(texts), dtype=bool)
-        is_step[1:] = np.diff(newlines) + after[:-1] >= 2
-        tokens = texts[is_step]
-        may_open = (rows[tokens] & MAY_OPEN).astype(bool)
-        steps = [(token + start, 0, may) for token, may in zip(tokens.tolist(), may_open.tolist(), strict=True)]
-        several = np.flatnonzero(rows & SEVERAL_STEPS) + start
-        if not len(several):  # no token of a usual vocabulary holds a blank line between texts
-            return steps
-        texts_of = vocabulary_texts(self._tokenizer)
-        inner = [(token, offset, True) for token in several.tolist() for offset in inner_steps(texts_of[ids[token]])]
-        return sorted(steps + inner)
+    def _is_single_step(self, ids: np.ndarray, token: int, offset: int) -> bool:
+        """Whether the step starts with a marker whose episode is that step alone."""
+        if not self._single_step_markers:
+            return False
+        text = decode(self._tokenizer, ids[token : token + self._window_tokens].tolist())[offset:].lstrip()
+        return text.startswith(self._single_step_markers)
 
     def _marker_at(self, ids: np.ndarray, token: int, offset: int) -> int:
         """Number of tokens of the marker that the step at `token` starts with, 0 if there is none."""
@@ -199,13 +207,15 @@ class EpisodeSplitter:
         prefixes = (decode(self._tokenizer, tokens[:count])[offset:] for count in range(1, len(tokens) + 1))
         return next(n for n, prefix in enumerate(prefixes, start=1) if prefix.lstrip().startswith(found.group()))
 
-    def _episodes(self, openings: list[tuple[int, int]], think_end: int) -> tuple[Episode, ...]:
+    def _episodes(
+        self, openings: list[tuple[int, int]], think_end: int, written: Sequence[tuple[int, int]]
+    ) -> tuple[Episode, ...]:
         """Episodes from one opening to the next, the short ones merged, no more than max_episodes."""
         kept = openings[:1]
         for opening in openings[1:]:
-            if opening[0] - kept[-1][0] >= self._min_episode_tokens:
+            if opening in written or opening[0] - kept[-1][0] >= self._min_episode_tokens:
                 kept.append(opening)
-        if len(kept) > 1 and think_end - kept[-1][0] < self._min_episode_tokens:
+        if len(kept) > 1 and think_end - kept[-1][0] < self._min_episode_tokens and kept[-1] not in written:
             kept.pop()
         if len(kept) > self._max_episodes:
             kept = [kept[index * len(kept) // self._max_episodes] for index in range(self._max_episodes)]
@@ -213,9 +223,6 @@ class EpisodeSplitter:
         return tuple(
             Episode(start, min(marker_end, end), end) for (start, marker_end), end in zip(kept, ends, strict=False)
         )
-
-    def _rows(self, ids: np.ndarray) -> np.ndarray:
-        return self._table[np.minimum(ids, len(self._table) - 1)]
 
     @functools.cached_property
     def _table(self) -> np.ndarray:

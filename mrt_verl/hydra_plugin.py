@@ -62,7 +62,7 @@ class CheckRun(Callback):
         from mrt_verl.run_checks import check_run
 
         try:
-            for module in ("advantage", "agent_loop", "reward_manager", "metrics"):
+            for module in ("advantage", "prefix_loop", "reward_manager", "metrics"):
                 importlib.import_module(f"mrt_verl.{module}")
             check_run(config)
         except (ImportError, ValueError) as error:

@@ -57,6 +57,9 @@ def compute_metrics(records: Sequence[RolloutRecord], *, budget: int) -> dict[st
     progress = [value for record in records for _, _, value in record.progress]
     known = [[j for j in record.js if j is not None] for record in records]
     before = [record.j_before for record in records if record.j_before is not None]
+    branched = [record for record in records if record.kind in ("trace", "continued")]
+    sampled = sum(record.response_tokens - record.prefix_tokens - record.inserted_tokens for record in records)
+    paid = _count(records, "branch_tokens") + _count(records, "shared_tokens")
     return {
         "mrt/outcome": _mean(record.outcome for record in records),
         "mrt/progress_mean": _mean(progress),
@@ -65,9 +68,9 @@ def compute_metrics(records: Sequence[RolloutRecord], *, budget: int) -> dict[st
         "mrt/j_before": _mean(before),
         "mrt/j_first": _mean(js[0] for js in known if js),
         "mrt/j_last": _mean(js[-1] for js in known if js),
-        "mrt/regret": _mean(rollout_regret(record, budget) for record in records),
+        "mrt/regret": _mean(rollout_regret(record, budget) for record in branched),
         "mrt/think_tokens_mean": _mean(record.think_tokens for record in records),
-        "mrt/branch_tokens_ratio": _ratio(records, "branch_tokens", "response_tokens"),
+        "mrt/branch_tokens_ratio": paid / sampled if sampled else 0.0,
         "mrt/prefix_cache_hit": _ratio(records, "branch_cached_tokens", "branch_prompt_tokens"),
         "mrt/branch_seconds_mean": _mean(record.branch_seconds for record in records),
         "mrt/branch_failures": _count(records, "branch_failures"),
@@ -76,6 +79,8 @@ def compute_metrics(records: Sequence[RolloutRecord], *, budget: int) -> dict[st
         "mrt/grade_errors": _count(records, "grade_errors"),
         "mrt/no_answer_share": _ratio(records, "no_answers", "answers"),
         "mrt/inserted_mean": _mean(record.inserted_tokens for record in records),
+        "mrt/fallback_share": _mean(record.kind == "fallback" for record in records),
+        "mrt/prefix_tokens_mean": _mean(record.prefix_tokens for record in records if record.kind == "continued"),
         "mrt/markers_mean": _mean(record.markers for record in records),
     }
 
@@ -83,11 +88,14 @@ def compute_metrics(records: Sequence[RolloutRecord], *, budget: int) -> dict[st
 def rollout_regret(record: RolloutRecord, budget: int) -> float:
     """Normalised regret of one rollout at `budget` tokens, by mrt.md's definition (1 where J is not known).
 
-    A forced answer costs the tokens of its prefix and, on average, this rollout's mean branch length.
+    A forced answer costs the tokens of its prefix and, on average, this rollout's mean branch length. The curve of a
+    rollout that thought on from a shared prefix starts with that prefix and its J.
     """
     branches = sum(len(answers) for answers in record.forced) + len(record.forced_before)
     answer_tokens = record.branch_tokens / branches if branches else 0.0
     points = [(end, j) for (_, _, end), j in zip(record.episodes, record.js, strict=False) if j is not None]
+    if record.prefix_tokens and record.j_before is not None:
+        points.insert(0, (record.prefix_tokens, record.j_before))
     return normalised_regret([end + answer_tokens for end, _ in points], [j for _, j in points], budget)
 
 

@@ -1,19 +1,25 @@
 """The meta-prover: the policy itself, forced to stop thinking at a boundary and to answer at once.
 
-J_j = E_{y ~ mu(. | x, z_0:j)}[r(x, y)] (arXiv 2503.07572) is estimated from forced answers: the prefix up to the
-boundary, the stop text, and what the policy samples behind it. Token ids are concatenated, never re-tokenised, so the
-engine's prefix cache serves the prefix.
+J_j = E_{y ~ mu(. | x, z_0:j)}[r(x, y)] (arXiv 2503.07572) is estimated behind a prefix of the trace and the stop text:
+`sample` and `ht` draw G forced answers there, `likelihood` scores the reference answer. Token ids are concatenated,
+never re-tokenised, so the engine's prefix cache serves the prefix.
 """
 
 import asyncio
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from mrt_verl.judgement import horvitz_thompson_weights
+from mrt_verl.sampling_params import answer_params, score_params
 from mrt_verl.settings import MRTSettings
 
 logger = logging.getLogger(__name__)
+
+ANSWER_CLOSE = "}"
+"""Ends a reference answer that stands in the stop text's open box."""
 
 
 class ForcedAnswer(NamedTuple):
@@ -23,6 +29,16 @@ class ForcedAnswer(NamedTuple):
     """Text behind the stop text, without special tokens."""
     finished: bool
     """Whether it ended by itself, not by `branch_max_tokens`."""
+    weight: float | None
+    """Weight of its grade in J; None counts like every other (judgement.estimate_j)."""
+
+
+class Sample(NamedTuple):
+    """The tokens of a forced answer."""
+
+    token_ids: tuple[int, ...]
+    log_probs: tuple[float, ...] | None
+    """Under the distribution it was sampled from; None if not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +46,8 @@ class Branches:
     """The forced answers behind one prefix, and what they cost; a failed branch is counted and left out."""
 
     answers: tuple[ForcedAnswer, ...]
+    samples: tuple[Sample, ...]
+    """The tokens of each answer; () where none was sampled (`likelihood`)."""
     failures: int
     tokens: int
     """Generated tokens."""
@@ -39,7 +57,7 @@ class Branches:
 
 
 class MetaProver:
-    """Samples forced answers through verl's `server_manager.generate`."""
+    """Estimates J behind prefixes through verl's `server_manager.generate`."""
 
     def __init__(self, server_manager: Any, tokenizer: Any, settings: MRTSettings) -> None:
         self.server_manager = server_manager
@@ -48,47 +66,118 @@ class MetaProver:
         self.stop_ids: list[int] = tokenizer.encode(settings.stop_text, add_special_tokens=False)
 
     async def branch(
-        self, prefix_ids: Sequence[int], *, count: int, sampling_params: dict[str, Any], request_id: str
+        self,
+        prefix_ids: Sequence[int],
+        *,
+        count: int,
+        sampling_params: dict[str, Any],
+        request_id: str,
+        references: Sequence[str] = (),
     ) -> Branches:
-        """Sample `count` forced answers behind `prefix_ids` (prompt and thinking up to a boundary), concurrently.
+        """Branch behind `prefix_ids` (prompt and thinking up to a boundary), all answers concurrently.
 
         Args:
             prefix_ids: token ids the stop text is appended to.
+            count: forced answers to sample; `likelihood` samples none.
             sampling_params: the trace's; not changed.
             request_id: the trace's, so that the branches reach the replica whose cache holds the prefix.
+            references: accepted answers, `likelihood` only.
         """
-        prompt_ids = [*prefix_ids, *self.stop_ids]
-        params = self._sampling_params(sampling_params)
-        # the engine's client takes settings out of the dict it is given: each call gets its own
-        calls = (self._answer(prompt_ids, dict(params), request_id) for _ in range(count))
-        outputs = [output for output in await asyncio.gather(*calls) if output is not None]
-        return Branches(
-            answers=tuple(self._read(output.token_ids) for output in outputs),
-            failures=count - len(outputs),
-            tokens=sum(len(output.token_ids) for output in outputs),
-            prompt_tokens=len(prompt_ids) * len(outputs),
-            cached_tokens=sum(output.extra_fields.get("num_cached_tokens") or 0 for output in outputs),
+        if self.settings.prover == "likelihood":
+            return await self._score([*prefix_ids, *self.stop_ids], references, request_id)
+        return await self.sample(
+            prefix_ids,
+            count=count,
+            sampling_params=sampling_params,
+            request_id=request_id,
+            weighted=self.settings.prover == "ht",
         )
 
-    def _read(self, token_ids: Sequence[int]) -> ForcedAnswer:
-        finished = len(token_ids) < self.settings.branch_max_tokens or token_ids[-1] == self.tokenizer.eos_token_id
-        return ForcedAnswer(self.tokenizer.decode(token_ids, skip_special_tokens=True), finished)
+    async def sample(
+        self,
+        prefix_ids: Sequence[int],
+        *,
+        count: int,
+        sampling_params: dict[str, Any],
+        request_id: str,
+        weighted: bool = False,
+        log_probs: bool = False,
+    ) -> Branches:
+        """Sample `count` forced answers; `weighted` gives them Horvitz-Thompson weights."""
+        prompt_ids = [*prefix_ids, *self.stop_ids]
+        params = answer_params(
+            sampling_params,
+            max_tokens=self.settings.branch_max_tokens,
+            stop=self.settings.branch_stop,
+            temperature=self.settings.branch_temperature,
+            log_probs=weighted or log_probs,
+        )
+        outputs = await asyncio.gather(*(self._generate(prompt_ids, params, request_id) for _ in range(count)))
+        drawn = [
+            output
+            for output in outputs
+            if output is not None and output.token_ids and (output.log_probs or not weighted)
+        ]
+        samples = tuple(
+            Sample(tuple(output.token_ids), tuple(output.log_probs) if output.log_probs else None) for output in drawn
+        )
+        weights: Sequence[float | None] = [None] * len(samples)
+        if weighted:
+            totals = [sum(sample.log_probs or ()) for sample in samples]
+            weights = horvitz_thompson_weights([sample.token_ids for sample in samples], totals)
+        return Branches(
+            answers=tuple(self._read(sample, weight) for sample, weight in zip(samples, weights, strict=True)),
+            samples=samples,
+            failures=count - len(drawn),
+            tokens=sum(len(sample.token_ids) for sample in samples),
+            prompt_tokens=len(prompt_ids) * len(drawn),
+            cached_tokens=sum(map(_cached, drawn)),
+        )
 
-    def _sampling_params(self, of_trace: dict[str, Any]) -> dict[str, Any]:
-        params = {**of_trace, "max_tokens": self.settings.branch_max_tokens, "logprobs": False}
-        if self.settings.branch_temperature is not None:
-            params["temperature"] = self.settings.branch_temperature
-        if self.settings.branch_stop:
-            params["stop"] = list(self.settings.branch_stop)
-        return params
+    async def _score(self, prompt_ids: list[int], references: Sequence[str], request_id: str) -> Branches:
+        """The probability of each reference answer, as the weight of one answer that says just that."""
+        texts = [reference + ANSWER_CLOSE for reference in dict.fromkeys(references)]
+        scored = await asyncio.gather(*(self._score_one(prompt_ids, text, request_id) for text in texts))
+        done = [(text, *one) for text, one in zip(texts, scored, strict=True) if one is not None]
+        return Branches(
+            answers=tuple(ForcedAnswer(text, True, math.exp(log_prob)) for text, log_prob, *_ in done),
+            samples=(),
+            failures=len(texts) - len(done),
+            tokens=len(done),
+            prompt_tokens=sum(length for *_, length, _ in done),
+            cached_tokens=sum(cached for *_, cached in done),
+        )
 
-    async def _answer(self, prompt_ids: list[int], params: dict[str, Any], request_id: str) -> Any | None:
+    async def _score_one(self, prompt_ids: list[int], text: str, request_id: str) -> tuple[float, int, int] | None:
+        """(log-probability of the text's tokens, prompt length, cached tokens), None if it failed."""
+        answer_ids = self.tokenizer.encode(text, add_special_tokens=False)
+        ids = [*prompt_ids, *answer_ids]
+        output = await self._generate(ids, score_params(read_prefix_cache=True), request_id)
+        # the token before the first one scored must have been computed, not read from the cache
+        if output is not None and _cached(output) >= len(prompt_ids):
+            output = await self._generate(ids, score_params(read_prefix_cache=False), request_id)
+        if output is None:
+            return None
+        # verl's list starts with the log-prob of the prompt's second token and ends in a filler
+        rows = output.extra_fields["prompt_logprobs"][len(prompt_ids) - 1 : len(ids) - 1]
+        return sum(log_prob for (log_prob,) in rows), len(ids), _cached(output)
+
+    def _read(self, sample: Sample, weight: float | None) -> ForcedAnswer:
+        ids = sample.token_ids
+        finished = len(ids) < self.settings.branch_max_tokens or ids[-1] == self.tokenizer.eos_token_id
+        return ForcedAnswer(self.tokenizer.decode(ids, skip_special_tokens=True), finished, weight)
+
+    async def _generate(self, prompt_ids: list[int], params: dict[str, Any], request_id: str) -> Any | None:
         try:
             async with asyncio.timeout(self.settings.branch_timeout_s):
-                output = await self.server_manager.generate(
-                    request_id=request_id, prompt_ids=prompt_ids, sampling_params=params
+                # the engine's client takes settings out of the dict it is given: each call gets its own
+                return await self.server_manager.generate(
+                    request_id=request_id, prompt_ids=prompt_ids, sampling_params=dict(params)
                 )
         except Exception as error:  # whatever an engine raises: a branch never harms its trace, it is counted
             logger.warning("a branch failed and is left out of its mean: %r", error)
             return None
-        return output if output.token_ids else None
+
+
+def _cached(output: Any) -> int:
+    return output.extra_fields.get("num_cached_tokens") or 0

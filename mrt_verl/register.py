@@ -16,7 +16,7 @@ import wrapt
 HOOKS = {
     "hydra": "mrt_verl.hydra_plugin",
     "verl.trainer.ppo.core_algos": "mrt_verl.advantage",
-    "verl.experimental.agent_loop.agent_loop": "mrt_verl.agent_loop",
+    "verl.experimental.agent_loop.agent_loop": "mrt_verl.prefix_loop",  # and with it mrt_verl.agent_loop
     "verl.experimental.reward_loop.reward_manager.registry": "mrt_verl.reward_manager",
 }
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import astuple
 from typing import Any
 
 from verl import DataProto
@@ -10,12 +9,12 @@ from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 from verl.experimental.reward_loop.reward_manager.registry import register
 
 from mrt_verl.grading import Grade, Grader, Verdict
-from mrt_verl.progress import compute_progress
+from mrt_verl.judgement import judge
 from mrt_verl.rollout_record import RolloutRecord
 from mrt_verl.settings import MRTSettings
 
-Answers = Sequence[tuple[str, bool]]
-"""Pairs (text, finished), as prover.ForcedAnswer."""
+Answers = Sequence[tuple[str, bool, float | None]]
+"""(text, finished, weight), as prover.ForcedAnswer."""
 
 
 @register("mrt")
@@ -42,7 +41,9 @@ class MRTRewardManager(RewardManagerBase):
             await self._grade_forced(answers, response_ids[:end], row.non_tensor_batch)
             for answers, (_, _, end) in zip(record.forced, record.episodes, strict=False)
         ]
-        before = await self._grade_forced(record.forced_before, [], row.non_tensor_batch)
+        before = await self._grade_forced(
+            record.forced_before, response_ids[: record.prefix_tokens], row.non_tensor_batch
+        )
         judge(record, own, forced, before, alpha=self.settings.alpha)
         record.grade_seconds = time.perf_counter() - started
         return {"reward_score": own.score, "reward_extra_info": {"acc": own.score, "mrt": record.to_json()}}
@@ -59,12 +60,12 @@ class MRTRewardManager(RewardManagerBase):
     async def _grade_forced(self, answers: Answers, prefix_ids: list[int], row: Any) -> list[Grade]:
         if self.settings.outcome == "compute_score":
             prefix = self._decode(prefix_ids) + self.settings.stop_text
-            return [await self._compute_score(prefix + text, row) for text, _ in answers]
+            return [await self._compute_score(prefix + text, row) for text, _, _ in answers]
         return await self.grader.grade(
-            [text for text, _ in answers],
+            [text for text, _, _ in answers],
             row["reward_model"]["ground_truth"],
             stop_text=self.settings.stop_text,
-            finished=[finished for _, finished in answers],
+            finished=[finished for _, finished, _ in answers],
         )
 
     async def _compute_score(self, solution: str, row: Any) -> Grade:
@@ -79,34 +80,3 @@ class MRTRewardManager(RewardManagerBase):
 
     def _decode(self, ids: list[int]) -> str:
         return self.tokenizer.decode(ids, skip_special_tokens=True)
-
-
-def judge(
-    record: RolloutRecord, own: Grade, forced: Sequence[Sequence[Grade]], before: Sequence[Grade], *, alpha: float
-) -> None:
-    """Fill the record: outcome, J per boundary, progress, and what grading could not tell.
-
-    Args:
-        own: grade of the trace's own final answer; of a trace that answers it is one sample of the last boundary's J.
-        forced: per boundary the grades of its forced answers; [] where nothing was branched.
-        before: grades of the answers without thinking.
-    """
-    samples = [list(grades) for grades in forced]
-    if samples and record.answer_start is not None:
-        samples[-1].append(own)
-    record.outcome = own.score
-    record.j_before = estimate_j(before)
-    record.js = [estimate_j(grades) for grades in samples]
-    record.progress = [astuple(step) for step in compute_progress(record.j_before, record.js)]
-    record.alpha = alpha
-    grades = [own, *before, *(grade for boundary in forced for grade in boundary)]
-    record.answers = len(grades)
-    record.no_answers = sum(grade.verdict is Verdict.NO_ANSWER for grade in grades)
-    record.grade_timeouts = sum(grade.verdict is Verdict.TIMEOUT for grade in grades)
-    record.grade_errors = sum(grade.verdict is Verdict.ERROR for grade in grades)
-
-
-def estimate_j(grades: Sequence[Grade]) -> float | None:
-    """J as the mean score of the answers whose grade is known; None without any (arXiv 2503.07572, the prover)."""
-    scores = [grade.score for grade in grades if grade.is_known]
-    return sum(scores) / len(scores) if scores else None

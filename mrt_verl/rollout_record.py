@@ -20,10 +20,18 @@ class RolloutRecord:
     response_tokens: int
     markers: int
     """Switch markers that open a step, before tiny episodes are merged."""
-    forced: list[list[tuple[str, bool]]] = field(default_factory=list)
+    forced: list[list[tuple[str, bool, float | None]]] = field(default_factory=list)
     """Per boundary its prover.ForcedAnswer; [] where nothing was branched."""
-    forced_before: list[tuple[str, bool]] = field(default_factory=list)
-    """Forced answers without any thinking, shared by the rollouts of a prompt (J_{-1})."""
+    forced_before: list[tuple[str, bool, float | None]] = field(default_factory=list)
+    """Forced answers before the first episode, shared by the rollouts of a prompt (J_{-1}, or J_j of a prefix)."""
+    own_is_sample: bool = False
+    """Whether the trace's own answer is one sample of the last boundary's J."""
+    kind: str = "trace"
+    """`trace`, or in the prefix variant `continued`, `forced` and `fallback` (a plain trace for want of a prefix)."""
+    prefix_tokens: int = 0
+    """Tokens of the shared prefix that the response starts with (prefix variant)."""
+    shared_tokens: int = 0
+    """Tokens sampled to find that prefix, counted at the rollout that started them."""
     branch_tokens: int = 0
     """Generated tokens of all branches this rollout paid for."""
     branch_prompt_tokens: int = 0

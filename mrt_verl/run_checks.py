@@ -6,10 +6,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from mrt_verl.insertions import load_policy
+from mrt_verl.sampling_params import check_server
 from mrt_verl.settings import MRTSettings
-
-SERVERS = ("vllm",)
-"""Rollout servers whose sampling parameters prover.py speaks."""
 
 
 def check_run(config: Any) -> None:
@@ -31,11 +30,26 @@ def check_run(config: Any) -> None:
         raise ValueError(
             f"actor_rollout_ref.rollout.n={rollout.n}; allowed: 2 or more, outcomes are normalised over a group"
         )
-    name = "???" if OmegaConf.is_missing(rollout, "name") else rollout.name
-    if name not in SERVERS:
-        raise ValueError(f"actor_rollout_ref.rollout.name={name}; allowed: {', '.join(SERVERS)}")
+    check_rollout(settings, rollout)
     check_tokenizer(settings, config.actor_rollout_ref.model)
     check_context(settings, config)
+
+
+def check_rollout(settings: MRTSettings, rollout: Any) -> None:
+    """The rollout server must give what the prover needs, and the agent loop must be the variant's."""
+    check_server("???" if OmegaConf.is_missing(rollout, "name") else rollout.name, settings.prover)
+    if settings.prover == "ht" and rollout.logprobs_mode != "processed_logprobs":
+        raise ValueError(
+            f"actor_rollout_ref.rollout.logprobs_mode={rollout.logprobs_mode} with mrt.prover=ht; allowed: "
+            "processed_logprobs, the log-probs of the distribution that answers are drawn from"
+        )
+    loop = {"online": "mrt", "prefix": "mrt_prefix"}[settings.variant]
+    if rollout.agent.default_agent_loop in ("mrt", "mrt_prefix") and rollout.agent.default_agent_loop != loop:
+        raise ValueError(
+            f"mrt.variant={settings.variant} with actor_rollout_ref.rollout.agent.default_agent_loop="
+            f"{rollout.agent.default_agent_loop}; allowed: reward_model=mrt or reward_model=mrt_prefix, which set both"
+        )
+    load_policy(settings)
 
 
 def check_tokenizer(settings: MRTSettings, model: Any) -> None:

@@ -70,6 +70,47 @@ def inner_steps(text: str) -> list[int]:
     return [gap.end() for gap in gaps if gap.start() and gap.group().count("\n") >= 2]
 
 
+def rows_of(table: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """The rows of a `token_table` for token ids."""
+    return table[np.minimum(ids, len(table) - 1)]
+
+
+def find_steps(tokenizer: Any, table: np.ndarray, ids: np.ndarray, start: int = 0) -> list[tuple[int, int, bool]]:
+    """(token, characters of that token before the step, may start with a marker) of every step in [start, len(ids)).
+
+    A step (paragraph) starts at the first token with text behind white space that has two line breaks or more.
+
+    Args:
+        table: `token_table` of the tokenizer's vocabulary.
+    """
+    rows = rows_of(table, ids[start:])
+    texts = np.flatnonzero(rows & HAS_TEXT)
+    newlines = np.cumsum(rows & NEWLINES_BEFORE, dtype=np.int64)[texts]
+    after = (rows[texts] & NEWLINES_AFTER) >> 2
+    is_step = np.ones(len(texts), dtype=bool)
+    is_step[1:] = np.diff(newlines) + after[:-1] >= 2
+    tokens = texts[is_step]
+    may_open = (rows[tokens] & MAY_OPEN).astype(bool)
+    steps = [(token + start, 0, may) for token, may in zip(tokens.tolist(), may_open.tolist(), strict=True)]
+    several = np.flatnonzero(rows & SEVERAL_STEPS) + start
+    if not len(several):  # no token of a usual vocabulary holds a blank line between texts
+        return steps
+    texts_of = vocabulary_texts(tokenizer)
+    inner = [(token, offset, True) for token in several.tolist() for offset in inner_steps(texts_of[ids[token]])]
+    return sorted(steps + inner)
+
+
+def paragraph_starts(tokenizer: Any, ids: Sequence[int]) -> list[int]:
+    """First token of every paragraph of a text."""
+    steps = find_steps(tokenizer, _plain_table(tokenizer, len(tokenizer)), np.asarray(ids, dtype=np.int64))
+    return [token for token, offset, _ in steps if offset == 0]
+
+
+@functools.lru_cache(maxsize=2)
+def _plain_table(tokenizer: Any, size: int) -> np.ndarray:
+    return token_table(vocabulary_texts(tokenizer), ())
+
+
 class Tag:
     """A tag such as </think>, found on token ids whether it is one token, several, or merged with its neighbours."""
 

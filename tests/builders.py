@@ -1,19 +1,17 @@
 """Small pieces that several tests build on."""
 
-from pathlib import Path
+from hydra import compose, initialize_config_module
+from omegaconf import OmegaConf
 
-import yaml
-
-import mrt_verl
 from mrt_verl.settings import MRTSettings
 
-CONF = Path(mrt_verl.__file__).parent / "conf" / "reward_model"
+
+def default_node(*overrides, reward_model="mrt", **changes):
+    """The `mrt:` node as Hydra composes it, with changes."""
+    with initialize_config_module("mrt_verl.conf", version_base=None):
+        config = compose(overrides=[f"+reward_model={reward_model}", *overrides])
+    return {**OmegaConf.to_container(config.mrt, resolve=True), **changes}
 
 
-def default_node(**changes):
-    """The `mrt:` node as shipped, with changes."""
-    return {**yaml.safe_load((CONF / "mrt.yaml").read_text())["mrt"], **changes}
-
-
-def default_settings(**changes):
-    return MRTSettings.from_config(default_node(**changes))
+def default_settings(*overrides, **changes):
+    return MRTSettings.from_config(default_node(*overrides, **changes))

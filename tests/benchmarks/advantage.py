@@ -23,7 +23,14 @@ ROWS, LENGTH, GROUP, EPISODES, MARKER_TOKENS, REPEATS = 4096, 8192, 8, 6, 2, 15
 
 
 def make_config(alpha: float):
-    mrt = {"alpha": alpha, "credit": "progress", "gamma": 1.0, "bonus_norm": "rms", "bonus_floor": 0.05}
+    mrt = {
+        "variant": "online",
+        "alpha": alpha,
+        "credit": "progress",
+        "gamma": 1.0,
+        "bonus_norm": "rms",
+        "bonus_floor": 0.05,
+    }
     return OmegaConf.create({"norm_adv_by_std_in_grpo": True, "mrt": mrt})
 
 

@@ -167,7 +167,7 @@ def test_validation_is_a_plain_trace(rollout):
 
 def test_rewards_are_laid_out_when_the_record_is_judged(rollout):
     from mrt_verl.grading import Grade, Verdict
-    from mrt_verl.reward_manager import judge
+    from mrt_verl.judgement import judge
     from mrt_verl.rollout_record import RolloutRecord
 
     (output,), _ = rollout(ATTEMPT + WAIT + ANSWER)

@@ -15,7 +15,14 @@ GROUPS, SIZE, LENGTH = 6, 4, 24
 
 
 def config(*, alpha: float, scaled: bool):
-    mrt = {"alpha": alpha, "credit": "progress", "gamma": 1.0, "bonus_norm": "rms", "bonus_floor": 0.05}
+    mrt = {
+        "variant": "online",
+        "alpha": alpha,
+        "credit": "progress",
+        "gamma": 1.0,
+        "bonus_norm": "rms",
+        "bonus_floor": 0.05,
+    }
     return OmegaConf.create({"adv_estimator": "mrt", "norm_adv_by_std_in_grpo": scaled, "mrt": mrt})
 
 

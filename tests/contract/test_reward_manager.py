@@ -55,8 +55,9 @@ def make_record(tokenizer, **changes):
         "think_tokens": end,
         "response_tokens": end + 10,
         "markers": 0,
-        "forced": [[("10}", True), ("11}", True), ("1", False)]],
-        "forced_before": [("11}", True), ("10", True), ("", True), ("3}", True)],
+        "forced": [[("10}", True, None), ("11}", True, None), ("1", False, None)]],
+        "forced_before": [("11}", True, None), ("10", True, None), ("", True, None), ("3}", True, None)],
+        "own_is_sample": True,
     }
     return RolloutRecord(**{**values, **changes})
 
@@ -77,7 +78,7 @@ def test_outcome_j_and_progress(manager, tokenizer):
 
 
 def test_a_trace_that_never_closed_its_thinking(manager, tokenizer):
-    record = make_record(tokenizer, answer_start=None, finished=False)
+    record = make_record(tokenizer, answer_start=None, own_is_sample=False, finished=False)
     result, record = judge(manager(), make_data(tokenizer, record, THINKING + "The answer is \\boxed{10}"))
     assert result["reward_score"] == 0.0
     assert record.js == [1 / 3]  # its forced answers alone
@@ -92,7 +93,7 @@ def test_a_trace_without_episodes_and_branches(manager, tokenizer):
 
 def test_a_boundary_whose_branches_all_failed_has_no_j(manager, tokenizer):
     end = len(tokenizer.encode(THINKING))
-    record = make_record(tokenizer, episodes=[(0, 0, 4), (4, 4, end)], forced=[[], [("10}", True)]])
+    record = make_record(tokenizer, episodes=[(0, 0, 4), (4, 4, end)], forced=[[], [("10}", True, None)]])
     _, record = judge(manager(), make_data(tokenizer, record, THINKING + ANSWER))
     assert record.js == [None, 1.0]
     assert record.progress == [[0, 1, 3 / 4]]
@@ -105,7 +106,7 @@ def test_verls_own_outcome(manager, tokenizer):
     result, record = judge(scored, make_data(tokenizer, make_record(tokenizer), THINKING + ANSWER))
     decoded = [THINKING + ANSWER.removesuffix("<|im_end|>").replace("</think>", "")]
     assert result["reward_score"] == float(len(decoded[0]) % 2 == 0)
-    expected = [len(STOP + text) % 2 == 0 for text, _ in record.forced_before]
+    expected = [len(STOP + text) % 2 == 0 for text, _, _ in record.forced_before]
     assert record.j_before == sum(expected) / 4
 
 

@@ -43,7 +43,15 @@ def lay_out(batch, alpha: float) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def config(**changes) -> dict:
-    mrt = {"alpha": 1.0, "credit": "progress", "gamma": 0.9, "bonus_norm": "rms", "bonus_floor": 0.05, **changes}
+    mrt = {
+        "variant": "online",
+        "alpha": 1.0,
+        "credit": "progress",
+        "gamma": 0.9,
+        "bonus_norm": "rms",
+        "bonus_floor": 0.05,
+        **changes,
+    }
     return {"mrt": mrt, "norm_adv_by_std_in_grpo": True}
 
 

@@ -13,7 +13,15 @@ EPSILON = 1e-6  # verl's, under GRPO's standard deviation
 
 
 def config(**settings) -> dict:
-    mrt = {"alpha": 1.0, "credit": "progress", "gamma": 1.0, "bonus_norm": "rms", "bonus_floor": 0.05, **settings}
+    mrt = {
+        "variant": "online",
+        "alpha": 1.0,
+        "credit": "progress",
+        "gamma": 1.0,
+        "bonus_norm": "rms",
+        "bonus_floor": 0.05,
+        **settings,
+    }
     return {"mrt": mrt, "norm_adv_by_std_in_grpo": False}
 
 

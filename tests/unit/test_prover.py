@@ -1,6 +1,7 @@
 """The meta-prover against a server that misbehaves."""
 
 import asyncio
+import math
 from dataclasses import dataclass, field
 
 import pytest
@@ -16,6 +17,7 @@ EOS = 9
 @dataclass
 class Output:
     token_ids: list[int]
+    log_probs: list[float] | None = None
     extra_fields: dict = field(default_factory=lambda: {"num_cached_tokens": 2})
 
 
@@ -46,7 +48,7 @@ class Server:
             return Output([1])
         if isinstance(act, Exception):
             raise act
-        return Output(act)
+        return act if isinstance(act, Output) else Output(act)
 
 
 def branch(server, count, params=None, settings=SETTINGS):
@@ -74,7 +76,11 @@ def test_own_temperature():
 
 def test_an_answer_cut_by_the_token_limit_is_not_finished():
     branches = branch(Server([4, 5, 6], [4, 5, EOS], [4]), 3)
-    assert branches.answers == (ForcedAnswer("456", False), ForcedAnswer("45", True), ForcedAnswer("4", True))
+    assert branches.answers == (
+        ForcedAnswer("456", False, None),
+        ForcedAnswer("45", True, None),
+        ForcedAnswer("4", True, None),
+    )
 
 
 @pytest.mark.parametrize("trouble", [RuntimeError("engine died"), 1.0, []], ids=["raises", "hangs", "returns nothing"])
@@ -89,3 +95,69 @@ def test_all_branches_fail():
     branches = branch(Server(*[ValueError("prompt too long")] * 4), 4)
     assert branches.answers == ()
     assert (branches.failures, branches.tokens, branches.prompt_tokens) == (4, 0, 0)
+
+
+def test_horvitz_thompson_weights_of_distinct_answers():
+    """Two draws of one answer of probability 1/4 and one of another of 1/2, G = 3."""
+    log_quarter, log_half = math.log(0.25), math.log(0.5)
+    server = Server(
+        Output([4, EOS], [log_half, log_half]), Output([4, EOS], [log_half, log_half]), Output([5], [log_half])
+    )
+    branches = branch(server, 3, settings=default_settings(**OWN, prover="ht"))
+    weights = [answer.weight for answer in branches.answers]
+    assert weights == pytest.approx([0.25 / (1 - 0.75**3), 0.0, 0.5 / (1 - 0.5**3)])
+    assert all(call[2]["logprobs"] is True for call in server.calls)
+    assert branches.samples[0] == ((4, EOS), (log_half, log_half)) and log_quarter == 2 * log_half
+
+
+def test_an_answer_without_log_probs_cannot_be_weighted():
+    branches = branch(Server([4], Output([5], [-0.5])), 2, settings=default_settings(**OWN, prover="ht"))
+    assert (len(branches.answers), branches.failures) == (1, 1)
+
+
+def scored(values, cached=2):
+    """An engine's output for a scored prompt: verl's list of one row per token from the second on, and a filler."""
+    return Output([0], None, {"num_cached_tokens": cached, "prompt_logprobs": [*([v] for v in values), [0.0]]})
+
+
+LIKELIHOOD = {"stop_text": "stop", "branch_timeout_s": 0.05, "prover": "sample"}
+
+
+def score(server, references):
+    settings = default_settings(**LIKELIHOOD)
+    prover = MetaProver(server, LikelihoodTokenizer(), settings)
+    return asyncio.run(prover._score([1, 2, 3, 7, 8], references, "r"))
+
+
+class LikelihoodTokenizer(Tokenizer):
+    def encode(self, text, add_special_tokens=True):
+        return [7, 8] if text == "stop" else [ord(letter) for letter in text]
+
+
+def test_likelihood_scores_exactly_the_answers_tokens():
+    # tokens 1 2 3 7 8 | 4 2 }: what stands before the bar is not the answer's
+    server = Server(scored([-9, -9, -9, -9, -0.1, -0.2, -0.3]))
+    branches = score(server, ["42"])
+    (answer,) = branches.answers
+    assert (answer.text, answer.finished, answer.weight) == ("42}", True, pytest.approx(math.exp(-0.6)))
+    request, prompt, params = server.calls[0]
+    assert (request, prompt) == ("r", [1, 2, 3, 7, 8, 52, 50, 125])
+    assert (params["max_tokens"], params["prompt_logprobs"], params["skip_reading_prefix_cache"]) == (1, 0, False)
+    assert (branches.tokens, branches.prompt_tokens, branches.cached_tokens, branches.failures) == (1, 8, 2, 0)
+
+
+def test_likelihood_scores_again_where_the_cache_reached_into_the_answer():
+    garbage = scored([0.0] * 7, cached=5)
+    server = Server(garbage, scored([-9, -9, -9, -9, -0.1, -0.2, -0.3], cached=0))
+    assert score(server, ["42"]).answers[0].weight == pytest.approx(math.exp(-0.6))
+    assert [call[2]["skip_reading_prefix_cache"] for call in server.calls] == [False, True]
+    # a cache that ends before the last token of the stop text left the answer's rows alone
+    server = Server(scored([-9, -9, -9, -9, -0.1, -0.2, -0.3], cached=4))
+    assert score(server, ["42"]).answers[0].weight == pytest.approx(math.exp(-0.6))
+
+
+def test_likelihood_of_several_references():
+    server = Server(scored([0, 0, 0, 0, -1, -1]), RuntimeError("engine died"))
+    branches = score(server, ["a", "b", "a"])
+    assert [answer.weight for answer in branches.answers] == pytest.approx([math.exp(-2)])
+    assert branches.failures == 1

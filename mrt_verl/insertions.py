@@ -1,0 +1,143 @@
+"""Insertion policies: text written into a trace where its policy pauses, as the opening of a further episode.
+
+A kind of your own is a class with `pause_every` and `insert`, made from (MRTSettings), and named by
+`mrt.insertion=package.module:Class`:
+
+    class AskTwice:
+        pause_every = None  # pause only where the model closes its thinking
+
+        def __init__(self, settings):
+            pass
+
+        async def insert(self, pause):
+            return "Is that really so?" if not pause.inserted else None
+
+Inserted tokens are never trained on (response_mask 0, log-prob 0).
+"""
+
+import importlib
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from mrt_verl.grading.grades import Grade
+from mrt_verl.settings import MRTSettings
+from mrt_verl.token_text import paragraph_starts
+
+GradeForced = Callable[[Sequence[int]], Awaitable[Sequence[Grade]]]
+"""grade_forced(ids): grades of forced answers behind the prompt and these token ids of the response."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Where a trace stands when its policy is asked."""
+
+    prompt_ids: list[int]
+    response_ids: list[int]
+    inserted: tuple[tuple[int, int], ...]
+    """Token spans of the insertions so far."""
+    is_closing: bool
+    """Whether the last token closes the thinking; an insertion takes its place."""
+    grade_forced: GradeForced | None
+    """None where a trace is only validated: what helps it must not know the reference answer."""
+    tokenizer: Any
+
+    @property
+    def thinking_ids(self) -> list[int]:
+        return self.response_ids[:-1] if self.is_closing else self.response_ids
+
+
+class InsertionPolicy(Protocol):
+    """Decides what is written where a trace pauses."""
+
+    pause_every: int | None
+    """Tokens after which a trace pauses, at the end of its paragraph; None: only where it closes its thinking."""
+
+    async def insert(self, pause: Pause) -> str | None:
+        """Text of a new paragraph; None lets the trace go on by itself to its end."""
+        ...
+
+
+class BudgetForcing:
+    """Keeps the thinking open by switch markers in rotation, up to `insert_max` (budget forcing)."""
+
+    def __init__(self, settings: MRTSettings) -> None:
+        self.pause_every = settings.insert_every
+        self._texts = settings.insert_texts
+        self._most = settings.insert_max
+
+    async def insert(self, pause: Pause) -> str | None:
+        count = len(pause.inserted)
+        return self._texts[count % len(self._texts)] if count < self._most else None
+
+
+class Backtrack:
+    """Sends a trace that closes on a wrong answer back to the step where success was likeliest; training only."""
+
+    pause_every = None
+
+    def __init__(self, settings: MRTSettings) -> None:
+        self._text = settings.backtrack_text
+        self._marker = backtrack_marker(settings)
+        self._step = re.compile(settings.step_pattern)
+        self._most = settings.insert_max
+
+    async def insert(self, pause: Pause) -> str | None:
+        if pause.grade_forced is None or not pause.is_closing or len(pause.inserted) >= self._most:
+            return None
+        ids = pause.thinking_ids
+        steps = find_steps(pause.tokenizer, ids, self._step, self._marker)
+        if not steps or _mean(await pause.grade_forced(ids)) > 0.5:
+            return None
+        chances = [(_mean(await pause.grade_forced(ids[:start])), name) for name, start in steps]
+        best = max(chance for chance, _ in chances)
+        # of equal chances the later step keeps more of the work; without any chance all of it is in doubt
+        name = next(name for chance, name in (reversed(chances) if best > 0 else chances) if chance == best)
+        return self._text.format(step=name)
+
+
+def backtrack_marker(settings: MRTSettings) -> str:
+    """The words a backtrack sentence starts with, before it names the step."""
+    return settings.backtrack_text.partition("{step}")[0].strip()
+
+
+def find_steps(tokenizer: Any, ids: Sequence[int], step: re.Pattern[str], marker: str) -> list[tuple[str, int]]:
+    """(name, first token) of the numbered steps of the last attempt, those behind the last backtrack sentence."""
+    steps: list[tuple[str, int]] = []
+    starts = paragraph_starts(tokenizer, ids)
+    for start, end in zip(starts, [*starts[1:], len(ids)], strict=True):
+        text = tokenizer.decode(ids[start:end]).lstrip()
+        found = step.match(text)
+        if text.startswith(marker):
+            steps = []
+        elif found is not None:
+            steps.append((found.group(1), start))
+    return steps
+
+
+def load_policy(settings: MRTSettings) -> InsertionPolicy | None:
+    """The policy that `mrt.insertion` names, None for null.
+
+    Raises:
+        ValueError: `package.module:Class` cannot be imported.
+    """
+    name = settings.insertion
+    if name is None:
+        return None
+    kind: Any = {"budget_forcing": BudgetForcing, "backtrack": Backtrack}.get(name)
+    if kind is None:
+        module, _, attribute = name.partition(":")
+        try:
+            kind = getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ValueError(
+                f"mrt.insertion={name!r}: {error}; allowed: null, budget_forcing, backtrack, package.module:Class"
+            ) from error
+    policy: InsertionPolicy = kind(settings)
+    return policy
+
+
+def _mean(grades: Sequence[Grade]) -> float:
+    known = [grade.score for grade in grades if grade.is_known]
+    return sum(known) / len(known) if known else 0.0

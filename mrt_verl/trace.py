@@ -1,0 +1,134 @@
+"""A response that grows in pieces: what the policy sampled, and what was written for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mrt_verl.insertions import GradeForced, InsertionPolicy, Pause
+from mrt_verl.sampling_params import segment_params
+
+
+@dataclass(slots=True)
+class Trace:
+    """Token ids of a response with their masks; text the policy did not sample has mask 0 and log-prob 0."""
+
+    ids: list[int] = field(default_factory=list)
+    mask: list[int] = field(default_factory=list)
+    log_probs: list[float] = field(default_factory=list)
+    has_log_probs: bool = True
+    """False if the engine gave none; `log_probs` is then meaningless."""
+    inserted: list[tuple[int, int]] = field(default_factory=list)
+    """Token spans [start, end) written for the policy to open an episode."""
+    extra_fields: dict[str, Any] = field(default_factory=dict)
+    """Of the last piece, as the engine gave them."""
+    preempted: int | None = None
+
+    def add_sampled(self, ids: Sequence[int], log_probs: Sequence[float] | None) -> None:
+        self.ids += ids
+        self.mask += [1] * len(ids)
+        self.log_probs += log_probs[: len(ids)] if log_probs else [0.0] * len(ids)
+        self.has_log_probs = self.has_log_probs and (bool(log_probs) or not ids)
+
+    def add_written(self, ids: Sequence[int]) -> None:
+        self.ids += ids
+        self.mask += [0] * len(ids)
+        self.log_probs += [0.0] * len(ids)
+
+    def insert(self, ids: Sequence[int]) -> None:
+        """Append text that opens an episode."""
+        self.add_written(ids)
+        self.inserted.append((len(self.ids) - len(ids), len(self.ids)))
+
+    def drop_last(self) -> None:
+        """Take back the last token: the one that closed the thinking."""
+        for values in (self.ids, self.mask, self.log_probs):
+            values.pop()
+
+
+class TraceSampler:
+    """Samples a trace through verl's `server_manager.generate`, pausing where an insertion policy wants to write.
+
+    Every piece continues under one request id, so the engine's prefix cache holds what came before.
+    """
+
+    def __init__(
+        self, server_manager: Any, tokenizer: Any, *, response_length: int, close_ids: Sequence[int], min_left: int
+    ) -> None:
+        """Keep the settings.
+
+        Args:
+            response_length: most tokens of a response, inserted ones included.
+            close_ids: tokens that close the thinking: the close tag, or the end of the sequence for a model without.
+            min_left: tokens of the budget that must be left behind an insertion.
+        """
+        self.server_manager = server_manager
+        self.tokenizer = tokenizer
+        self.response_length = response_length
+        self.close_ids = list(close_ids)
+        self.min_left = min_left
+
+    async def sample(
+        self,
+        trace: Trace,
+        prompt_ids: list[int],
+        sampling_params: dict[str, Any],
+        request_id: str,
+        *,
+        policy: InsertionPolicy | None = None,
+        grade_forced: GradeForced | None = None,
+    ) -> Trace:
+        """Continue `trace` until the policy ends it or the budget is spent; returns it."""
+        while (left := self.response_length - len(trace.ids)) > 0:
+            every = policy.pause_every if policy is not None else None
+            pause_ids = self.close_ids if policy is not None else []
+            limit = min(left, every) if every else left
+            params = segment_params(sampling_params, max_tokens=limit, pause_ids=pause_ids)
+            last = await self._piece(trace, prompt_ids, params, request_id)
+            is_closing = last in self.close_ids
+            if policy is None or not (is_closing or (every and last is not None and limit < left)):
+                return trace
+            if last == self.tokenizer.eos_token_id and not is_closing:
+                return trace
+            if not is_closing:  # finish the paragraph, an insertion opens a new one
+                params = segment_params(sampling_params, max_tokens=left - limit, pause_ids=pause_ids)
+                last = await self._piece(trace, prompt_ids, {**params, "stop": ["\n\n"]}, request_id)
+                is_closing = last in self.close_ids
+            text = await policy.insert(
+                Pause(prompt_ids, trace.ids, tuple(trace.inserted), is_closing, grade_forced, self.tokenizer)
+            )
+            if not self._insert(trace, text, is_closing):
+                # what closed the thinking stays closed; otherwise the policy had its say until the end
+                if last == self.tokenizer.eos_token_id:
+                    return trace
+                policy = None
+        return trace
+
+    async def _piece(self, trace: Trace, prompt_ids: list[int], params: dict[str, Any], request_id: str) -> int | None:
+        """Sample one piece; its last token, None if the engine returned nothing."""
+        # the engine's client takes settings out of the dict it is given
+        output = await self.server_manager.generate(
+            request_id=request_id, prompt_ids=[*prompt_ids, *trace.ids], sampling_params=dict(params)
+        )
+        ids = list(output.token_ids)[: params["max_tokens"]]
+        trace.add_sampled(ids, output.log_probs)
+        trace.extra_fields = output.extra_fields
+        if output.num_preempted is not None:
+            trace.preempted = (trace.preempted or 0) + output.num_preempted
+        return ids[-1] if ids else None
+
+    def _insert(self, trace: Trace, text: str | None, is_closing: bool) -> bool:
+        """Write `text` as a new paragraph in place of the close, if there is budget for it."""
+        if text is None:
+            return False
+        kept = trace.ids[:-1] if is_closing else trace.ids
+        ids = self.tokenizer.encode(self._paragraph_break(kept) + text, add_special_tokens=False)
+        if len(kept) + len(ids) + self.min_left > self.response_length:
+            return False
+        if is_closing:
+            trace.drop_last()
+        trace.insert(ids)
+        return True
+
+    def _paragraph_break(self, ids: Sequence[int]) -> str:
+        tail = self.tokenizer.decode(ids[-4:]) if ids else "\n\n"
+        return "\n" * max(0, 2 - (len(tail) - len(tail.rstrip("\n"))))

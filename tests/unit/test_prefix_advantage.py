@@ -1,0 +1,76 @@
+"""The prefix variant's advantages, worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from mrt_verl.advantage import compute_mrt_advantage
+from mrt_verl.reward_layout import write_rewards
+
+PREFIX, MASK = 2, [0, 0, 1, 1, 1]
+
+
+def advantages(rows, baseline, alpha=1.0, index=None, **settings):
+    """rows: (outcome, J or None for a rollout that was forced to answer)."""
+    rewards = []
+    for outcome, j in rows:
+        spans, progress = ([], []) if j is None else ([(PREFIX, 5)], [outcome - j])
+        rewards.append(write_rewards(outcome=outcome, spans=spans, progress=progress, response_mask=MASK, alpha=alpha))
+    mrt = {"variant": "prefix", "baseline": baseline, "alpha": alpha, "bonus_norm": "rms", "bonus_floor": 0.05}
+    config = {"mrt": {**mrt, **settings}, "norm_adv_by_std_in_grpo": False}
+    values, _ = compute_mrt_advantage(
+        torch.from_numpy(np.stack(rewards)),
+        torch.tensor([MASK] * len(rows)),
+        np.array(index or ["u"] * len(rows), dtype=object),
+        config,
+    )
+    assert (values[:, :PREFIX] == 0).all()  # the prefix is never trained on
+    assert (values[:, PREFIX:] == values[:, PREFIX : PREFIX + 1]).all()  # one scalar a rollout
+    return values[:, -1].tolist()
+
+
+# forced: one of two right, J = 0.5; those that thought on: right and wrong
+MIXED = [(1.0, None), (0.0, None), (1.0, 0.5), (0.0, 0.5)]
+
+
+def test_termination():
+    """(outcome - J + alpha · p) / RMS(outcome - J), with RMS 0.5."""
+    assert advantages(MIXED, "termination") == pytest.approx([1.0, -1.0, 2.0, -2.0])
+    assert advantages(MIXED, "termination", alpha=0.5) == pytest.approx([1.0, -1.0, 1.5, -1.5])
+    assert advantages(MIXED, "termination", bonus_norm="none") == pytest.approx([0.5, -0.5, 1.0, -1.0])
+
+
+def test_termination_is_not_centred():
+    """Where thinking on always succeeds and stopping never does, all of its rollouts are paid and none is punished."""
+    rows = [(0.0, None), (0.0, None), (1.0, 0.0), (1.0, 0.0)]
+    scale = math.sqrt(0.5)
+    assert advantages(rows, "termination") == pytest.approx([0.0, 0.0, 2 / scale, 2 / scale])
+
+
+def test_group():
+    """GRPO(outcome) + alpha · GRPO(p): outcomes minus 0.5, and p (0, 0, 0.5, -0.5) minus 0."""
+    assert advantages(MIXED, "group") == pytest.approx([0.5, -0.5, 1.0, -1.0])
+    rows = [(0.0, None), (0.0, None), (1.0, 0.0), (1.0, 0.0)]
+    assert advantages(rows, "group") == pytest.approx([-1.0, -1.0, 1.0, 1.0])
+
+
+def test_alpha_zero_is_grpo_with_the_group_baseline():
+    assert advantages(MIXED, "group", alpha=0.0) == pytest.approx([0.5, -0.5, 0.5, -0.5])
+
+
+@pytest.mark.parametrize("baseline", ["group", "termination"])
+def test_plain_rollouts_get_grpo(baseline):
+    """A group that found no prefix, beside one that did."""
+    rows = [(1.0, None), (0.0, None), *MIXED]
+    values = advantages(rows, baseline, index=["plain", "plain", "u", "u", "u", "u"])
+    assert values[:2] == pytest.approx([0.5, -0.5])
+    assert values[2:] == pytest.approx(advantages(MIXED, baseline))
+
+
+@pytest.mark.parametrize("baseline", ["group", "termination"])
+def test_permutation(baseline):
+    order = [3, 1, 0, 2]
+    shuffled = advantages([MIXED[row] for row in order], baseline)
+    assert shuffled == pytest.approx([advantages(MIXED, baseline)[row] for row in order])
