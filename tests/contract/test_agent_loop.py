@@ -41,9 +41,13 @@ class Engine:
             ids = self.tokenizer.encode("9, 4}", add_special_tokens=False)
         else:
             self.traces.append(request_id)
-            ids = self.tokenizer.encode(self.trace, add_special_tokens=False)[: sampling_params["max_tokens"]]
+            text = self.written_behind(prompt_ids)
+            ids = self.tokenizer.encode(text, add_special_tokens=False)[: sampling_params["max_tokens"]]
         log_probs = [-0.5] * len(ids) if sampling_params.get("logprobs") else None
         return TokenOutput(token_ids=ids, log_probs=log_probs, extra_fields={"num_cached_tokens": 1})
+
+    def written_behind(self, prompt_ids):
+        return self.trace
 
 
 @pytest.fixture
