@@ -1,0 +1,188 @@
+"""Engines with the interface of verl's `server_manager.generate`, outside a training run.
+
+`MetaProver` and the sampling of this package work on verl's servers, on a vLLM engine of this process and on an
+OpenAI-compatible endpoint alike. Many coroutines may call `generate` at once; the engine batches them.
+"""
+
+import os
+import uuid
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self
+
+KEPT_WORDS = {"stop": "completed", "length": "completed", "abort": "aborted"}
+"""The engine's finish reason in verl's words."""
+CPU_DEFAULTS = {"dtype": "float32", "enforce_eager": True, "block_size": 16, "max_num_seqs": 256}
+"""Engine settings for a machine without a GPU; its default block of 128 tokens never reuses a short prefix."""
+
+
+@dataclass(slots=True)
+class TokenOutput:
+    """The part of verl's TokenOutput that this project reads."""
+
+    token_ids: list[int]
+    """Generated tokens, an end-of-sequence token included."""
+    log_probs: list[float] | None = None
+    """Of each generated token, at the sampling temperature and truncation; None unless asked for by `logprobs`."""
+    stop_reason: str | None = None
+    num_preempted: int | None = None
+    extra_fields: dict[str, Any] = field(default_factory=dict)
+    """`num_cached_tokens`: prompt tokens served from the prefix cache, where the engine tells."""
+
+
+class Engine(Protocol):
+    """Whatever samples tokens behind a prompt."""
+
+    async def generate(
+        self, *, request_id: str, prompt_ids: list[int], sampling_params: dict[str, Any]
+    ) -> TokenOutput: ...
+
+    async def close(self) -> None: ...
+
+
+class VLLMEngine:
+    """vLLM in this process's children, with prefix caching."""
+
+    def __init__(self, model: str, *, seed: int = 0, **engine_args: Any) -> None:
+        """Start the engine, which takes from seconds to minutes.
+
+        Args:
+            model: path or hub name.
+            seed: of the engine's sampling. Tokens still depend on which requests are batched together.
+            engine_args: vLLM's, such as `max_model_len`, `tensor_parallel_size`, `dtype`.
+        """
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # before vLLM is imported
+        if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
+            import mrt_verl.cpu  # noqa: F401 - sets threads and memory for small machines
+
+            engine_args = {**CPU_DEFAULTS, **engine_args}
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        arguments = AsyncEngineArgs(
+            model=model,
+            seed=seed,
+            enable_prefix_caching=True,
+            logprobs_mode="processed_logprobs",
+            disable_log_stats=True,
+            **engine_args,
+        )
+        self._engine = AsyncLLM.from_engine_args(arguments)
+        self.max_model_len: int = self._engine.model_config.max_model_len
+
+    async def generate(self, *, request_id: str, prompt_ids: list[int], sampling_params: dict[str, Any]) -> TokenOutput:
+        """Sample one continuation.
+
+        Args:
+            request_id: of the trace; calls of one trace may share it.
+            prompt_ids: token ids.
+            sampling_params: vLLM's, and `logprobs: bool` as in verl; not changed. `max_tokens` is cut to the context.
+
+        Raises:
+            ValueError: the prompt fills the context.
+        """
+        from vllm import SamplingParams, TokensPrompt
+        from vllm.sampling_params import RequestOutputKind
+
+        room = self.max_model_len - len(prompt_ids)
+        if room < 1:
+            raise ValueError(
+                f"prompt of {len(prompt_ids)} tokens; allowed: less than the context of {self.max_model_len}"
+            )
+        values = dict(sampling_params)
+        values["logprobs"] = 0 if values.pop("logprobs", False) else None
+        values["max_tokens"] = min(values.get("max_tokens", room), room)
+        params = SamplingParams(**values, output_kind=RequestOutputKind.FINAL_ONLY)
+        prompt = TokensPrompt(prompt_token_ids=list(prompt_ids))
+        # vLLM wants an id per call; the trace's id in front keeps its log readable
+        async for result in self._engine.generate(prompt, params, request_id=f"{request_id}-{uuid.uuid4().hex[:12]}"):
+            last = result
+        output = last.outputs[0]
+        log_probs = None
+        if output.logprobs is not None:
+            log_probs = [row[token].logprob for row, token in zip(output.logprobs, output.token_ids, strict=True)]
+        return TokenOutput(
+            token_ids=list(output.token_ids),
+            log_probs=log_probs,
+            stop_reason=KEPT_WORDS.get(output.finish_reason or "", output.finish_reason),
+            extra_fields={"num_cached_tokens": last.num_cached_tokens or 0},
+        )
+
+    async def close(self) -> None:
+        """End the engine's processes."""
+        self._engine.shutdown(timeout=10)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        await self.close()
+
+
+class EndpointEngine:
+    """An OpenAI-compatible server, through /v1/completions with token-id prompts.
+
+    vLLM's server returns the generated token ids. From a server that does not, the text is tokenised here, which may
+    cut it differently from how it was sampled; log-probs are then left out.
+    """
+
+    def __init__(
+        self, base_url: str, model: str, tokenizer: Any, *, api_key: str | None = None, max_retries: int = 4
+    ) -> None:
+        """Make the client; nothing is sent yet.
+
+        Args:
+            base_url: with the version, as in http://host:8000/v1.
+            model: the name under which the server serves the model.
+            tokenizer: the model's.
+            api_key: None takes OPENAI_API_KEY, or a placeholder without it.
+            max_retries: attempts after a failed connection, a time-out or an overloaded server.
+        """
+        from openai import AsyncOpenAI
+
+        key = api_key or os.environ.get("OPENAI_API_KEY", "unused")
+        self._client = AsyncOpenAI(base_url=base_url, api_key=key, max_retries=max_retries, timeout=None)
+        self._model = model
+        self._tokenizer = tokenizer
+
+    async def generate(self, *, request_id: str, prompt_ids: list[int], sampling_params: dict[str, Any]) -> TokenOutput:
+        """Sample one continuation; arguments as for VLLMEngine, the context's end is the server's to check.
+
+        Raises:
+            openai.APIError: the server refused the request or could not be reached.
+        """
+        values = dict(sampling_params)
+        with_log_probs = values.pop("logprobs", False)
+        if with_log_probs:
+            values["logprobs"] = 0
+        body = {**values, "prompt": list(prompt_ids), "return_token_ids": True, "skip_special_tokens": False}
+        # everything goes through extra_body: the client's own arguments know only OpenAI's parameters
+        answer = await self._client.completions.create(model=self._model, prompt="", extra_body=body)
+        choice = answer.choices[0]
+        token_ids = (choice.model_extra or {}).get("token_ids")
+        log_probs = choice.logprobs.token_logprobs if with_log_probs and choice.logprobs else None
+        if token_ids is None:
+            token_ids, log_probs = self._tokenise(choice.text, choice.finish_reason), None
+        details = answer.usage.prompt_tokens_details if answer.usage else None
+        return TokenOutput(
+            token_ids=list(token_ids),
+            log_probs=log_probs,
+            stop_reason=KEPT_WORDS.get(choice.finish_reason, choice.finish_reason),
+            extra_fields={"num_cached_tokens": (details.cached_tokens or 0) if details else 0},
+        )
+
+    def _tokenise(self, text: str, finish_reason: str) -> list[int]:
+        token_ids = self._tokenizer.encode(text, add_special_tokens=False)
+        eos = self._tokenizer.eos_token_id
+        if finish_reason == "stop" and eos is not None and token_ids[-1:] != [eos]:
+            token_ids.append(eos)
+        return token_ids
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        await self.close()
