@@ -100,11 +100,15 @@ class VLLMEngine:
         log_probs = None
         if output.logprobs is not None:
             log_probs = [row[token].logprob for row, token in zip(output.logprobs, output.token_ids, strict=True)]
+        extra_fields: dict[str, Any] = {"num_cached_tokens": last.num_cached_tokens or 0}
+        if last.prompt_logprobs is not None:  # as verl hands them on, see prover.MetaProver
+            rows = [[next(iter(row.values())).logprob] for row in last.prompt_logprobs[1:]]
+            extra_fields["prompt_logprobs"] = [*rows, [0.0]]
         return TokenOutput(
             token_ids=list(output.token_ids),
             log_probs=log_probs,
             stop_reason=KEPT_WORDS.get(output.finish_reason or "", output.finish_reason),
-            extra_fields={"num_cached_tokens": last.num_cached_tokens or 0},
+            extra_fields=extra_fields,
         )
 
     async def close(self) -> None:
