@@ -1,8 +1,8 @@
 """The meta-prover: the policy itself, forced to stop thinking at a boundary and to answer at once.
 
 J_j = E_{y ~ mu(. | x, z_0:j)}[r(x, y)] (arXiv 2503.07572) is estimated behind a prefix of the trace and the stop text:
-`sample` and `ht` draw G forced answers there, `likelihood` scores the reference answer. Token ids are concatenated,
-never re-tokenised, so the engine's prefix cache serves the prefix.
+`sample` and `ht` draw G forced answers there, `likelihood` scores the reference answer, `anchored` does both. Token ids
+are concatenated, never re-tokenised, so the engine's prefix cache serves the prefix.
 """
 
 import asyncio
@@ -13,13 +13,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mrt_verl.judgement import horvitz_thompson_weights
-from mrt_verl.sampling_params import answer_params, score_params
+from mrt_verl.sampling_params import UNTRUNCATED, answer_params, score_params
 from mrt_verl.settings import MRTSettings
 
 logger = logging.getLogger(__name__)
-
-ANSWER_CLOSE = "}"
-"""Ends a reference answer that stands in the stop text's open box."""
 
 
 class ForcedAnswer(NamedTuple):
@@ -47,7 +44,7 @@ class Branches:
 
     answers: tuple[ForcedAnswer, ...]
     samples: tuple[Sample, ...]
-    """The tokens of each answer; () where none was sampled (`likelihood`)."""
+    """The tokens of each answer; () where answers were scored."""
     failures: int
     tokens: int
     """Generated tokens."""
@@ -81,16 +78,39 @@ class MetaProver:
             count: forced answers to sample; `likelihood` samples none.
             sampling_params: the trace's; not changed.
             request_id: the trace's, so that the branches reach the replica whose cache holds the prefix.
-            references: accepted answers, `likelihood` only.
+            references: accepted answers, for `likelihood` and `anchored`.
         """
-        if self.settings.prover == "likelihood":
+        prover = self.settings.prover
+        if prover == "likelihood":
             return await self._score([*prefix_ids, *self.stop_ids], references, request_id)
-        return await self.sample(
+        sampling = self.sample(
             prefix_ids,
             count=count,
             sampling_params=sampling_params,
             request_id=request_id,
-            weighted=self.settings.prover == "ht",
+            weighted=prover != "sample",
+        )
+        if prover != "anchored":
+            return await sampling
+        scored, sampled = await asyncio.gather(
+            self._score([*prefix_ids, *self.stop_ids], references, request_id), sampling
+        )
+        return self._anchor(scored, sampled)
+
+    def _anchor(self, scored: Branches, sampled: Branches) -> Branches:
+        """J = P(the reference) + the Horvitz-Thompson sum of the other answers: what is known exactly has no noise."""
+        references = [tuple(self._encode(answer.text)) for answer in scored.answers]
+        answers = [
+            answer._replace(weight=0.0) if any(sample.token_ids[: len(ids)] == ids for ids in references) else answer
+            for answer, sample in zip(sampled.answers, sampled.samples, strict=True)
+        ]
+        return Branches(
+            answers=(*scored.answers, *answers),
+            samples=(),
+            failures=scored.failures + sampled.failures,
+            tokens=scored.tokens + sampled.tokens,
+            prompt_tokens=scored.prompt_tokens + sampled.prompt_tokens,
+            cached_tokens=scored.cached_tokens + sampled.cached_tokens,
         )
 
     async def sample(
@@ -105,6 +125,8 @@ class MetaProver:
     ) -> Branches:
         """Sample `count` forced answers; `weighted` gives them Horvitz-Thompson weights."""
         prompt_ids = [*prefix_ids, *self.stop_ids]
+        if self.settings.prover == "anchored":
+            sampling_params = {**sampling_params, **UNTRUNCATED}
         params = answer_params(
             sampling_params,
             max_tokens=self.settings.branch_max_tokens,
@@ -136,7 +158,8 @@ class MetaProver:
 
     async def _score(self, prompt_ids: list[int], references: Sequence[str], request_id: str) -> Branches:
         """The probability of each reference answer, as the weight of one answer that says just that."""
-        texts = [reference + ANSWER_CLOSE for reference in dict.fromkeys(references)]
+        spelling = self.settings.reference_text
+        texts = [spelling.replace("{reference}", reference) for reference in dict.fromkeys(references)]
         scored = await asyncio.gather(*(self._score_one(prompt_ids, text, request_id) for text in texts))
         done = [(text, *one) for text, one in zip(texts, scored, strict=True) if one is not None]
         return Branches(
@@ -150,8 +173,7 @@ class MetaProver:
 
     async def _score_one(self, prompt_ids: list[int], text: str, request_id: str) -> tuple[float, int, int] | None:
         """(log-probability of the text's tokens, prompt length, cached tokens), None if it failed."""
-        answer_ids = self.tokenizer.encode(text, add_special_tokens=False)
-        ids = [*prompt_ids, *answer_ids]
+        ids = [*prompt_ids, *self._encode(text)]
         output = await self._generate(ids, score_params(read_prefix_cache=True), request_id)
         # the token before the first one scored must have been computed, not read from the cache
         if output is not None and _cached(output) >= len(prompt_ids):
@@ -161,6 +183,9 @@ class MetaProver:
         # verl's list starts with the log-prob of the prompt's second token and ends in a filler
         rows = output.extra_fields["prompt_logprobs"][len(prompt_ids) - 1 : len(ids) - 1]
         return sum(log_prob for (log_prob,) in rows), len(ids), _cached(output)
+
+    def _encode(self, text: str) -> list[int]:
+        return list(self.tokenizer.encode(text, add_special_tokens=False))
 
     def _read(self, sample: Sample, weight: float | None) -> ForcedAnswer:
         ids = sample.token_ids

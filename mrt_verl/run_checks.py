@@ -38,10 +38,10 @@ def check_run(config: Any) -> None:
 def check_rollout(settings: MRTSettings, rollout: Any) -> None:
     """The rollout server must give what the prover needs, and the agent loop must be the variant's."""
     check_server("???" if OmegaConf.is_missing(rollout, "name") else rollout.name, settings.prover)
-    if settings.prover == "ht" and rollout.logprobs_mode != "processed_logprobs":
+    if settings.prover in ("ht", "anchored") and rollout.logprobs_mode != "processed_logprobs":
         raise ValueError(
-            f"actor_rollout_ref.rollout.logprobs_mode={rollout.logprobs_mode} with mrt.prover=ht; allowed: "
-            "processed_logprobs, the log-probs of the distribution that answers are drawn from"
+            f"actor_rollout_ref.rollout.logprobs_mode={rollout.logprobs_mode} with mrt.prover={settings.prover}; "
+            "allowed: processed_logprobs, the log-probs of the distribution that answers are drawn from"
         )
     loop = {"online": "mrt", "prefix": "mrt_prefix"}[settings.variant]
     if rollout.agent.default_agent_loop in ("mrt", "mrt_prefix") and rollout.agent.default_agent_loop != loop:

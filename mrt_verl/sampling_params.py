@@ -11,10 +11,13 @@ SERVERS = ("vllm", "sglang")
 """Values of `rollout.name` whose parameters are known here; sglang's were read in verl's code, not run."""
 
 PROVERS_OF_SERVER = {
-    "vllm": ("sample", "ht", "likelihood"),
+    "vllm": ("sample", "ht", "likelihood", "anchored"),
     # sglang's log-probs are not those of the truncated distribution, and verl's scored prompts skip its prefix cache
     "sglang": ("sample",),
 }
+
+UNTRUNCATED = {"temperature": 1.0, "top_p": 1.0, "top_k": -1}
+"""The distribution of scored prompts; answers that are set off against a score are drawn from it as well."""
 
 
 def check_server(server: str, prover: str) -> None:

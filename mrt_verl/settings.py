@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-PROVERS = ("sample", "ht", "likelihood")
+PROVERS = ("sample", "ht", "likelihood", "anchored")
 CREDITS = ("progress", "to_go", "regret")
 BONUS_NORMS = ("rms", "none")
 OUTCOMES = ("math_verify", "compute_score")
@@ -39,7 +39,8 @@ class MRTSettings:
     prover: str
     """How J is estimated: `sample` is the mean grade of `branches` forced answers, `ht` their Horvitz-Thompson sum
     (ours: unbiased, less noise), `likelihood` the probability of the reference answer (ours: no sampling, biased where
-    several spellings are right)."""
+    several spellings are right), `anchored` that probability plus the Horvitz-Thompson sum of the other forced answers
+    (ours: unbiased at temperature 1, which its answers are drawn at; noise is left only where other spellings are)."""
     branches: int
     """Forced answers per boundary (G), >= 1; 4 in the reference code."""
     boundary_choice: str
@@ -63,6 +64,9 @@ class MRTSettings:
     """The model family's stop texts by style; `stop_text` is one of them (`mrt_family=…`, `mrt_stop=…`)."""
     stop_text: str
     """Text that ends the thinking in a branch and starts the forced answer; our wording, fit it to your model."""
+    reference_text: str
+    """How the policy writes a reference answer behind the stop text, its end included; `likelihood` and `anchored`
+    score this spelling. Look at forced answers of your model (`mrt.trace_dir`): a space more is another token."""
     branch_max_tokens: int
     """Most tokens of a forced answer, >= 1."""
     branch_stop: tuple[str, ...]
@@ -183,6 +187,8 @@ class MRTSettings:
             ) from error
         if groups < 1:
             raise ValueError(f"mrt.step_pattern={self.step_pattern!r}; allowed: a group for the step's number")
+        if "{reference}" not in self.reference_text:
+            raise ValueError(f"mrt.reference_text={self.reference_text!r}; allowed: a text with {{reference}} in it")
         if not isinstance(self.stop_text, str) or not self.stop_text.strip():
             raise ValueError(f"mrt.stop_text={self.stop_text!r}; allowed: a text that is not empty")
         if (self.think_open is None) != (self.think_close is None) or "" in (self.think_open, self.think_close):
@@ -193,11 +199,8 @@ class MRTSettings:
 
     def _check_pairs(self) -> None:
         """Settings that exclude each other."""
-        if self.prover == "likelihood" and not self.stop_text.endswith("{"):
-            raise ValueError(
-                f"mrt.prover='likelihood' with mrt.stop_text={self.stop_text!r}; allowed: a stop text that ends in an "
-                "open box (mrt_stop=short), where the reference answer stands next"
-            )
+        if self.prover in ("likelihood", "anchored"):
+            self._check_scored()
         if self.variant == "prefix" and self.prover != "sample":
             raise ValueError(f"mrt.prover={self.prover!r} with mrt.variant='prefix'; allowed there: sample")
         worst = self.branches * self.branch_max_tokens if self.prover != "likelihood" else 1
@@ -205,6 +208,24 @@ class MRTSettings:
             raise ValueError(
                 f"mrt.branch_token_budget={self.branch_token_budget}; allowed: {worst} or more (mrt.branches x "
                 "mrt.branch_max_tokens, one boundary), or null"
+            )
+
+    def _check_scored(self) -> None:
+        """Provers that score the reference answer."""
+        if not self.stop_text.endswith("{"):
+            raise ValueError(
+                f"mrt.prover={self.prover!r} with mrt.stop_text={self.stop_text!r}; allowed: a stop text that ends in "
+                "an open box (mrt_stop=short), where the reference answer stands next"
+            )
+        if self.outcome != "math_verify":
+            raise ValueError(
+                f"mrt.prover={self.prover!r} with mrt.outcome={self.outcome!r}; allowed: math_verify, for which the "
+                "reference is an answer. Use mrt.prover=ht"
+            )
+        if self.prover == "anchored" and self.branch_temperature not in (None, 1.0):
+            raise ValueError(
+                f"mrt.branch_temperature={self.branch_temperature} with mrt.prover='anchored'; allowed: null or 1.0, "
+                "the temperature of scored prompts"
             )
 
     @property

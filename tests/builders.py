@@ -1,9 +1,13 @@
 """Small pieces that several tests build on."""
 
+from pathlib import Path
+
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
 from mrt_verl.settings import MRTSettings
+
+ROOT = Path(__file__).parents[1]
 
 
 def default_node(*overrides, reward_model="mrt", **changes):

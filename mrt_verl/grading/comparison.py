@@ -17,7 +17,7 @@ _PLAIN_NUMBER = re.compile(r"-?(?:[0-9]{1,12}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,3}|
 _INTEGERS = re.compile(r"-?[0-9]{1,9}(?:,(?: +|(?![0-9]{3}))-?[0-9]{1,9})+")  # "1,200" is a number
 _PLAIN_TEXT = re.compile(r"[A-Za-z]+|(?=.*[0-9])[\w +\-*/^=<>(){}\[\],.!|:\\]+", re.ASCII)
 _PERCENT = re.compile(r"([^$\s,;]*[^$\s,;\\])\s*(?:\\?%|percent)")
-_CHOICE = re.compile(r"(?:\\(?:text|mathrm|textbf|mathbf)\{)?\s*\(?([A-J])(?:[).:]|\}|\\[)\s}]).*", re.DOTALL)
+_CHOICE = re.compile(r"(?:\\(?:text|mathrm|textbf|mathbf)\{)?\s*\(?([A-J])(?:[).:]++(?!\w)|\}|\\[)\s}]).*", re.DOTALL)
 _CHOICE_REFERENCE = re.compile(r"\(?([A-J])\)?")
 
 

@@ -30,6 +30,32 @@ def test_one_word_sets_everything(compose, config_name, overrides):
     MRTSettings.from_config(config.mrt)
 
 
+@pytest.mark.parametrize(
+    ("name", "loop", "variant", "insertion"),
+    [("mrt_prefix", "mrt_prefix", "prefix", None), ("mrt_backtrack", "mrt", "online", "backtrack")],
+)
+def test_the_other_experiments(compose, name, loop, variant, insertion):
+    config = compose(f"reward_model={name}")
+    assert config.actor_rollout_ref.rollout.agent.default_agent_loop == loop
+    assert config.algorithm.adv_estimator == "mrt"
+    settings = MRTSettings.from_config(config.mrt)
+    assert (settings.variant, settings.insertion) == (variant, insertion)
+
+
+@pytest.mark.parametrize("family", ["r1", "qwen3", "plain"])
+def test_stop_texts_by_model_family(compose, family):
+    short = MRTSettings.from_config(compose("reward_model=mrt", f"mrt_family={family}").mrt)
+    explain = MRTSettings.from_config(
+        compose("reward_model=mrt_prefix", f"mrt_family={family}", "mrt_stop=explain").mrt
+    )
+    assert short.stop_text.endswith("\\boxed{") and short.branch_max_tokens == 24
+    assert explain.stop_text == short.stop_texts["explain"] and explain.branch_max_tokens == 512
+    assert (family == "plain") == (short.think_open is None)
+    for settings in (short, explain):
+        assert settings.think_close is None or settings.think_close in settings.stop_text
+        assert "\n    " not in settings.stop_text  # folded lines of the YAML are one line
+
+
 def test_command_line_wins(compose):
     config = compose(
         "reward_model=mrt", "mrt.alpha=0.5", "algorithm.adv_estimator=grpo", "reward.reward_manager.name=dapo"

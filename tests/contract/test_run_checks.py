@@ -18,6 +18,11 @@ def test_a_good_run_passes(compose, model):
     check_run(compose("reward_model=mrt", GROUP, VLLM, model))
 
 
+def test_the_other_experiments_pass(compose, model):
+    for name in ("mrt_prefix", "mrt_backtrack"):
+        check_run(compose(f"reward_model={name}", GROUP, VLLM, model))
+
+
 def test_another_estimator_is_left_alone(compose):
     check_run(compose("reward_model=mrt", "algorithm.adv_estimator=grpo"))
 
@@ -28,7 +33,20 @@ def test_another_estimator_is_left_alone(compose):
         ((), r"rollout\.n=1; allowed: 2 or more"),
         ((GROUP, "algorithm.use_kl_in_reward=True"), r"algorithm\.use_kl_in_reward=True; .*actor\.use_kl_loss"),
         ((GROUP,), r"rollout\.name=\?\?\?; allowed: vllm"),
-        ((GROUP, "actor_rollout_ref.rollout.name=trtllm"), r"rollout\.name=trtllm; allowed: vllm"),
+        ((GROUP, "actor_rollout_ref.rollout.name=trtllm"), r"rollout\.name=trtllm; allowed: vllm, sglang"),
+        (
+            (GROUP, "actor_rollout_ref.rollout.name=sglang", "mrt.prover=likelihood"),
+            r"mrt\.prover=likelihood with actor_rollout_ref\.rollout\.name=sglang; allowed there: sample",
+        ),
+        (
+            (GROUP, VLLM, "mrt.prover=ht", "actor_rollout_ref.rollout.logprobs_mode=raw_logprobs"),
+            r"logprobs_mode=raw_logprobs with mrt\.prover=ht; allowed: processed_logprobs",
+        ),
+        (
+            (GROUP, VLLM, "mrt.variant=prefix"),
+            r"mrt\.variant=prefix with .*agent_loop=mrt; allowed: reward_model",
+        ),
+        ((GROUP, VLLM, "mrt.insertion=no.such:Policy"), r"mrt\.insertion='no\.such:Policy': No module named 'no'"),
         ((GROUP, "+mrt.alfa=1"), r"mrt\.alfa is not a setting"),
         ((GROUP, VLLM, "mrt.think_close='</thought>'"), r"mrt\.think_close='</thought>' is \d+ tokens"),
         ((GROUP, VLLM, "actor_rollout_ref.rollout.max_model_len=1000"), r"max_model_len=1000; allowed: \d+ or more"),

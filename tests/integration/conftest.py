@@ -44,11 +44,11 @@ class Run:
 def train(workspace, tmp_path_factory):
     """train(*overrides) -> Run, through `python -m verl.trainer.main_ppo` as a user calls it."""
 
-    def run(*overrides: str) -> Run:
+    def run(*overrides: str, reward_model: str = "mrt") -> Run:
         out = tmp_path_factory.mktemp("run")
         command = [
             *(sys.executable, "-m", "verl.trainer.main_ppo", "--config-dir", "recipes"),
-            *("reward_model=mrt", "+hardware=cpu", "+quickstart=train"),
+            *(f"reward_model={reward_model}", "+hardware=cpu", "+quickstart=train"),
             f"data.train_files={workspace}/data/train.parquet",
             f"data.val_files={workspace}/data/test.parquet",
             f"actor_rollout_ref.model.path={workspace}/model",
@@ -56,6 +56,7 @@ def train(workspace, tmp_path_factory):
             *("actor_rollout_ref.rollout.n=4", "trainer.total_training_steps=2", "trainer.save_freq=-1"),
             f"mrt.trace_dir={out}/traces",
             "mrt.traces_per_step=100",
+            f"trainer.default_local_dir={out}/checkpoints",
             f"trainer.rollout_data_dir={out}/dumps",
             *overrides,
         ]

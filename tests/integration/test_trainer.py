@@ -75,3 +75,49 @@ def test_two_ranks(train):
     for step in (1, 2):
         assert run.steps[step]["training/rollout_probs_diff_max"] < 1e-4
         assert run.steps[step]["mrt/episodes_mean"] > 1
+
+
+def dumped(run, step):
+    """verl's dump holds the sum of each row of rewards."""
+    return sorted(row["score"] for row in run.dumps[step])
+
+
+def test_prefix_variant(train):
+    run = train("trainer.val_before_train=False", "trainer.test_freq=-1", reward_model="mrt_prefix")
+    for step, traces in run.traces.items():
+        assert run.steps[step]["training/rollout_probs_diff_max"] < 1e-4
+        assert run.steps[step]["actor/grad_norm"] > 0
+        kinds = [trace["kind"] for trace in traces]
+        assert kinds.count("forced") == kinds.count("continued") > 0
+        assert run.steps[step]["mrt/fallback_share"] == kinds.count("fallback") / 16
+        for trace in traces:
+            if trace["kind"] == "continued":
+                # paid for what it added to the prefix; a trace that ends there has J of the forced half
+                assert trace["progress"][0][2] == pytest.approx(trace["outcome"] - trace["j_before"])
+                assert trace["episodes"][0][0] == trace["prefix_tokens"] > 0
+        expected = sorted(t["outcome"] + sum(value for *_, value in t["progress"]) for t in traces)
+        assert dumped(run, step) == pytest.approx(expected, abs=1e-5)
+
+
+def test_inserted_boundaries(train):
+    """The backtrack experiment: the model's numbered steps are its paragraphs here, whatever they say."""
+    run = train(
+        "trainer.val_before_train=False",
+        "trainer.test_freq=-1",
+        "mrt.step_pattern='.*?(\\d+)'",
+        "mrt.backtrack_text='Wait, let me go back to step {step}.'",
+        "mrt.insert_max=1",
+        "mrt.insert_min_left=20",
+        "mrt.prover=anchored",
+        "mrt.branches=2",
+        reward_model="mrt_backtrack",
+    )
+    for step, traces in run.traces.items():
+        data = run.steps[step]
+        assert data["training/rollout_probs_diff_max"] < 1e-4  # inserted tokens are left out, the rest agrees
+        assert data["mrt/inserted_mean"] > 0
+        assert data["mrt/branch_failures"] == 0
+        inserted = [trace for trace in traces if trace["inserted_tokens"]]
+        assert any("go back to step" in "".join(trace["episode_texts"]) for trace in inserted)
+        expected = sorted(t["outcome"] + sum(value for *_, value in t["progress"]) for t in traces)
+        assert dumped(run, step) == pytest.approx(expected, abs=1e-5)

@@ -120,18 +120,20 @@ def scored(values, cached=2):
     return Output([0], None, {"num_cached_tokens": cached, "prompt_logprobs": [*([v] for v in values), [0.0]]})
 
 
-LIKELIHOOD = {"stop_text": "stop", "branch_timeout_s": 0.05, "prover": "sample"}
+BOX = "stop\\boxed{"
 
 
-def score(server, references):
-    settings = default_settings(**LIKELIHOOD)
-    prover = MetaProver(server, LikelihoodTokenizer(), settings)
-    return asyncio.run(prover._score([1, 2, 3, 7, 8], references, "r"))
+def score(server, references, prover="likelihood"):
+    settings = default_settings(**{**OWN, "stop_text": BOX, "prover": prover})
+    branching = MetaProver(server, LikelihoodTokenizer(), settings).branch(
+        [1, 2, 3], count=2, sampling_params={"temperature": 0.9}, request_id="r", references=references
+    )
+    return asyncio.run(branching)
 
 
 class LikelihoodTokenizer(Tokenizer):
     def encode(self, text, add_special_tokens=True):
-        return [7, 8] if text == "stop" else [ord(letter) for letter in text]
+        return [7, 8] if text == BOX else [ord(letter) for letter in text]
 
 
 def test_likelihood_scores_exactly_the_answers_tokens():
@@ -160,4 +162,22 @@ def test_likelihood_of_several_references():
     server = Server(scored([0, 0, 0, 0, -1, -1]), RuntimeError("engine died"))
     branches = score(server, ["a", "b", "a"])
     assert [answer.weight for answer in branches.answers] == pytest.approx([math.exp(-2)])
+    assert branches.failures == 1
+
+
+def test_anchored_adds_the_other_answers_to_what_is_known_exactly():
+    """The reference scores 0.5; of the two draws one begins with it, the other is an answer of probability 1/4."""
+    draws = Output([52, 50, 125, EOS], [-0.2, -0.2, -0.2, -0.2]), Output([53, 125], [math.log(0.5)] * 2)
+    server = Server(scored([-9, -9, -9, -9, math.log(0.5), 0.0, 0.0]), *draws)
+    branches = score(server, ["42"], prover="anchored")
+    assert [answer.weight for answer in branches.answers] == pytest.approx([0.5, 0.0, 0.25 / (1 - 0.75**2)])
+    assert [call[2]["temperature"] for call in server.calls[1:]] == [1.0, 1.0]  # what scored prompts are scored at
+    assert (branches.tokens, branches.failures) == (1 + 4 + 2, 0)
+
+
+def test_anchored_without_its_anchor_is_horvitz_thompson():
+    draws = Output([52, 50, 125], [math.log(0.5), 0.0, 0.0]), Output([53, 125], [math.log(0.5)] * 2)
+    branches = score(Server(RuntimeError("no score"), *draws), ["42"], prover="anchored")
+    expected = [0.5 / (1 - 0.5**2), 0.25 / (1 - 0.75**2)]
+    assert [answer.weight for answer in branches.answers] == pytest.approx(expected)
     assert branches.failures == 1

@@ -19,7 +19,20 @@ def test_shipped_defaults_are_valid_and_complete():
         ("alpha", "1", r"mrt\.alpha='1'; allowed"),
         ("alpha", True, r"mrt\.alpha=True; allowed"),
         ("alpha", float("nan"), r"mrt\.alpha=nan; allowed"),
-        ("variant", "offline", r"mrt\.variant='offline'; allowed: online"),
+        ("variant", "offline", r"mrt\.variant='offline'; allowed: online, prefix"),
+        ("boundary_choice", "all", r"mrt\.boundary_choice='all'; allowed: even, uncertain"),
+        ("branch_token_budget", 95, r"mrt\.branch_token_budget=95; allowed: 96 or more"),
+        ("branch_token_budget", 0, r"mrt\.branch_token_budget=0; allowed: a whole number >= 1"),
+        ("insert_every", 0, r"mrt\.insert_every=0; allowed"),
+        ("insert_max", -1, r"mrt\.insert_max=-1; allowed"),
+        ("insert_texts", [], r"mrt\.insert_texts=\[\]; allowed"),
+        ("backtrack_text", "Go back.", r"mrt\.backtrack_text='Go back\.'; allowed: words, then \{step\}"),
+        ("step_pattern", "Step (", r"mrt\.step_pattern='Step \(': missing \), .*; allowed: a regular"),
+        ("step_pattern", "Step", r"mrt\.step_pattern='Step'; allowed: a group"),
+        ("prefix_source", "web", r"mrt\.prefix_source='web'; allowed: on_policy, dataset"),
+        ("forced_share", 1.0, r"mrt\.forced_share=1\.0; allowed: a number in \(0, 1\)"),
+        ("baseline", "none", r"mrt\.baseline='none'; allowed: group, termination"),
+        ("reference_text", "}", r"mrt\.reference_text='}'; allowed: a text with \{reference\}"),
         ("credit", "sum", r"mrt\.credit='sum'; allowed: progress, to_go, regret"),
         ("prover", "guess", r"mrt\.prover='guess'; allowed: sample"),
         ("bonus_norm", "std", r"mrt\.bonus_norm='std'; allowed: rms, none"),
@@ -46,6 +59,31 @@ def test_shipped_defaults_are_valid_and_complete():
 def test_bad_value_names_key_value_and_what_is_allowed(key, value, message):
     with pytest.raises(ValueError, match=message):
         MRTSettings.from_config(default_node(**{key: value}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"prover": "likelihood", "stop_text": "Say it."}, r"mrt\.prover='likelihood' with mrt\.stop_text='Say it\.'"),
+        (
+            {"prover": "anchored", "outcome": "compute_score"},
+            r"'anchored' with mrt\.outcome='compute_score'; .*=ht",
+        ),
+        (
+            {"prover": "anchored", "branch_temperature": 0.7},
+            r"mrt\.branch_temperature=0\.7 with mrt\.prover='anchored'",
+        ),
+        ({"prover": "ht", "variant": "prefix"}, r"mrt\.prover='ht' with mrt\.variant='prefix'; allowed there: sample"),
+    ],
+)
+def test_settings_that_exclude_each_other(changes, message):
+    with pytest.raises(ValueError, match=message):
+        MRTSettings.from_config(default_node(**changes))
+
+
+def test_a_budget_limits_the_boundaries():
+    for budget, boundaries in ((None, 6), (96, 1), (300, 3), (10_000, 6)):
+        assert MRTSettings.from_config(default_node(branch_token_budget=budget)).most_boundaries == boundaries
 
 
 def test_unknown_key():
