@@ -1,0 +1,43 @@
+"""What the meta-prover gets from a real vLLM engine, as JSON: run by test_prover_vllm.py in a process of its own."""
+
+import asyncio
+import json
+import sys
+
+from transformers import AutoTokenizer
+
+from mrt_verl.evaluation.engines import VLLMEngine
+from mrt_verl.prover import MetaProver
+from tests.builders import default_settings
+
+PROMPT = "Let me try 3 and 7. 3 + 7 = 10, no.\n\nWait, let me try 1 2 4 5 6 8 9. yes.\n\n" * 4
+OWN = {"stop_text": "The answer is \\boxed{", "reference_text": " {reference}}", "branch_max_tokens": 6}
+HOW = {"count": 3, "sampling_params": {"temperature": 0.8, "top_p": 1.0, "top_k": -1}, "request_id": "r"}
+BLOCK = 16
+
+
+async def main(model: str) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    text = tokenizer.encode(PROMPT)
+    async with VLLMEngine(model, max_model_len=512, block_size=BLOCK) as engine:
+        likelihood = MetaProver(engine, tokenizer, default_settings(**OWN, prover="likelihood"))
+        scored = []
+        for shorter in range(BLOCK):  # somewhere the end of a cached block falls inside the answer
+            prefix = text[: len(text) - shorter]
+            twice = [await likelihood.branch(prefix, **HOW, references=["3, 7"]) for _ in range(2)]
+            scored.append(
+                {
+                    "prompt_ids": [*prefix, *likelihood.stop_ids],
+                    "weights": [one.answers[0].weight for one in twice],
+                    "cached": [one.cached_tokens for one in twice],
+                }
+            )
+        ht = MetaProver(engine, tokenizer, default_settings(**OWN, prover="ht"))
+        samples = (await ht.branch(text, **HOW)).samples
+    answer = tokenizer.encode(" 3, 7}", add_special_tokens=False)
+    drawn = [[list(sample.token_ids), list(sample.log_probs or ())] for sample in samples]
+    print(json.dumps({"answer_ids": answer, "scored": scored, "prompt_ids": [*text, *ht.stop_ids], "samples": drawn}))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
