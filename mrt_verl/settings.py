@@ -42,7 +42,7 @@ class MRTSettings:
     several spellings are right), `anchored` that probability plus the Horvitz-Thompson sum of the other forced answers
     (ours: unbiased at temperature 1, which its answers are drawn at; noise is left only where other spellings are)."""
     branches: int
-    """Forced answers per boundary (G), >= 1; 4 in the reference code."""
+    """Forced answers per boundary (G), >= 1; 4 in the reference code, 2 here (provers.py among the benchmarks)."""
     boundary_choice: str
     """Which boundaries are branched when there are more than `max_episodes` or the budget allows: `even`, or
     `uncertain` (those between which the forced answers disagree most; one after the other)."""
@@ -203,11 +203,10 @@ class MRTSettings:
             self._check_scored()
         if self.variant == "prefix" and self.prover != "sample":
             raise ValueError(f"mrt.prover={self.prover!r} with mrt.variant='prefix'; allowed there: sample")
-        worst = self.branches * self.branch_max_tokens if self.prover != "likelihood" else 1
-        if self.branch_token_budget is not None and self.branch_token_budget < worst:
+        if self.branch_token_budget is not None and self.branch_token_budget < self.boundary_tokens:
             raise ValueError(
-                f"mrt.branch_token_budget={self.branch_token_budget}; allowed: {worst} or more (mrt.branches x "
-                "mrt.branch_max_tokens, one boundary), or null"
+                f"mrt.branch_token_budget={self.branch_token_budget}; allowed: {self.boundary_tokens} or more (one "
+                "boundary: mrt.branches x mrt.branch_max_tokens, and a token for a scored reference), or null"
             )
 
     def _check_scored(self) -> None:
@@ -229,12 +228,17 @@ class MRTSettings:
             )
 
     @property
+    def boundary_tokens(self) -> int:
+        """Tokens that the branches of a boundary generate at most, with one reference answer."""
+        drawn = 0 if self.prover == "likelihood" else self.branches * self.branch_max_tokens
+        return drawn + (self.prover in ("likelihood", "anchored"))
+
+    @property
     def most_boundaries(self) -> int:
         """Boundaries of a trace that are branched at most."""
         if self.branch_token_budget is None:
             return self.max_episodes
-        worst = self.branches * self.branch_max_tokens if self.prover != "likelihood" else 1
-        return min(self.max_episodes, self.branch_token_budget // worst)
+        return min(self.max_episodes, self.branch_token_budget // self.boundary_tokens)
 
 
 def _is_list(value: Any) -> bool:

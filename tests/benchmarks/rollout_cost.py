@@ -4,7 +4,7 @@
         --data outputs/quickstart/data/test.parquet
 
 One vLLM engine serves both, alternating in one run: the same prompts, traces of exactly 512 tokens (the thinking is
-never closed), at most 6 episodes, G = 4, the short stop text. Ratios are of medians over the repeats. What the agent
+never closed), at most 6 episodes, the short stop text. Ratios are of medians over the repeats. What the agent
 loop adds outside the engine is measured against an engine that answers at once.
 """
 
@@ -27,7 +27,6 @@ OVERRIDES = (
     "actor_rollout_ref.rollout.name=vllm",
     f"actor_rollout_ref.rollout.n={GROUP}",
     f"actor_rollout_ref.rollout.response_length={TRACE_TOKENS}",
-    "mrt.branches=4",
     "mrt.max_episodes=6",
     "mrt.min_steps=1",
     "mrt.reference_text=' {reference}}'",
@@ -35,9 +34,9 @@ OVERRIDES = (
     "mrt.markers=[Wait,Alternatively,But wait]",
 )
 VARIANTS = {
-    "mrt": (),
-    "anchored, G=1": ("mrt.prover=anchored", "mrt.branches=1"),
-    "anchored, G=2": ("mrt.prover=anchored", "mrt.branches=2"),
+    "default": (),
+    "sample, G=4": ("mrt.prover=sample", "mrt.branches=4"),
+    "anchored, G=1": ("mrt.branches=1",),
     "likelihood": ("mrt.prover=likelihood",),
     "uncertain": ("mrt.boundary_choice=uncertain",),
 }
@@ -144,7 +143,7 @@ async def measure(loops: Loops, engine: Any, tokenizer: Any, repeats: int) -> di
             outputs, took = await loops.batch(MRTAgentLoop, config, server)
             seconds[name].append(took)
             shares[name] = cost(outputs)
-            if name == "mrt":
+            if name == "default":
                 tails.append((time.perf_counter() - server.last_trace) / took)
         print(f"repeat {repeat}: " + ", ".join(f"{k} {v[-1]:.2f} s" for k, v in seconds.items()), flush=True)
     medians = {name: statistics.median(values[1:]) for name, values in seconds.items()}

@@ -14,6 +14,7 @@ OVERRIDES = (
     "reward_model=mrt",
     "actor_rollout_ref.rollout.n=2",
     "actor_rollout_ref.rollout.response_length=120",
+    "mrt.prover=sample",
     "mrt.branches=3",
     "mrt.min_steps=1",
     "mrt.min_episode_tokens=0",

@@ -48,8 +48,9 @@ def test_stop_texts_by_model_family(compose, family):
     explain = MRTSettings.from_config(
         compose("reward_model=mrt_prefix", f"mrt_family={family}", "mrt_stop=explain").mrt
     )
-    assert short.stop_text.endswith("\\boxed{") and short.branch_max_tokens == 24
+    assert short.stop_text.endswith("\\boxed{") and (short.branch_max_tokens, short.prover) == (24, "anchored")
     assert explain.stop_text == short.stop_texts["explain"] and explain.branch_max_tokens == 512
+    assert explain.prover == "sample"  # the prefix variant's
     assert (family == "plain") == (short.think_open is None)
     for settings in (short, explain):
         assert settings.think_close is None or settings.think_close in settings.stop_text

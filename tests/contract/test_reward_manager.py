@@ -101,7 +101,7 @@ def test_a_boundary_whose_branches_all_failed_has_no_j(manager, tokenizer):
 
 def test_verls_own_outcome(manager, tokenizer):
     """A custom reward function sees whole responses, forced ones with the stop text in them."""
-    overrides = ("mrt.outcome=compute_score",)
+    overrides = ("mrt.outcome=compute_score", "mrt.prover=sample")
     scored = manager(*overrides, compute_score=length_is_even)
     result, record = judge(scored, make_data(tokenizer, make_record(tokenizer), THINKING + ANSWER))
     decoded = [THINKING + ANSWER.removesuffix("<|im_end|>").replace("</think>", "")]

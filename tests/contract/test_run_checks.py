@@ -43,7 +43,7 @@ def test_another_estimator_is_left_alone(compose):
             r"logprobs_mode=raw_logprobs with mrt\.prover=ht; allowed: processed_logprobs",
         ),
         (
-            (GROUP, VLLM, "mrt.variant=prefix"),
+            (GROUP, VLLM, "mrt.variant=prefix", "mrt.prover=sample"),
             r"mrt\.variant=prefix with .*agent_loop=mrt; allowed: reward_model",
         ),
         ((GROUP, VLLM, "mrt.insertion=no.such:Policy"), r"mrt\.insertion='no\.such:Policy': No module named 'no'"),

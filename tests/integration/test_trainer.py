@@ -24,7 +24,7 @@ CONTRACT = [
 
 @pytest.fixture(scope="module")
 def run(train):
-    return train()
+    return train("mrt.prover=sample", "mrt.branches=4")
 
 
 def test_metrics_of_every_step(run):
@@ -108,8 +108,6 @@ def test_inserted_boundaries(train):
         "mrt.backtrack_text='Wait, let me go back to step {step}.'",
         "mrt.insert_max=1",
         "mrt.insert_min_left=20",
-        "mrt.prover=anchored",
-        "mrt.branches=2",
         reward_model="mrt_backtrack",
     )
     for step, traces in run.traces.items():

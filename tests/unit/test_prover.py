@@ -9,7 +9,7 @@ import pytest
 from mrt_verl.prover import ForcedAnswer, MetaProver
 from tests.builders import default_settings
 
-OWN = {"stop_text": "stop", "branch_max_tokens": 3, "branch_stop": ["\n"], "branch_timeout_s": 0.05}
+OWN = {"prover": "sample", "stop_text": "stop", "branch_max_tokens": 3, "branch_stop": ["\n"], "branch_timeout_s": 0.05}
 SETTINGS = default_settings(**OWN)
 EOS = 9
 
@@ -103,7 +103,7 @@ def test_horvitz_thompson_weights_of_distinct_answers():
     server = Server(
         Output([4, EOS], [log_half, log_half]), Output([4, EOS], [log_half, log_half]), Output([5], [log_half])
     )
-    branches = branch(server, 3, settings=default_settings(**OWN, prover="ht"))
+    branches = branch(server, 3, settings=default_settings(**{**OWN, "prover": "ht"}))
     weights = [answer.weight for answer in branches.answers]
     assert weights == pytest.approx([0.25 / (1 - 0.75**3), 0.0, 0.5 / (1 - 0.5**3)])
     assert all(call[2]["logprobs"] is True for call in server.calls)
@@ -111,7 +111,7 @@ def test_horvitz_thompson_weights_of_distinct_answers():
 
 
 def test_an_answer_without_log_probs_cannot_be_weighted():
-    branches = branch(Server([4], Output([5], [-0.5])), 2, settings=default_settings(**OWN, prover="ht"))
+    branches = branch(Server([4], Output([5], [-0.5])), 2, settings=default_settings(**{**OWN, "prover": "ht"}))
     assert (len(branches.answers), branches.failures) == (1, 1)
 
 
