@@ -1,6 +1,7 @@
 """mrt/* training metrics: verl logs the dict that a custom sampler returns beside the batch, the one hook for it."""
 
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,12 @@ import transfer_queue as tq
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer, ReplayBufferAsync
 
 import mrt_verl.advantage  # noqa: F401 - the trainer process needs the estimator, whatever it imports first
+from mrt_verl.grading.accounts import WARN_SHARE
+from mrt_verl.grading.grades import GraderStats
 from mrt_verl.progress import normalised_regret
 from mrt_verl.rollout_record import RolloutRecord
+
+logger = logging.getLogger(__name__)
 
 
 def build_replay_buffer(**kwargs: Any) -> ReplayBuffer:
@@ -26,12 +31,16 @@ def build_replay_buffer(**kwargs: Any) -> ReplayBuffer:
             max_inflight_gen_batches=settings["filter_groups"]["max_inflight_gen_batches"],
         )
 
+    meter = GradingMeter()
+
     class MRTReplayBuffer(base):  # type: ignore[misc, valid-type]
         def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[Any, dict[str, float]]:
             batch, metrics = super().sample(global_steps, partition_id, batch_size)
             if partition_id == "train":
                 records = read_records(batch)
-                metrics = {**metrics, **compute_metrics(records, budget=self.sampler_kwargs["response_length"])}
+                budget = self.sampler_kwargs["response_length"]
+                metrics = {**metrics, **compute_metrics(records, budget=budget), **meter.step(records)}
+                warn_of_timeouts(records, global_steps)
                 log_traces(records, self.sampler_kwargs["mrt"], global_steps)
             return batch, metrics
 
@@ -43,6 +52,44 @@ def read_records(batch: Any) -> list[RolloutRecord]:
     data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
     infos = (fields.get("reward_extra_info") or {} for fields in data.pop("extra_fields").tolist())
     return [RolloutRecord.from_json(info["mrt"]) for info in infos if info.get("mrt")]
+
+
+class GradingMeter:
+    """How fast answers were graded since the last step, validation included, over all reward workers."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, GraderStats] = {}
+
+    def step(self, records: Sequence[RolloutRecord]) -> dict[str, float]:
+        """Gradings per second while any was under way, the share answered by an equal one, and killed workers."""
+        latest: dict[str, GraderStats] = {}
+        for record in records:
+            if record.grader:
+                stats = GraderStats(**{key: value for key, value in record.grader.items() if key != "worker"})
+                worker = record.grader["worker"]
+                if worker not in latest or stats.graded > latest[worker].graded:
+                    latest[worker] = stats
+        steps = [stats - self._last.get(worker, GraderStats()) for worker, stats in latest.items()]
+        self._last.update(latest)
+        graded = sum(step.graded for step in steps)
+        if not graded:
+            return {}
+        return {
+            "mrt/gradings_per_second": sum(step.graded / step.seconds for step in steps if step.seconds),
+            "mrt/grade_cache_hits": sum(step.cache_hits for step in steps) / graded,
+            "mrt/grade_restarts": float(sum(step.restarts for step in steps)),
+        }
+
+
+def warn_of_timeouts(records: Sequence[RolloutRecord], step: int) -> None:
+    """One warning with one example if more than 1 % of a step's gradings timed out."""
+    timeouts, answers = _count(records, "grade_timeouts"), _count(records, "answers")
+    if timeouts > WARN_SHARE * answers:
+        example = next(record.timeout_example for record in records if record.timeout_example is not None)
+        logger.warning(
+            "step %d: %d of %d gradings timed out (%.1f %%) and are left out of J; one of them ends in %r",
+            *(step, timeouts, answers, 100 * timeouts / answers, example),
+        )
 
 
 def compute_metrics(records: Sequence[RolloutRecord], *, budget: int) -> dict[str, float]:

@@ -1,7 +1,11 @@
 """The reward manager "mrt": grades the final answer and all forced answers, and estimates J and progress from them."""
 
+import os
+import platform
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import chain
 from typing import Any
 
 from verl import DataProto
@@ -46,6 +50,8 @@ class MRTRewardManager(RewardManagerBase):
         )
         judge(record, own, forced, before, alpha=self.settings.alpha)
         record.grade_seconds = time.perf_counter() - started
+        record.timeout_example = self._timeout_example(record, response_ids, own, [*forced, before])
+        record.grader = {"worker": f"{platform.node()}:{os.getpid()}", **asdict(self.grader.stats())}
         return {"reward_score": own.score, "reward_extra_info": {"acc": own.score, "mrt": record.to_json()}}
 
     async def _grade_final(self, record: RolloutRecord, response_ids: list[int], row: Any) -> Grade:
@@ -77,6 +83,18 @@ class MRTRewardManager(RewardManagerBase):
             ground_truth=row["reward_model"]["ground_truth"],
             extra_info=dict(row.get("extra_info") or {}),
         )
+
+    def _timeout_example(
+        self, record: RolloutRecord, response_ids: list[int], own: Grade, forced: Sequence[Sequence[Grade]]
+    ) -> str | None:
+        """The end of one answer whose grading timed out."""
+        if own.verdict is Verdict.TIMEOUT:
+            return self._decode(response_ids[record.answer_start or 0 :])[-200:]
+        answers = chain.from_iterable(
+            zip(texts, grades, strict=True)
+            for texts, grades in zip([*record.forced, record.forced_before], forced, strict=True)
+        )
+        return next((text[-200:] for (text, *_), grade in answers if grade.verdict is Verdict.TIMEOUT), None)
 
     def _decode(self, ids: list[int]) -> str:
         return self.tokenizer.decode(ids, skip_special_tokens=True)

@@ -58,6 +58,10 @@ class RolloutRecord:
     grade_timeouts: int = 0
     grade_errors: int = 0
     no_answers: int = 0
+    timeout_example: str | None = None
+    """The end of an answer whose grading timed out."""
+    grader: dict[str, Any] = field(default_factory=dict)
+    """`worker` and the counters of its grading.GraderStats when this rollout was graded."""
 
     @classmethod
     def from_json(cls, text: str) -> "RolloutRecord":

@@ -77,15 +77,3 @@ class GraderStats:
 
     def __sub__(self, earlier: "GraderStats") -> "GraderStats":
         return GraderStats(*(getattr(self, f.name) - getattr(earlier, f.name) for f in fields(self)))
-
-    def metrics(self) -> dict[str, float]:
-        """The stretch as `mrt/*` training metrics; shares are of all its gradings."""
-        graded = max(self.graded, 1)
-        return {
-            "mrt/gradings_per_second": self.graded / self.seconds if self.seconds else 0.0,
-            "mrt/grade_cache_hits": self.cache_hits / graded,
-            "mrt/grade_timeouts": self.timeouts,
-            "mrt/grade_errors": self.errors,
-            "mrt/grade_restarts": self.restarts,
-            "mrt/no_answer_share": self.no_answer / graded,
-        }

@@ -13,7 +13,9 @@ import asyncio
 import gc
 import json
 import resource
+import shutil
 import statistics
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -49,7 +51,9 @@ class FixedLength:
         self.engine, self.bias = engine, {token: -100.0 for token in banned}
         self.busy, self.last_trace, self.done = 0.0, 0.0, 0.0
 
-    async def generate(self, *, request_id: str, prompt_ids: list[int], sampling_params: dict[str, Any]) -> Any:
+    async def generate(
+        self, *, request_id: str, prompt_ids: list[int], sampling_params: dict[str, Any], **_: Any
+    ) -> Any:
         if sampling_params["max_tokens"] == TRACE_TOKENS:
             sampling_params = {**sampling_params, "logit_bias": self.bias}
         output = await self.engine.generate(
@@ -57,7 +61,7 @@ class FixedLength:
         )
         if len(output.token_ids) == TRACE_TOKENS:
             self.last_trace = time.perf_counter()
-        return output
+        return as_verls(output.token_ids, output.log_probs, output.extra_fields)
 
 
 class Instant:
@@ -66,12 +70,21 @@ class Instant:
     def __init__(self, trace: list[int], answer: list[int]) -> None:
         self.trace, self.answer, self.calls = trace, answer, 0
 
-    async def generate(self, *, request_id: str, prompt_ids: list[int], sampling_params: dict[str, Any]) -> Any:
-        from mrt_verl.evaluation.engines import TokenOutput
-
+    async def generate(
+        self, *, request_id: str, prompt_ids: list[int], sampling_params: dict[str, Any], **_: Any
+    ) -> Any:
         self.calls += 1
         ids = self.trace if sampling_params["max_tokens"] == TRACE_TOKENS else self.answer
-        return TokenOutput(list(ids), [-0.5] * len(ids), extra_fields={"num_cached_tokens": 0})
+        fields: dict[str, Any] = {"num_cached_tokens": 0}
+        if "prompt_logprobs" in sampling_params:
+            fields["prompt_logprobs"] = [[-0.1]] * len(prompt_ids)
+        return as_verls(list(ids), [-0.5] * len(ids), fields)
+
+
+def as_verls(token_ids: list[int], log_probs: list[float] | None, extra_fields: dict[str, Any]) -> Any:
+    from verl.workers.rollout.replica import TokenOutput
+
+    return TokenOutput(token_ids=token_ids, log_probs=log_probs, extra_fields=extra_fields)
 
 
 class Loops:
@@ -185,6 +198,14 @@ async def overhead(loops: Loops, tokenizer: Any, batches: int) -> dict[str, floa
     }
 
 
+def with_context(model: str, directory: Path, positions: int) -> str:
+    """A copy of a small model that takes longer texts than it was trained on: its words do not matter here."""
+    shutil.copytree(model, directory, dirs_exist_ok=True)
+    config = json.loads((directory / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps({**config, "max_position_embeddings": positions}))
+    return str(directory)
+
+
 async def main(arguments: argparse.Namespace) -> None:
     from transformers import AutoTokenizer
 
@@ -198,8 +219,9 @@ async def main(arguments: argparse.Namespace) -> None:
     result: dict[str, Any] = {"benchmark": "rollout_cost", "rollouts": len(rows) * GROUP, "trace_tokens": TRACE_TOKENS}
     result |= await overhead(small, tokenizer, batches=50)
     settings = {"max_model_len": 704, "max_num_seqs": arguments.max_num_seqs, "block_size": arguments.block_size}
-    async with VLLMEngine(arguments.model, **settings) as engine:
-        result |= {**settings, **await measure(loops, engine, tokenizer, arguments.repeats)}
+    with tempfile.TemporaryDirectory() as directory:
+        async with VLLMEngine(with_context(arguments.model, Path(directory), 1024), **settings) as engine:
+            result |= {**settings, **await measure(loops, engine, tokenizer, arguments.repeats)}
     print(json.dumps(result))
 
 

@@ -1,0 +1,97 @@
+"""mrt/* metrics on records worked out by hand."""
+
+import logging
+
+import pytest
+
+from mrt_verl.grading.grades import GraderStats
+from mrt_verl.metrics import GradingMeter, compute_metrics, warn_of_timeouts
+from mrt_verl.rollout_record import RolloutRecord
+
+
+def record(**changes):
+    values = {
+        "episodes": [(0, 0, 4), (4, 5, 10)],
+        "answer_start": 11,
+        "finished": True,
+        "think_tokens": 10,
+        "response_tokens": 20,
+        "markers": 1,
+        "outcome": 1.0,
+        "j_before": 0.0,
+        "js": [0.5, 1.0],
+        "progress": [(0, 0, 0.5), (1, 1, 0.5)],
+        "answers": 9,
+    }
+    return RolloutRecord(**{**values, **changes})
+
+
+def test_means_and_ratios():
+    forced = [[("a", True, None)] * 2, [("a", True, None)] * 2]
+    first = record(forced=forced, branch_tokens=8, branch_prompt_tokens=100, branch_cached_tokens=80)
+    second = record(outcome=0.0, js=[None, 0.5], progress=[(0, 1, 0.5)], branch_failures=2, no_answers=3)
+    metrics = compute_metrics([first, second], budget=40)
+    expected = {
+        "outcome": 0.5,
+        "progress_mean": 0.5,
+        "progress_std": 0.0,
+        "j_first": 0.5,
+        "j_last": 0.75,
+        "branch_tokens_ratio": 8 / 40,
+        "prefix_cache_hit": 0.8,
+        "branch_failures": 2.0,
+        "no_answer_share": 3 / 18,
+        "inserted_mean": 0.0,
+        "fallback_share": 0.0,
+        # first: answers cost 2 tokens: (0, 0) (6, .5) (12, 1), flat to 40; second: (0, 0) (10, .5), flat
+        "regret": ((1 - (6 * 0.25 + 6 * 0.75 + 28) / 40) + (1 - (10 * 0.25 + 30 * 0.5) / 40)) / 2,
+    }
+    assert {key: metrics[f"mrt/{key}"] for key in expected} == pytest.approx(expected)
+
+
+def test_the_prefix_variant():
+    """Forced rollouts have no curve; one that thought on starts with its prefix; shared tokens are paid once."""
+    forced = record(kind="forced", episodes=[], js=[], progress=[], prefix_tokens=10, inserted_tokens=4)
+    forced.shared_tokens = 12
+    on = record(kind="continued", episodes=[(10, 10, 20)], js=[1.0], j_before=0.5, progress=[(0, 0, 0.5)])
+    on.prefix_tokens = 10
+    plain = record(kind="fallback", episodes=[], js=[], progress=[], j_before=None)
+    metrics = compute_metrics([forced, on, plain], budget=20)
+    assert metrics["mrt/regret"] == pytest.approx(1 - (10 * 0.25 + 10 * 0.75) / 20)
+    assert metrics["mrt/fallback_share"] == pytest.approx(1 / 3)
+    assert metrics["mrt/prefix_tokens_mean"] == 10
+    assert metrics["mrt/branch_tokens_ratio"] == pytest.approx(12 / (6 + 10 + 20))
+
+
+def stats(worker, **counts):
+    return {"worker": worker, **counts}
+
+
+def test_gradings_since_the_last_step_over_all_workers():
+    meter = GradingMeter()
+    first = [record(grader=stats("a", graded=10, seconds=1.0)), record(grader=stats("a", graded=30, seconds=2.0))]
+    assert meter.step(first)["mrt/gradings_per_second"] == 15
+    second = [
+        record(grader=stats("a", graded=70, cache_hits=30, seconds=4.0, restarts=1)),
+        record(grader=stats("b", graded=20, cache_hits=15, seconds=1.0)),
+    ]
+    assert meter.step(second) == {
+        "mrt/gradings_per_second": 20 + 20,
+        "mrt/grade_cache_hits": 45 / 60,
+        "mrt/grade_restarts": 1.0,
+    }
+    assert meter.step([]) == {}
+    assert GraderStats(graded=3) - GraderStats(graded=1) == GraderStats(graded=2)
+
+
+def test_a_warning_with_an_example_above_one_percent(caplog):
+    quiet = [record(answers=100), record(answers=100, grade_timeouts=2, timeout_example="9^9^9")]
+    with caplog.at_level(logging.WARNING):
+        warn_of_timeouts(quiet, step=3)
+        assert caplog.text == ""
+        warn_of_timeouts([*quiet, record(answers=0, grade_timeouts=1, timeout_example="7^7^7")], step=4)
+    assert "step 4: 3 of 200 gradings timed out (1.5 %)" in caplog.text and "'9^9^9'" in caplog.text
+
+
+def test_no_rollouts():
+    assert compute_metrics([], budget=10) == {}
