@@ -80,32 +80,39 @@ class MetaProver:
             request_id: the trace's, so that the branches reach the replica whose cache holds the prefix.
             references: accepted answers, for `likelihood` and `anchored`.
         """
-        prover = self.settings.prover
-        if prover == "likelihood":
-            return await self._score([*prefix_ids, *self.stop_ids], references, request_id)
-        sampling = self.sample(
+        prompt_ids = [*prefix_ids, *self.stop_ids]
+        if self.settings.prover == "likelihood":
+            return await self._score(prompt_ids, self._spell(references), request_id)
+        sampled = await self.sample(
             prefix_ids,
             count=count,
             sampling_params=sampling_params,
             request_id=request_id,
-            weighted=prover != "sample",
+            weighted=self.settings.prover != "sample",
         )
-        if prover != "anchored":
-            return await sampling
-        scored, sampled = await asyncio.gather(
-            self._score([*prefix_ids, *self.stop_ids], references, request_id), sampling
-        )
-        return self._anchor(scored, sampled)
+        if self.settings.prover == "anchored":
+            return await self._anchor(sampled, prompt_ids, references, request_id)
+        return sampled
 
-    def _anchor(self, scored: Branches, sampled: Branches) -> Branches:
+    async def _anchor(
+        self, sampled: Branches, prompt_ids: list[int], references: Sequence[str], request_id: str
+    ) -> Branches:
         """J = P(the reference) + the Horvitz-Thompson sum of the other answers: what is known exactly has no noise."""
-        references = [tuple(self._encode(answer.text)) for answer in scored.answers]
-        answers = [
-            answer._replace(weight=0.0) if any(sample.token_ids[: len(ids)] == ids for ids in references) else answer
+        spelled = {tuple(self._encode(text)): text for text in self._spell(references)}
+        drawn: dict[tuple[int, ...], ForcedAnswer] = {}
+        for sample in sampled.samples:
+            for ids in spelled:
+                if sample.token_ids[: len(ids)] == ids:  # its probability is known without scoring it
+                    drawn[ids] = ForcedAnswer(spelled[ids], True, math.exp(sum((sample.log_probs or ())[: len(ids)])))
+        texts = [text for ids, text in spelled.items() if ids not in drawn]
+        scored = await self._score(prompt_ids, texts, request_id)
+        exact = [*drawn, *(tuple(self._encode(answer.text)) for answer in scored.answers)]
+        others = [
+            answer._replace(weight=0.0) if any(sample.token_ids[: len(ids)] == ids for ids in exact) else answer
             for answer, sample in zip(sampled.answers, sampled.samples, strict=True)
         ]
         return Branches(
-            answers=(*scored.answers, *answers),
+            answers=(*drawn.values(), *scored.answers, *others),
             samples=(),
             failures=scored.failures + sampled.failures,
             tokens=scored.tokens + sampled.tokens,
@@ -156,10 +163,12 @@ class MetaProver:
             cached_tokens=sum(map(_cached, drawn)),
         )
 
-    async def _score(self, prompt_ids: list[int], references: Sequence[str], request_id: str) -> Branches:
-        """The probability of each reference answer, as the weight of one answer that says just that."""
-        spelling = self.settings.reference_text
-        texts = [spelling.replace("{reference}", reference) for reference in dict.fromkeys(references)]
+    def _spell(self, references: Sequence[str]) -> list[str]:
+        """The references as the policy writes them behind the stop text."""
+        return [self.settings.reference_text.replace("{reference}", one) for one in dict.fromkeys(references)]
+
+    async def _score(self, prompt_ids: list[int], texts: Sequence[str], request_id: str) -> Branches:
+        """The probability of each text, as the weight of one answer that says just that."""
         scored = await asyncio.gather(*(self._score_one(prompt_ids, text, request_id) for text in texts))
         done = [(text, *one) for text, one in zip(texts, scored, strict=True) if one is not None]
         return Branches(

@@ -166,18 +166,29 @@ def test_likelihood_of_several_references():
 
 
 def test_anchored_adds_the_other_answers_to_what_is_known_exactly():
-    """The reference scores 0.5; of the two draws one begins with it, the other is an answer of probability 1/4."""
-    draws = Output([52, 50, 125, EOS], [-0.2, -0.2, -0.2, -0.2]), Output([53, 125], [math.log(0.5)] * 2)
-    server = Server(scored([-9, -9, -9, -9, math.log(0.5), 0.0, 0.0]), *draws)
+    """The reference scores 0.3; the two draws are answers of probability 1/4 and 1/2."""
+    draws = Output([53, 125], [math.log(0.5)] * 2), Output([54, 125], [math.log(0.5), 0.0])
+    server = Server(*draws, scored([-9, -9, -9, -9, math.log(0.3), 0.0, 0.0]))
     branches = score(server, ["42"], prover="anchored")
-    assert [answer.weight for answer in branches.answers] == pytest.approx([0.5, 0.0, 0.25 / (1 - 0.75**2)])
-    assert [call[2]["temperature"] for call in server.calls[1:]] == [1.0, 1.0]  # what scored prompts are scored at
-    assert (branches.tokens, branches.failures) == (1 + 4 + 2, 0)
+    assert [answer.weight for answer in branches.answers] == pytest.approx(
+        [0.3, 0.25 / (1 - 0.75**2), 0.5 / (1 - 0.5**2)]
+    )
+    assert [call[2]["temperature"] for call in server.calls[:2]] == [1.0, 1.0]  # what scored prompts are scored at
+    assert (branches.tokens, branches.failures) == (2 + 2 + 1, 0)
+
+
+def test_anchored_scores_nothing_that_was_drawn():
+    """The reference's probability stands in the draw that begins with it; whatever follows is the same answer."""
+    draws = Output([52, 50, 125, EOS], [math.log(0.6), 0.0, 0.0, -5.0]), Output([53, 125], [math.log(0.5)] * 2)
+    server = Server(*draws)
+    branches = score(server, ["42"], prover="anchored")
+    assert [answer.weight for answer in branches.answers] == pytest.approx([0.6, 0.0, 0.25 / (1 - 0.75**2)])
+    assert len(server.calls) == 2
 
 
 def test_anchored_without_its_anchor_is_horvitz_thompson():
-    draws = Output([52, 50, 125], [math.log(0.5), 0.0, 0.0]), Output([53, 125], [math.log(0.5)] * 2)
-    branches = score(Server(RuntimeError("no score"), *draws), ["42"], prover="anchored")
+    draws = Output([54, 125], [math.log(0.5), 0.0]), Output([53, 125], [math.log(0.5)] * 2)
+    branches = score(Server(*draws, RuntimeError("no score")), ["42"], prover="anchored")
     expected = [0.5 / (1 - 0.5**2), 0.25 / (1 - 0.75**2)]
     assert [answer.weight for answer in branches.answers] == pytest.approx(expected)
     assert branches.failures == 1
