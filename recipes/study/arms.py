@@ -1,0 +1,33 @@
+"""The study's arms: what each sets on top of one common experiment, and nothing else."""
+
+COMMON = ("+hardware=cpu", "+quickstart=train", "data.train_batch_size=16", "actor_rollout_ref.rollout.n=8")
+
+
+def _grpo(reward: str) -> tuple[str, ...]:
+    return (
+        "algorithm.adv_estimator=grpo",
+        "~mrt",  # the quickstart's settings of MRT; these arms know nothing of it
+        "reward.custom_reward_function.path=recipes/study/rewards.py",
+        f"reward.custom_reward_function.name={reward}",
+        "actor_rollout_ref.rollout.calculate_log_probs=true",
+    )
+
+
+ARMS: dict[str, tuple[str, ...]] = {
+    "grpo": _grpo("outcome"),
+    "grpo_length": _grpo("outcome_with_length"),
+    "mrt": ("reward_model=mrt",),
+    "mrt_sample": ("reward_model=mrt", "mrt.prover=sample", "mrt.branches=4"),
+    "mrt_ht": ("reward_model=mrt", "mrt.prover=ht", "mrt.branches=2"),
+    "mrt_likelihood": ("reward_model=mrt", "mrt.prover=likelihood"),
+    "mrt_regret": ("reward_model=mrt", "mrt.credit=regret"),
+    "mrt_prefix": ("reward_model=mrt_prefix", "mrt.baseline=termination"),
+}
+SEEDS = {"grpo": 5, "mrt": 5}
+"""Seeds of the arms that are compared first; 3 of every other."""
+
+
+def seeds_of(arm: str, most: int | None) -> range:
+    """Seeds 1 … of an arm, at most `most`."""
+    count = SEEDS.get(arm, 3)
+    return range(1, 1 + (count if most is None else min(count, most)))
