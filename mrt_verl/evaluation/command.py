@@ -10,7 +10,7 @@ from mrt_verl.evaluation.checkpoints import find_actor, merge_checkpoint
 from mrt_verl.evaluation.engines import EndpointEngine, Engine, VLLMEngine
 from mrt_verl.evaluation.problems import Problem, read_problems
 from mrt_verl.evaluation.run import sample_missing
-from mrt_verl.evaluation.sampling import TraceSampler
+from mrt_verl.evaluation.sampling import RecordSampler
 from mrt_verl.evaluation.settings import describe_run, read_settings
 from mrt_verl.evaluation.store import Store
 from mrt_verl.evaluation.thinking import SamplingPlan, Thinker
@@ -49,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--top-k", type=int, default=-1)
     run.add_argument("--seed", type=int, default=0, help="of the engine")
     run.add_argument("--settings", type=Path, nargs="+", default=[], help="YAML files with an `mrt:` node")
-    run.add_argument("--set", nargs="+", action="extend", default=[], metavar="mrt.KEY=VALUE", dest="overrides")
+    run.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", dest="overrides")
     run.add_argument("--engine", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="vLLM's arguments")
     run.add_argument("--base-url", help="an OpenAI-compatible server that serves the models under their names")
     run.add_argument("--tokenizer", help="the models' tokenizer, with --base-url (default: the model)")
@@ -98,10 +98,10 @@ async def run_model(
         if len(store.records) == len(problems) * options.traces:
             print(f"{name}: all {len(store.records)} traces are in {store.path} already")
             return
-        engine, tokenizer = open_engine(name, model, options)
+        engine, tokenizer = open_engine(name, model, settings, options)
         with Grader(deadline_s=settings.grade_timeout_s, thinking=None) as grader:
             try:
-                sampler = TraceSampler(Thinker(engine, tokenizer, settings, plan), grader)
+                sampler = RecordSampler(Thinker(engine, tokenizer, settings, plan), grader)
                 await sample_missing(
                     problems, options.traces, sampler, store, concurrency=options.concurrency, label=name
                 )
@@ -109,11 +109,13 @@ async def run_model(
                 await engine.close()
 
 
-def open_engine(name: str, model: str, options: argparse.Namespace) -> tuple[Engine, Any]:
+def open_engine(name: str, model: str, settings: MRTSettings, options: argparse.Namespace) -> tuple[Engine, Any]:
     """The engine and its tokenizer; a verl checkpoint is merged first."""
     from transformers import AutoTokenizer
 
     if options.base_url:
+        if settings.prover != "sample":
+            raise ValueError(f"mrt.prover={settings.prover} with --base-url; allowed there: sample")
         tokenizer = AutoTokenizer.from_pretrained(options.tokenizer or model)
         return EndpointEngine(options.base_url, model, tokenizer), tokenizer
     actor = find_actor(Path(model))

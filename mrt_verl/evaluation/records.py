@@ -1,6 +1,5 @@
 """What was sampled for one trace of one problem: a line of traces.jsonl."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,11 +18,8 @@ class Answer:
     verdict: str
     """mrt_verl.grading.Verdict"""
     score: float
-
-    @property
-    def is_known(self) -> bool:
-        """Whether it could be graded."""
-        return self.verdict not in ("timeout", "error")
+    weight: float | None = None
+    """Weight of the score in J; None counts like every other (prover.ForcedAnswer)."""
 
 
 @dataclass(slots=True)
@@ -96,12 +92,6 @@ class TraceRecord:
         return cls(**fields)
 
 
-def make_answer(text: str, finished: bool, grade: Grade, extracted: str | None) -> Answer:
+def make_answer(text: str, finished: bool, grade: Grade, extracted: str | None, weight: float | None = None) -> Answer:
     """An answer as it is written down."""
-    return Answer(text, finished, extracted, str(grade.verdict), grade.score)
-
-
-def mean_score(answers: Sequence[Answer]) -> float | None:
-    """J as the mean score of the answers whose grade is known; None without any."""
-    scores = [answer.score for answer in answers if answer.is_known]
-    return sum(scores) / len(scores) if scores else None
+    return Answer(text, finished, extracted, str(grade.verdict), grade.score, weight)

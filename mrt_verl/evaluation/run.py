@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from mrt_verl.evaluation.problems import Problem
-from mrt_verl.evaluation.sampling import DirectAnswers, TraceSampler
+from mrt_verl.evaluation.sampling import DirectAnswers, RecordSampler
 from mrt_verl.evaluation.store import Store
 
 
 async def sample_missing(
-    problems: Sequence[Problem], traces: int, sampler: TraceSampler, store: Store, *, concurrency: int, label: str
+    problems: Sequence[Problem], traces: int, sampler: RecordSampler, store: Store, *, concurrency: int, label: str
 ) -> int:
     """Sample every (problem, trace) the store lacks; returns how many those were.
 
@@ -24,7 +24,7 @@ async def sample_missing(
         RuntimeError: a trace could not be sampled; names it. What was finished is in the store.
     """
     slots = asyncio.Semaphore(concurrency)
-    stored = {index: DirectAnswers(r.before, r.before_tokens) for (index, _), r in store.records.items()}
+    stored = {index: DirectAnswers(r.before, r.before_tokens, r.j_before) for (index, _), r in store.records.items()}
     todo = [(p, t) for p in problems for t in range(traces) if (p.index, t) not in store.records]
     direct: dict[int, asyncio.Task[DirectAnswers]] = {}
 

@@ -1,17 +1,21 @@
 """Samples traces with forced answers at every boundary, graded; the parts are usable on their own.
 
-sampler = TraceSampler(Thinker(engine, tokenizer, settings, plan), grader)
+sampler = RecordSampler(Thinker(engine, tokenizer, settings, plan), grader)
 record = await sampler.sample(problem, trace=0)
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import uuid4
 
 from mrt_verl.evaluation.problems import Problem
-from mrt_verl.evaluation.records import Answer, EpisodeRecord, TraceRecord, make_answer, mean_score
+from mrt_verl.evaluation.records import Answer, EpisodeRecord, TraceRecord, make_answer
 from mrt_verl.evaluation.thinking import Boundary, Thinker, Thought
 from mrt_verl.grading import Grade, Grader, Verdict, extract_answer
+from mrt_verl.grading.comparison import as_references
+from mrt_verl.judgement import estimate_j, weights_of
 from mrt_verl.prover import Branches, MetaProver
 
 
@@ -21,9 +25,18 @@ class DirectAnswers:
 
     answers: list[Answer]
     tokens: float
+    j: float | None
+    """J_{-1}."""
 
 
-class TraceSampler:
+class OwnAnswer(NamedTuple):
+    """A trace's own final answer, as it is written down and as it counts."""
+
+    answer: Answer
+    grade: Grade
+
+
+class RecordSampler:
     """Makes records; safe for many coroutines at once."""
 
     def __init__(self, thinker: Thinker, grader: Grader) -> None:
@@ -52,12 +65,11 @@ class TraceSampler:
         prompt_ids, request_id = self.thinker.encode(problem), uuid4().hex
         thought = await self.thinker.think(prompt_ids, request_id)
         own = await self.grade_own(thought, problem)
-        counts = [self.settings.branches] * len(thought.boundaries)
-        if counts and thought.answer_start is not None:
-            counts[-1] -= 1  # the trace's own final answer is one sample of its last boundary, as in training
-        episodes, branches = await self._branch(problem, prompt_ids, thought.boundaries, counts, request_id)
-        if counts and thought.answer_start is not None:
-            _add_own(episodes[-1], own)
+        # a closed trace's own final answer is one sample of its last boundary, as in training
+        own_is_sample = self.settings.prover == "sample" and thought.answer_start is not None
+        episodes, branches = await self._branch(
+            problem, prompt_ids, thought.boundaries, request_id, own=own if own_is_sample else None
+        )
         extension, more = await self._extend(problem, prompt_ids, thought, request_id)
         return TraceRecord(
             problem=problem.index,
@@ -73,11 +85,11 @@ class TraceSampler:
             closed=thought.answer_start is not None,
             finished=thought.finished,
             markers=thought.markers,
-            own=own,
+            own=own.answer,
             episodes=episodes,
             before=before.answers,
             before_tokens=before.tokens,
-            j_before=mean_score(before.answers),
+            j_before=before.j,
             extension=extension,
             branch_tokens=sum(branch.tokens for branch in branches + more),
             branch_failures=sum(branch.failures for branch in branches + more),
@@ -88,22 +100,24 @@ class TraceSampler:
         prompt_ids, tag = self.thinker.encode(problem), self.settings.think_open
         if tag and not self.thinker.splitter.is_thinking_open(prompt_ids):
             prompt_ids += self.tokenizer.encode(tag, add_special_tokens=False)
-        branches = await self._force(prompt_ids, self.plan.direct_answers, uuid4().hex)
-        return DirectAnswers(await self.grade_forced(branches, problem), self._tokens_per_answer(branches))
+        branches = await self._force(prompt_ids, self.plan.direct_answers, uuid4().hex, problem)
+        answers, grades = await self.grade_forced(branches, problem)
+        return DirectAnswers(answers, self._tokens_per_answer(branches), _estimate_j(branches, grades))
 
-    async def grade_own(self, thought: Thought, problem: Problem) -> Answer:
+    async def grade_own(self, thought: Thought, problem: Problem) -> OwnAnswer:
         """The trace's own final answer; none if the thinking was never closed."""
         if thought.answer_ids is None:
-            return make_answer("", thought.finished, Grade(Verdict.NO_ANSWER, 0.0), None)
+            grade = Grade(Verdict.NO_ANSWER, 0.0, "the thinking was never closed")
+            return OwnAnswer(make_answer("", thought.finished, grade, None), grade)
         text = self._decode(thought.answer_ids)
         if self.settings.outcome == "compute_score":
             grade = await self._compute_score(text, problem)
         else:
             grade = (await self.grader.grade([text], problem.reference, finished=thought.finished))[0]
         extracted = extract_answer(text, thinking=None, finished=thought.finished)
-        return make_answer(text, thought.finished, grade, extracted)
+        return OwnAnswer(make_answer(text, thought.finished, grade, extracted), grade)
 
-    async def grade_forced(self, branches: Branches, problem: Problem) -> list[Answer]:
+    async def grade_forced(self, branches: Branches, problem: Problem) -> tuple[list[Answer], list[Grade]]:
         """Forced answers with their grades."""
         stop_text = self.settings.stop_text
         texts = [answer.text for answer in branches.answers]
@@ -112,11 +126,17 @@ class TraceSampler:
             grades = [await self._compute_score(stop_text + text, problem) for text in texts]
         else:
             grades = await self.grader.grade(texts, problem.reference, stop_text=stop_text, finished=finished)
-        extracted = [
-            extract_answer(text, stop_text=stop_text, thinking=None, finished=flag)
-            for text, flag in zip(texts, finished, strict=True)
+        answers = [
+            make_answer(
+                answer.text,
+                answer.finished,
+                grade,
+                extract_answer(answer.text, stop_text=stop_text, thinking=None, finished=answer.finished),
+                answer.weight,
+            )
+            for answer, grade in zip(branches.answers, grades, strict=True)
         ]
-        return list(map(make_answer, texts, finished, grades, extracted))
+        return answers, grades
 
     async def _extend(
         self, problem: Problem, prompt_ids: list[int], thought: Thought, request_id: str
@@ -124,29 +144,34 @@ class TraceSampler:
         if not self.plan.insertions:
             return [], []
         boundaries = await self.thinker.extend(prompt_ids, thought, request_id)
-        counts = [self.settings.branches] * len(boundaries)
-        return await self._branch(problem, prompt_ids, boundaries, counts, request_id)
+        return await self._branch(problem, prompt_ids, boundaries, request_id)
 
     async def _branch(
         self,
         problem: Problem,
         prompt_ids: list[int],
         boundaries: list[Boundary],
-        counts: list[int],
         request_id: str,
+        own: OwnAnswer | None = None,
     ) -> tuple[list[EpisodeRecord], list[Branches]]:
-        """Records of some boundaries, all answers sampled at once."""
+        """Records of some boundaries, all answers sampled at once; `own` is one sample of the last."""
+        counts = [self.settings.branches] * len(boundaries)
+        if counts and own is not None:
+            counts[-1] -= 1
         calls = (
-            self._force(prompt_ids + self.thinker.without_end(boundary.context_ids), count, request_id)
+            self._force(prompt_ids + self.thinker.without_end(boundary.context_ids), count, request_id, problem)
             for boundary, count in zip(boundaries, counts, strict=True)
         )
         branches = await asyncio.gather(*calls)
-        pairs = zip(boundaries, branches, strict=True)
-        return [await self._record(boundary, branch, problem) for boundary, branch in pairs], list(branches)
+        owns = [None] * (len(boundaries) - 1) + [own]
+        rows = zip(boundaries, branches, owns, strict=False)
+        return [await self._record(boundary, branch, problem, own) for boundary, branch, own in rows], list(branches)
 
-    async def _record(self, boundary: Boundary, branches: Branches, problem: Problem) -> EpisodeRecord:
+    async def _record(
+        self, boundary: Boundary, branches: Branches, problem: Problem, own: OwnAnswer | None
+    ) -> EpisodeRecord:
         episode = boundary.episode
-        forced = await self.grade_forced(branches, problem)
+        forced, grades = await self.grade_forced(branches, problem)
         length = episode.end - episode.start
         return EpisodeRecord(
             start=episode.start,
@@ -154,13 +179,18 @@ class TraceSampler:
             end=episode.end,
             text=self._decode(boundary.context_ids[-length:]) if length else "",
             forced=forced,
-            j=mean_score(forced),
+            j=_estimate_j(branches, grades) if own is None else estimate_j([*grades, own.grade]),
             answer_tokens=self._tokens_per_answer(branches),
         )
 
-    async def _force(self, prefix_ids: list[int], count: int, request_id: str) -> Branches:
-        params = self.plan.sampling_params
-        return await self.prover.branch(prefix_ids, count=count, sampling_params=params, request_id=request_id)
+    async def _force(self, prefix_ids: list[int], count: int, request_id: str, problem: Problem) -> Branches:
+        return await self.prover.branch(
+            prefix_ids,
+            count=count,
+            sampling_params=self.plan.sampling_params,
+            request_id=request_id,
+            references=as_references(problem.reference),
+        )
 
     async def _compute_score(self, solution: str, problem: Problem) -> Grade:
         return await self.grader.grade_outcome(
@@ -175,6 +205,5 @@ class TraceSampler:
         return str(self.tokenizer.decode(ids, skip_special_tokens=True))
 
 
-def _add_own(record: EpisodeRecord, own: Answer) -> None:
-    """Take the trace's own final answer as one more sample of its last boundary."""
-    record.j = mean_score([*record.forced, own])
+def _estimate_j(branches: Branches, grades: Sequence[Grade]) -> float | None:
+    return estimate_j(grades, weights_of(branches.answers))

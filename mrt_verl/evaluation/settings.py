@@ -1,17 +1,18 @@
 """The settings of an evaluation: the `mrt:` node, as in training, and what run.json keeps."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import mrt_verl
 from mrt_verl.evaluation.thinking import SamplingPlan
 from mrt_verl.settings import MRTSettings
 
-DEFAULTS = Path(mrt_verl.__file__).parent / "conf" / "reward_model" / "mrt.yaml"
+GROUPS = ("reward_model", "mrt_family", "mrt_stop")
+"""Option groups of mrt_verl/conf that shape the `mrt:` node."""
 MAX_EPISODES = 100
 """Default of `mrt.max_episodes` here: the curves want every boundary, which in training would cost too much."""
 FORMAT = 1
@@ -19,25 +20,45 @@ FORMAT = 1
 
 
 def read_settings(files: Sequence[Path], overrides: Sequence[str]) -> MRTSettings:
-    """The shipped `mrt:` node, with those of `files` on top and `mrt.key=value` overrides on top of these.
+    """The `mrt:` node as a training run composes it, with those of `files` and then `overrides` on top.
+
+    Every boundary is evaluated, so `boundary_choice` and `branch_token_budget` have no effect, and `insertion` has none
+    on how traces are sampled: extrapolation has options of its own.
+
+    Args:
+        files: YAML files with an `mrt:` node, such as recipes'.
+        overrides: as on a training run's command line: `reward_model=…`, `mrt_family=…`, `mrt_stop=…`, `mrt.key=value`.
 
     Raises:
         ValueError: a file has no `mrt:` node, or a setting is not allowed.
     """
+    from hydra import compose, initialize_config_module
+    from hydra.errors import HydraException
     from omegaconf import OmegaConf
 
-    nodes = [OmegaConf.load(DEFAULTS).mrt, OmegaConf.create({"max_episodes": MAX_EPISODES})]
+    groups = dict(override.partition("=")[::2] for override in overrides if not override.startswith("mrt."))
+    groups.setdefault("reward_model", "mrt")
+    values = [override for override in overrides if override.startswith("mrt.")]
+    unknown = sorted(set(groups) - set(GROUPS))
+    if unknown or not all("=" in override for override in overrides):
+        raise ValueError(f"--set {' '.join(overrides)}; allowed: {', '.join(GROUPS)} and mrt.KEY, each with =VALUE")
+    reward_model = groups.pop("reward_model")
+    choices = [f"+reward_model={reward_model}", *(f"{key}={value}" for key, value in groups.items())]
+    try:
+        with initialize_config_module("mrt_verl.conf", version_base=None):
+            node = compose(overrides=choices).mrt
+    except HydraException as error:
+        raise ValueError(f"--set {' '.join(overrides)}: {error}") from error
+    nodes = [node, OmegaConf.create({"max_episodes": MAX_EPISODES})]
     for file in files:
         config = OmegaConf.load(file)
         if config.get("mrt") is None:
             raise ValueError(f"{file}: no `mrt:` node; allowed: a YAML file with one, such as a recipe's")
         nodes.append(config.mrt)
-    for override in overrides:
-        if not override.startswith("mrt.") or "=" not in override:
-            raise ValueError(f"--set {override}; allowed: mrt.key=value")
-    nodes.append(OmegaConf.from_dotlist([override.removeprefix("mrt.") for override in overrides]))
-    merged: Any = OmegaConf.to_container(OmegaConf.merge(*nodes), resolve=True)
-    return MRTSettings.from_config(merged)
+    changes = OmegaConf.from_dotlist(values)
+    root = OmegaConf.create({"mrt": OmegaConf.merge(*nodes, changes.get("mrt", {}))})
+    merged: Any = OmegaConf.to_container(root, resolve=True)
+    return MRTSettings.from_config(merged["mrt"])
 
 
 def describe_run(
@@ -63,7 +84,7 @@ def describe_run(
         "budgets": list(budgets),
         "seed": seed,
         "sampling": asdict(plan),
-        "mrt": {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(settings).items()},
+        "mrt": json.loads(json.dumps(asdict(settings))),
         "grader": {"outcome": settings.outcome, "math_verify": metadata.version("math-verify")},
     }
     return description

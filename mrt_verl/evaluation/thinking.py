@@ -7,6 +7,7 @@ from typing import Any
 from mrt_verl.episodes import Episode, EpisodeSplit, EpisodeSplitter
 from mrt_verl.evaluation.engines import Engine, TokenOutput
 from mrt_verl.evaluation.problems import Problem
+from mrt_verl.insertions import backtrack_marker
 from mrt_verl.settings import MRTSettings
 
 
@@ -79,6 +80,7 @@ class Thinker:
             min_episode_tokens=settings.min_episode_tokens,
             min_steps=settings.min_steps,
             max_episodes=settings.max_episodes,
+            single_step_markers=[backtrack_marker(settings)] if settings.insertion == "backtrack" else [],
         )
 
     def encode(self, problem: Problem) -> list[int]:
