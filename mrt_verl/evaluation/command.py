@@ -8,7 +8,11 @@ from typing import Any
 
 from mrt_verl.evaluation.checkpoints import find_actor, merge_checkpoint
 from mrt_verl.evaluation.engines import EndpointEngine, Engine, VLLMEngine
+from mrt_verl.evaluation.load import load_runs
 from mrt_verl.evaluation.problems import Problem, read_problems
+from mrt_verl.evaluation.report import write_report
+from mrt_verl.evaluation.report.tables import describe
+from mrt_verl.evaluation.report.training import read_metrics
 from mrt_verl.evaluation.run import sample_missing
 from mrt_verl.evaluation.sampling import RecordSampler
 from mrt_verl.evaluation.settings import describe_run, read_settings
@@ -16,6 +20,8 @@ from mrt_verl.evaluation.store import Store
 from mrt_verl.evaluation.thinking import SamplingPlan, Thinker
 from mrt_verl.grading import Grader
 from mrt_verl.settings import MRTSettings
+
+TRAINING = "metrics.jsonl or tensorboard directory of a training run, drawn side by side"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -54,7 +60,29 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--base-url", help="an OpenAI-compatible server that serves the models under their names")
     run.add_argument("--tokenizer", help="the models' tokenizer, with --base-url (default: the model)")
     run.add_argument("--concurrency", type=_positive, default=128, help="traces under way at once (128)")
+    report = commands.add_parser("report", help="one page from any number of runs")
+    report.set_defaults(command=report_runs)
+    report.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="written by `run --out`")
+    report.add_argument("--out", type=Path, help="directory of the page (default: report in the first DIR)")
+    report.add_argument("--first", help="name of the run that the others are compared with, as method")
+    report.add_argument("--training", nargs="+", action="extend", default=[], metavar="[NAME=]LOG", help=TRAINING)
+    report.add_argument("--common", action="store_true", help="only problems that every run has in full")
+    report.add_argument("--title", default="Accuracy, regret and progress")
     return parser
+
+
+def report_runs(options: argparse.Namespace) -> None:
+    """Write the page."""
+    runs = load_runs(options.directories, common=options.common)
+    if options.first is not None:
+        if options.first not in [run.name for run in runs]:
+            raise ValueError(f"--first {options.first}; allowed: {', '.join(run.name for run in runs)}")
+        runs.sort(key=lambda run: run.name != options.first)
+    training = {name: read_metrics(Path(path)) for name, path in name_models(options.training).items()}
+    notes = ["Only problems that every run has in full."] if options.common else []
+    out = options.out or options.directories[0] / "report"
+    summary = write_report(runs, out, training=training, title=options.title, notes=notes)
+    print("\n".join([*describe(summary), f"report: {out / 'index.html'}"]))
 
 
 def run_models(options: argparse.Namespace) -> None:
