@@ -117,6 +117,12 @@ class Measures:
         """Mean tokens of an answer without thinking."""
         return float(np.mean([problem[0].before_tokens for problem in self.run.problems]))
 
+    @property
+    def first_vote(self) -> float:
+        """Median tokens at which the first vote of forced answers is complete; infinite without any."""
+        first = [points[0][0] for record in self.traces if (points := of_trace.majority_points(record))[0]]
+        return float(np.median(first)) if first else float("inf")
+
     def ratio_parts(self, part: str) -> tuple[Floats, Floats]:
         """(P,) parts and (P,) wholes of a share: sum(parts) / sum(wholes) over problems.
 

@@ -1,12 +1,13 @@
 """Tables of a report: the measures of each run with their intervals, and the comparison of two runs."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from mrt_verl.evaluation import traces as of_trace
-from mrt_verl.evaluation.bootstrap import Estimate, estimate, mean_estimate, ratio_estimate, resample_weights
+from mrt_verl.evaluation.bootstrap import estimate, mean_estimate, ratio_estimate, resample_weights
 from mrt_verl.evaluation.curves import Floats, cumulative_regrets, tokens_to_reach
 from mrt_verl.evaluation.load import Run
 from mrt_verl.evaluation.measures import Measures, doubling
@@ -62,6 +63,7 @@ def summarise_run(measures: Measures, weights: Floats) -> dict[str, Any]:
             {"episode": index, "episodes": int(counts.sum()), **ratio_estimate(sums, counts, weights).to_dict()}
             for index, sums, counts in measures.progress_by_index(MOST_EPISODES)
         ],
+        "episodes_per_trace": _shares([len(record.episodes) for record in traces]),
         "losing_episodes": ratio_estimate(*measures.ratio_parts("losing"), weights).to_dict(),
         "overthinking": ratio_estimate(*measures.ratio_parts("overthinking"), weights).to_dict(),
         "extrapolated": _extrapolated(measures, weights),
@@ -162,12 +164,13 @@ def _mean(values: Any, weights: Floats) -> dict[str, float | None]:
     return mean_estimate(values, weights).to_dict()
 
 
+def _shares(numbers: Sequence[int]) -> dict[str, float]:
+    return {str(n): count / len(numbers) for n, count in sorted(Counter(numbers).items())}
+
+
 def _average(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if len(values) else None
 
 
 def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
-
-
-__all__ = ["Estimate", "compare", "summarise", "summarise_run", "token_efficiency"]

@@ -59,10 +59,10 @@ def pick_examples(run: Run) -> list[Example]:
     """Up to four different traces of a run, each the extreme one of its kind."""
     records = [record for problem in run.problems for record in problem if record.episodes]
     kinds: Sequence[tuple[str, Callable[[TraceRecord], float]]] = (
-        ("the largest gain of one episode", lambda r: max((v for _, v in of_trace.progress(r)), default=0.0)),
-        ("the largest loss of one episode", lambda r: -min((v for _, v in of_trace.progress(r)), default=0.0)),
-        ("the most tokens after J ≥ 0.9", lambda r: float(of_trace.overthinking_tokens(r))),
-        ("the most thinking without a right answer", lambda r: r.think_tokens * float(r.own.score <= 0)),
+        ("The largest gain of one episode", lambda r: max((v for _, v in of_trace.progress(r)), default=0.0)),
+        ("The largest loss of one episode", lambda r: -min((v for _, v in of_trace.progress(r)), default=0.0)),
+        ("The most tokens after J ≥ 0.9", lambda r: float(of_trace.overthinking_tokens(r))),
+        ("The most thinking without a right answer", lambda r: r.think_tokens * float(r.own.score <= 0)),
     )
     picked: list[Example] = []
     taken: set[tuple[int, int]] = set()
@@ -114,15 +114,13 @@ def show(record: TraceRecord, run: str, why: str) -> Example:
 
 
 def count_votes(answers: Sequence[Answer], most: int = 5) -> list[Vote]:
-    """Equal answers together, the most frequent first; the rest as one."""
+    """Equal answers together, the most frequent first; of many, the rarer wrong ones as one."""
     right = {answer.extracted: answer.score > 0 for answer in answers}
-    votes = Counter(answer.extracted for answer in answers).most_common()
-    shown = [Vote(shorten(text or "no answer", 60), count, right[text]) for text, count in votes[:most]]
-    others = votes[most:]
-    if others:
-        is_right = any(right[text] for text, _ in others)
-        shown.append(Vote(f"{len(others)} others", sum(count for _, count in others), is_right))
-    return shown
+    counted = Counter(answer.extracted for answer in answers).most_common()
+    shown = [pair for rank, pair in enumerate(counted) if rank < most or right[pair[0]]]
+    votes = [Vote(shorten(text or "no answer", 60), count, right[text]) for text, count in shown]
+    others = [count for text, count in counted if (text, count) not in shown]
+    return [*votes, Vote(f"{len(others)} others", sum(others), False)] if others else votes
 
 
 def colour_of(progress: float | None) -> str:

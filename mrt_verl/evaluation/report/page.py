@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mrt_verl.evaluation.bootstrap import resample_weights
-from mrt_verl.evaluation.load import MUST_AGREE, Run
+from mrt_verl.evaluation.load import Run
 from mrt_verl.evaluation.measures import Measures
 from mrt_verl.evaluation.report import plots
 from mrt_verl.evaluation.report.examples import pick_examples
@@ -112,6 +112,3 @@ def differing_settings(runs: Sequence[Run]) -> list[str]:
         other = {key: value for key, value in run.settings.items() if key not in IGNORED}
         texts += [f"{runs[0].name} (there), {run.name} (here): {text}" for text in describe_differences(first, other)]
     return texts
-
-
-__all__ = ["MUST_AGREE", "write_report"]

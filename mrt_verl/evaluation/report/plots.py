@@ -21,9 +21,10 @@ def draw_accuracy(runs: Sequence[Measures], weights: Floats, path: Path) -> None
         axis = axes[0, 0]
         for run, (colour, marker) in zip(runs, looks(len(runs)), strict=True):
             curves = run.curves(grid)
-            _line_with_band(axis, grid, curves.mean(axis=0), weights @ curves, colour, run.run.name)
+            _line_with_band(axis, grid, curves.mean(axis=0), weights @ curves, colour, marker, run.run.name)
             votes = run.curves(grid, kind="majority").mean(axis=0)
-            axis.plot(grid, votes, color=colour, linestyle="--", linewidth=1.2)
+            shown = grid >= run.first_vote  # before it, the line would only join the origin to it
+            axis.plot(grid[shown], votes[shown], color=colour, linestyle="--", linewidth=1.2)
             budgets = run.run.budgets
             own = [run.own_within(budget).mean() for budget in budgets]
             axis.plot(budgets, own, marker, color=colour, markeredgecolor="white", markersize=8)
@@ -31,7 +32,7 @@ def draw_accuracy(runs: Sequence[Measures], weights: Floats, path: Path) -> None
             ks = [k for k in doubling(most) if k * run.direct_tokens <= reach] if most else []
             direct = [run.direct_majority_at(k).mean() for k in ks]
             axis.plot([k * run.direct_tokens for k in ks], direct, marker + ":", color=colour, markersize=4, alpha=0.8)
-        _explain(axis, votes=True)
+        _explain(axis, votes=any(run.first_vote < reach for run in runs))
         axis.set(xlabel="tokens", ylabel="accuracy", xlim=(0, reach * 1.02))
         axis.set_ylim(bottom=0)
 
@@ -46,7 +47,7 @@ def draw_regret(runs: Sequence[Measures], weights: Floats, path: Path) -> None:
             grid = token_grid(run.budget, POINTS)
             curves = run.curves(grid)
             mean, drawn = regret_of_curves(grid, curves.mean(axis=0)[None])[0], regret_of_curves(grid, weights @ curves)
-            _line_with_band(axis, grid[1:], mean, drawn, colour, run.run.name)
+            _line_with_band(axis, grid[1:], mean, drawn, colour, marker, run.run.name)
             axis.plot(run.run.budgets, np.interp(run.run.budgets, grid[1:], mean), marker, color=colour, markersize=6)
             if run.is_extended:
                 grid = token_grid(run.reach, POINTS)
@@ -101,10 +102,10 @@ def draw_progress(summaries: Sequence[dict[str, Any]], path: Path) -> None:
         axis.legend(frameon=False, fontsize=9)
 
 
-def _line_with_band(axis: Any, x: Floats, mean: Floats, drawn: Floats, colour: str, name: str) -> None:
+def _line_with_band(axis: Any, x: Floats, mean: Floats, drawn: Floats, colour: str, marker: str, name: str) -> None:
     low, high = np.quantile(drawn, (0.025, 0.975), axis=0)
     axis.fill_between(x, low, high, color=colour, alpha=BAND, linewidth=0)
-    axis.plot(x, mean, color=colour, linewidth=2, label=name)
+    axis.plot(x, mean, color=colour, marker=marker, markevery=[], linewidth=2, label=name)
 
 
 def _explain(axis: Any, *, votes: bool) -> None:

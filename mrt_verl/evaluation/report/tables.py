@@ -21,7 +21,7 @@ class Table:
 def make_tables(summary: Mapping[str, Any]) -> list[Table]:
     """The tables of a report."""
     runs, comparisons = summary["runs"], summary["comparisons"]
-    tables = [_main(runs), _votes(runs), _direct(runs)]
+    tables = [_main(runs), _votes(runs), _direct(runs), _by_episode(runs), _lengths(runs)]
     if comparisons:
         tables += [_differences(comparisons), _efficiency(comparisons)]
     return tables
@@ -65,7 +65,8 @@ def interval(estimate: Mapping[str, Any] | None, form: str = ".3f") -> str:
     if value is None:
         return "not reached"
     low_text = NONE if low is None else number(low, form)
-    return f"{number(value, form)} [{low_text}, {'∞' if high is None else number(high, form)}]"
+    high_text = "∞" if high is None else number(high, form)
+    return f"{number(value, form)} [{low_text},\N{NO-BREAK SPACE}{high_text}]"
 
 
 def _main(runs: Sequence[Mapping[str, Any]]) -> Table:
@@ -120,6 +121,29 @@ def _direct(runs: Sequence[Mapping[str, Any]]) -> Table:
 
     rows = [[f"maj@{k}", *(cell(run, k) for run in runs)] for k in ks]
     return Table("Votes of direct answers, without thinking", ["", *(run["name"] for run in runs)], rows)
+
+
+def _by_episode(runs: Sequence[Mapping[str, Any]]) -> Table:
+    header = [""]
+    columns: list[dict[int, str]] = []
+    for run in runs:
+        header += [f"{run['name']}: progress", "episodes", "cumulative regret"]
+        rows = {row["episode"]: row for row in run["progress_by_episode"]}
+        columns += [
+            {index: interval(row, "+.3f") for index, row in rows.items()},
+            {index: str(row["episodes"]) for index, row in rows.items()},
+            {index: number(value, ".3f") for index, value in enumerate(run["cumulative_regret"])},
+        ]
+    indices = sorted({index for column in columns for index in column})
+    rows = [[f"episode {index + 1}", *(column.get(index, NONE) for column in columns)] for index in indices]
+    return Table("By episode; a trace that ended earlier stays at its last J in the cumulative regret", header, rows)
+
+
+def _lengths(runs: Sequence[Mapping[str, Any]]) -> Table:
+    shares = [run["episodes_per_trace"] for run in runs]
+    numbers = sorted({int(count) for share in shares for count in share})
+    rows = [[str(n), *(number(share.get(str(n), 0.0), ".3f") for share in shares)] for n in numbers]
+    return Table("Share of traces by number of episodes", ["episodes", *(run["name"] for run in runs)], rows)
 
 
 def _differences(comparisons: Sequence[Mapping[str, Any]]) -> Table:
