@@ -130,6 +130,7 @@ async def run_model(
         with Grader(deadline_s=settings.grade_timeout_s, thinking=None) as grader:
             try:
                 sampler = RecordSampler(Thinker(engine, tokenizer, settings, plan), grader)
+                check_context(engine, sampler, problems)
                 await sample_missing(
                     problems, options.traces, sampler, store, concurrency=options.concurrency, label=name
                 )
@@ -153,6 +154,28 @@ def open_engine(name: str, model: str, settings: MRTSettings, options: argparse.
     tokenizer = AutoTokenizer.from_pretrained(options.tokenizer or model)
     print(f"{name}: starting vLLM", flush=True)
     return VLLMEngine(model, seed=options.seed, **parse_arguments(options.engine)), tokenizer
+
+
+def check_context(engine: Engine, sampler: RecordSampler, problems: Sequence[Problem]) -> None:
+    """A forced answer behind the longest trace must fit the engine's context, where the engine tells it.
+
+    Raises:
+        ValueError: it does not; names the parts.
+    """
+    plan, limit = sampler.plan, getattr(engine, "max_model_len", None)
+    if limit is None or plan.window is not None:
+        return
+    prompt = max(len(sampler.thinker.encode(problem)) for problem in problems)
+    answer = len(sampler.prover.stop_ids) + sampler.settings.branch_max_tokens
+    longest_marker = max(len(sampler.tokenizer.encode("\n\n" + marker)) for marker in sampler.settings.markers)
+    insertions = plan.insertions * (plan.insertion_tokens + longest_marker)
+    needed = prompt + plan.response_tokens + insertions + answer
+    if limit < needed:
+        raise ValueError(
+            f"the engine's context is {limit} tokens; allowed: {needed} or more (prompt {prompt} + largest budget "
+            f"{plan.response_tokens} + insertions {insertions} + stop text and forced answer {answer}); lower these or "
+            "raise it with --engine max_model_len=…"
+        )
 
 
 def name_models(specifications: Sequence[str]) -> dict[str, str]:

@@ -13,8 +13,27 @@ from mrt_verl.settings import MRTSettings
 
 GROUPS = ("reward_model", "mrt_family", "mrt_stop")
 """Option groups of mrt_verl/conf that shape the `mrt:` node."""
-MAX_EPISODES = 100
-"""Default of `mrt.max_episodes` here: the curves want every boundary, which in training would cost too much."""
+DEFAULTS = {"max_episodes": 100, "prover": "sample", "branches": 4}
+"""Where an evaluation's defaults differ from training: every boundary, and plain samples, which can vote."""
+PROVERS = ("sample", "ht")
+"""Provers whose forced answers are all sampled; scored references cannot vote."""
+KEPT = (
+    "markers",
+    "min_steps",
+    "min_episode_tokens",
+    "max_episodes",
+    "think_open",
+    "think_close",
+    "stop_text",
+    "prover",
+    "branches",
+    "branch_max_tokens",
+    "branch_stop",
+    "branch_temperature",
+    "insertion",
+    "backtrack_text",
+)
+"""Settings of the `mrt:` node that samples depend on; the others are training's."""
 FORMAT = 1
 """Of traces.jsonl; runs of different formats are not compared."""
 
@@ -49,7 +68,7 @@ def read_settings(files: Sequence[Path], overrides: Sequence[str]) -> MRTSetting
             node = compose(overrides=choices).mrt
     except HydraException as error:
         raise ValueError(f"--set {' '.join(overrides)}: {error}") from error
-    nodes = [node, OmegaConf.create({"max_episodes": MAX_EPISODES})]
+    nodes = [node, OmegaConf.create(DEFAULTS)]
     for file in files:
         config = OmegaConf.load(file)
         if config.get("mrt") is None:
@@ -58,7 +77,10 @@ def read_settings(files: Sequence[Path], overrides: Sequence[str]) -> MRTSetting
     changes = OmegaConf.from_dotlist(values)
     root = OmegaConf.create({"mrt": OmegaConf.merge(*nodes, changes.get("mrt", {}))})
     merged: Any = OmegaConf.to_container(root, resolve=True)
-    return MRTSettings.from_config(merged["mrt"])
+    settings = MRTSettings.from_config(merged["mrt"])
+    if settings.prover not in PROVERS:
+        raise ValueError(f"mrt.prover={settings.prover!r}; allowed in an evaluation: {', '.join(PROVERS)}")
+    return settings
 
 
 def describe_run(
@@ -74,7 +96,7 @@ def describe_run(
     plan: SamplingPlan,
 ) -> dict[str, Any]:
     """What run.json holds: everything a sample depends on; plain JSON types."""
-    description = {
+    return {
         "format": FORMAT,
         "name": name,
         "model": model,
@@ -84,7 +106,6 @@ def describe_run(
         "budgets": list(budgets),
         "seed": seed,
         "sampling": asdict(plan),
-        "mrt": json.loads(json.dumps(asdict(settings))),
+        "mrt": json.loads(json.dumps({key: getattr(settings, key) for key in KEPT})),
         "grader": {"outcome": settings.outcome, "math_verify": metadata.version("math-verify")},
     }
-    return description
