@@ -53,9 +53,10 @@ def _problem(row: Mapping[Any, Any], index: int, path: Path) -> Problem:
 
 
 def _message(message: Any, index: int, path: Path) -> dict[str, str]:
-    if not isinstance(message, Mapping) or not {"role", "content"} <= set(message):
+    parts = [message.get(key) if isinstance(message, Mapping) else None for key in ("role", "content")]
+    if not all(isinstance(part, str) for part in parts):
         raise ValueError(f"{path}: row {index}: prompt holds {message!r}; allowed: messages with role and content")
-    return {"role": str(message["role"]), "content": str(message["content"])}
+    return {"role": str(parts[0]), "content": str(parts[1])}
 
 
 def _plain(value: Any) -> Any:

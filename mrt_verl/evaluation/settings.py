@@ -70,7 +70,7 @@ def read_settings(files: Sequence[Path], overrides: Sequence[str]) -> MRTSetting
         raise ValueError(f"--set {' '.join(overrides)}: {error}") from error
     nodes = [node, OmegaConf.create(DEFAULTS)]
     for file in files:
-        config = OmegaConf.load(file)
+        config: Any = OmegaConf.load(file)
         if config.get("mrt") is None:
             raise ValueError(f"{file}: no `mrt:` node; allowed: a YAML file with one, such as a recipe's")
         nodes.append(config.mrt)

@@ -153,7 +153,7 @@ class Thinker:
                 dropped = known - window
                 first, kept = split.episodes[0].start, split.episodes[dropped].start
                 context = context[:first] + context[kept:]
-                markers += dropped
+                markers += sum(episode.marker_end > episode.start for episode in split.episodes[:dropped])
                 known = window
 
     async def _generate(self, prompt_ids: list[int], request_id: str, max_tokens: int, **params: Any) -> TokenOutput:

@@ -55,7 +55,7 @@ def write_report(
         summary=summary,
         figures=[(name, FIGURES[name], data_uri(out / name)) for name in drawn],
         tables=make_tables(summary),
-        examples=[pick_examples(run) for run in runs],
+        examples=[group for run in runs if (group := pick_examples(run))],
         settings=common_settings(runs),
         differences=differing_settings(runs),
     )

@@ -127,7 +127,7 @@ def _handles(kinds: Sequence[tuple[str, str]]) -> list[Any]:
     handles = []
     for kind, label in kinds:
         marker = "o" if kind.startswith("o") else None
-        line = kind.removeprefix("o") or "none"
+        line: Any = kind.removeprefix("o") or "none"
         size = 7 if kind == "o" else 4
         handles.append(Line2D([], [], color="#666666", linestyle=line, marker=marker, markersize=size, label=label))
     return handles

@@ -128,10 +128,10 @@ def _by_episode(runs: Sequence[Mapping[str, Any]]) -> Table:
     columns: list[dict[int, str]] = []
     for run in runs:
         header += [f"{run['name']}: progress", "episodes", "cumulative regret"]
-        rows = {row["episode"]: row for row in run["progress_by_episode"]}
+        progress = {row["episode"]: row for row in run["progress_by_episode"]}
         columns += [
-            {index: interval(row, "+.3f") for index, row in rows.items()},
-            {index: str(row["episodes"]) for index, row in rows.items()},
+            {index: interval(row, "+.3f") for index, row in progress.items()},
+            {index: str(row["episodes"]) for index, row in progress.items()},
             {index: number(value, ".3f") for index, value in enumerate(run["cumulative_regret"])},
         ]
     indices = sorted({index for column in columns for index in column})
