@@ -96,13 +96,14 @@ class VLLMEngine:
         # vLLM wants an id per call; the trace's id in front keeps its log readable
         async for result in self._engine.generate(prompt, params, request_id=f"{request_id}-{uuid.uuid4().hex[:12]}"):
             last = result
-        output = last.outputs[0]
+        output: Any = last.outputs[0]
         log_probs = None
         if output.logprobs is not None:
             log_probs = [row[token].logprob for row, token in zip(output.logprobs, output.token_ids, strict=True)]
         extra_fields: dict[str, Any] = {"num_cached_tokens": last.num_cached_tokens or 0}
-        if last.prompt_logprobs is not None:  # as verl hands them on, see prover.MetaProver
-            rows = [[next(iter(row.values())).logprob] for row in last.prompt_logprobs[1:]]
+        prompt_logprobs: Any = last.prompt_logprobs
+        if prompt_logprobs is not None:  # as verl hands them on, see prover.MetaProver
+            rows = [[next(iter(row.values())).logprob] for row in prompt_logprobs[1:]]
             extra_fields["prompt_logprobs"] = [*rows, [0.0]]
         return TokenOutput(
             token_ids=list(output.token_ids),

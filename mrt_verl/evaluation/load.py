@@ -1,0 +1,127 @@
+"""Reads runs for a report and refuses to compare what cannot be compared."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mrt_verl.evaluation.records import TraceRecord
+from mrt_verl.evaluation.store import SETTINGS, TRACES, describe_differences, read_records
+
+MUST_AGREE = (
+    ("format",),
+    ("data", "sha256"),
+    ("budgets",),
+    ("grader",),
+    ("mrt", "prover"),
+    ("mrt", "branches"),
+    ("sampling", "direct_answers"),
+)
+"""Settings without which two runs measure different things; what else differs is listed in the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One model's traces."""
+
+    name: str
+    settings: dict[str, Any]
+    problems: list[list[TraceRecord]]
+    """Per problem its traces, all as many, in the order of the problems' positions in the file."""
+
+    @property
+    def budgets(self) -> list[int]:
+        """Response tokens at which measures are taken."""
+        return list(self.settings["budgets"])
+
+    @property
+    def uids(self) -> list[str]:
+        """The problems."""
+        return [traces[0].uid for traces in self.problems]
+
+
+def load_runs(directories: Sequence[Path], *, common: bool = False) -> list[Run]:
+    """The runs in some directories, each a run or a directory of runs.
+
+    Args:
+        common: keep only the problems that every run has in full, instead of refusing runs that lack some.
+
+    Raises:
+        ValueError: there is no run, a run is empty or lacks traces, a line is broken, two runs have one name, or they
+            differ in problems, budgets or graders; says what each has.
+    """
+    paths = [path for directory in directories for path in find_runs(directory)]
+    settings = [json.loads((path / SETTINGS).read_text(encoding="utf-8")) for path in paths]
+    for path, node in zip(paths[1:], settings[1:], strict=True):
+        _check_comparable(paths[0], settings[0], path, node)
+    runs = [_load(path, node, common) for path, node in zip(paths, settings, strict=True)]
+    names = [run.name for run in runs]
+    if len(set(names)) < len(names):
+        raise ValueError(f"runs named {', '.join(names)}; allowed: a name of its own for each (run --model NAME=MODEL)")
+    return _same_problems(runs, common)
+
+
+def find_runs(directory: Path) -> list[Path]:
+    """The directory itself if it is a run, else the runs in it.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if (directory / SETTINGS).is_file():
+        return [directory]
+    found = sorted(path.parent for path in directory.glob(f"*/{SETTINGS}"))
+    if not found:
+        raise ValueError(f"{directory}: no run; allowed: a directory written by `run --out`")
+    return found
+
+
+def _load(path: Path, settings: dict[str, Any], common: bool) -> Run:
+    by_problem: dict[int, dict[int, TraceRecord]] = defaultdict(dict)
+    for record in read_records(path / TRACES) if (path / TRACES).is_file() else ():
+        by_problem[record.problem][record.trace] = record
+    if not by_problem:
+        raise ValueError(f"{path}: no traces; run it first")
+    wanted = settings["traces"]
+    whole = {index: traces for index, traces in by_problem.items() if len(traces) == wanted}
+    if len(whole) < settings["problems"] and not common:
+        have = sum(map(len, by_problem.values()))
+        raise ValueError(
+            f"{path}: {have} of {settings['problems'] * wanted} traces; `run` with the same arguments completes it, "
+            "`report --common` takes only the problems that every run has in full"
+        )
+    if not whole:
+        raise ValueError(f"{path}: no problem has all of its {wanted} traces")
+    return Run(settings["name"], settings, [[whole[i][t] for t in sorted(whole[i])] for i in sorted(whole)])
+
+
+def _same_problems(runs: Sequence[Run], common: bool) -> list[Run]:
+    shared = set.intersection(*(set(run.uids) for run in runs))
+    first = runs[0]
+    for run in runs[1:]:
+        if run.uids != first.uids and not common:
+            missing = [uid for uid in first.uids if uid not in shared] or [u for u in run.uids if u not in shared]
+            raise ValueError(
+                f"{first.name} has {len(first.uids)} problems, {run.name} has {len(run.uids)}, {len(shared)} are the "
+                f"same (first that is not: uid {missing[0] if missing else '-'}); `report --common` takes only those"
+            )
+    if not shared:
+        raise ValueError(f"{', '.join(run.name for run in runs)}: no problem that all of them have in full")
+    if not common:
+        return list(runs)
+    return [Run(run.name, run.settings, [traces for traces in run.problems if traces[0].uid in shared]) for run in runs]
+
+
+def _check_comparable(first_path: Path, first: Mapping[str, Any], path: Path, settings: Mapping[str, Any]) -> None:
+    here = {".".join(keys): _get(settings, keys) for keys in MUST_AGREE}
+    there = {".".join(keys): _get(first, keys) for keys in MUST_AGREE}
+    differences = describe_differences(there, here)
+    if differences:
+        raise ValueError(f"{first_path} (there) and {path} (here) cannot be compared: " + "; ".join(differences))
+
+
+def _get(node: Any, keys: Sequence[str]) -> Any:
+    for key in keys:
+        node = node.get(key) if isinstance(node, Mapping) else None
+    return node

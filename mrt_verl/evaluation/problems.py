@@ -1,0 +1,63 @@
+"""Problems of a verl parquet file."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One row of the file."""
+
+    index: int
+    """Its position in the file."""
+    uid: str
+    """Hash of question and reference: the same problem has the same uid in every file."""
+    data_source: str
+    messages: list[dict[str, str]]
+    reference: Any
+    """`reward_model.ground_truth`: the right answer, or several accepted ones."""
+
+
+def read_problems(path: Path, limit: int | None = None) -> list[Problem]:
+    """The first `limit` problems of a verl parquet file, or all.
+
+    Raises:
+        ValueError: a row has no messages or no reference, or there is no row; names the file and the row.
+    """
+    import pandas as pd
+
+    frame = pd.read_parquet(path)
+    for column in ("prompt", "reward_model"):
+        if column not in frame.columns:
+            raise ValueError(f"{path}: column {column} is missing; got {', '.join(map(str, frame.columns))}")
+    rows = frame.head(limit).to_dict("records") if limit is not None else frame.to_dict("records")
+    if not rows:
+        raise ValueError(f"{path}: no problems; allowed: one row or more")
+    return [_problem(row, index, path) for index, row in enumerate(rows)]
+
+
+def _problem(row: Mapping[Any, Any], index: int, path: Path) -> Problem:
+    messages = [_message(message, index, path) for message in row["prompt"]]
+    reference = _plain((row["reward_model"] or {}).get("ground_truth"))
+    if not messages:
+        raise ValueError(f"{path}: row {index}: prompt is empty; allowed: one message or more")
+    if reference is None or not str(reference).strip():
+        raise ValueError(f"{path}: row {index}: reward_model.ground_truth={reference!r}; allowed: an answer")
+    content = json.dumps([messages, reference], sort_keys=True, ensure_ascii=False)
+    uid = hashlib.blake2b(content.encode("utf-8", "replace"), digest_size=8).hexdigest()
+    return Problem(index, uid, str(row.get("data_source", "")), messages, reference)
+
+
+def _message(message: Any, index: int, path: Path) -> dict[str, str]:
+    parts = [message.get(key) if isinstance(message, Mapping) else None for key in ("role", "content")]
+    if not all(isinstance(part, str) for part in parts):
+        raise ValueError(f"{path}: row {index}: prompt holds {message!r}; allowed: messages with role and content")
+    return {"role": str(parts[0]), "content": str(parts[1])}
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else value

@@ -1,0 +1,111 @@
+"""The settings of an evaluation: the `mrt:` node, as in training, and what run.json keeps."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from mrt_verl.evaluation.thinking import SamplingPlan
+from mrt_verl.settings import MRTSettings
+
+GROUPS = ("reward_model", "mrt_family", "mrt_stop")
+"""Option groups of mrt_verl/conf that shape the `mrt:` node."""
+DEFAULTS = {"max_episodes": 100, "prover": "sample", "branches": 4}
+"""Where an evaluation's defaults differ from training: every boundary, and plain samples, which can vote."""
+PROVERS = ("sample", "ht")
+"""Provers whose forced answers are all sampled; scored references cannot vote."""
+KEPT = (
+    "markers",
+    "min_steps",
+    "min_episode_tokens",
+    "max_episodes",
+    "think_open",
+    "think_close",
+    "stop_text",
+    "prover",
+    "branches",
+    "branch_max_tokens",
+    "branch_stop",
+    "branch_temperature",
+    "insertion",
+    "backtrack_text",
+)
+"""Settings of the `mrt:` node that samples depend on; the others are training's."""
+FORMAT = 1
+"""Of traces.jsonl; runs of different formats are not compared."""
+
+
+def read_settings(files: Sequence[Path], overrides: Sequence[str]) -> MRTSettings:
+    """The `mrt:` node as a training run composes it, with those of `files` and then `overrides` on top.
+
+    Every boundary is evaluated, so `boundary_choice` and `branch_token_budget` have no effect, and `insertion` has none
+    on how traces are sampled: extrapolation has options of its own.
+
+    Args:
+        files: YAML files with an `mrt:` node, such as recipes'.
+        overrides: as on a training run's command line: `reward_model=…`, `mrt_family=…`, `mrt_stop=…`, `mrt.key=value`.
+
+    Raises:
+        ValueError: a file has no `mrt:` node, or a setting is not allowed.
+    """
+    from hydra import compose, initialize_config_module
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+
+    groups = dict(override.partition("=")[::2] for override in overrides if not override.startswith("mrt."))
+    groups.setdefault("reward_model", "mrt")
+    values = [override for override in overrides if override.startswith("mrt.")]
+    unknown = sorted(set(groups) - set(GROUPS))
+    if unknown or not all("=" in override for override in overrides):
+        raise ValueError(f"--set {' '.join(overrides)}; allowed: {', '.join(GROUPS)} and mrt.KEY, each with =VALUE")
+    reward_model = groups.pop("reward_model")
+    choices = [f"+reward_model={reward_model}", *(f"{key}={value}" for key, value in groups.items())]
+    try:
+        with initialize_config_module("mrt_verl.conf", version_base=None):
+            node = compose(overrides=choices).mrt
+    except HydraException as error:
+        raise ValueError(f"--set {' '.join(overrides)}: {error}") from error
+    nodes = [node, OmegaConf.create(DEFAULTS)]
+    for file in files:
+        config: Any = OmegaConf.load(file)
+        if config.get("mrt") is None:
+            raise ValueError(f"{file}: no `mrt:` node; allowed: a YAML file with one, such as a recipe's")
+        nodes.append(config.mrt)
+    changes = OmegaConf.from_dotlist(values)
+    root = OmegaConf.create({"mrt": OmegaConf.merge(*nodes, changes.get("mrt", {}))})
+    merged: Any = OmegaConf.to_container(root, resolve=True)
+    settings = MRTSettings.from_config(merged["mrt"])
+    if settings.prover not in PROVERS:
+        raise ValueError(f"mrt.prover={settings.prover!r}; allowed in an evaluation: {', '.join(PROVERS)}")
+    return settings
+
+
+def describe_run(
+    *,
+    name: str,
+    model: str,
+    data: Path,
+    problems: int,
+    traces: int,
+    budgets: Sequence[int],
+    seed: int,
+    settings: MRTSettings,
+    plan: SamplingPlan,
+) -> dict[str, Any]:
+    """What run.json holds: everything a sample depends on; plain JSON types."""
+    return {
+        "format": FORMAT,
+        "name": name,
+        "model": model,
+        "data": {"file": data.name, "sha256": hashlib.sha256(data.read_bytes()).hexdigest()},
+        "problems": problems,
+        "traces": traces,
+        "budgets": list(budgets),
+        "seed": seed,
+        "sampling": asdict(plan),
+        "mrt": json.loads(json.dumps({key: getattr(settings, key) for key in KEPT})),
+        "grader": {"outcome": settings.outcome, "math_verify": metadata.version("math-verify")},
+    }

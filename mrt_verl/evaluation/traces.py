@@ -1,0 +1,76 @@
+"""Measures of one trace, from its record (pure)."""
+
+from collections.abc import Sequence
+
+from mrt_verl.evaluation.records import EpisodeRecord, TraceRecord
+from mrt_verl.evaluation.voting import majority_score
+from mrt_verl.progress import compute_progress
+
+REACHED = 0.9
+"""J from which on further thinking counts as overthinking."""
+
+Points = tuple[list[float], list[float]]
+"""Tokens used up to and including the forced answer, and J there, per boundary."""
+
+
+def curve_points(record: TraceRecord, *, extended: bool = False) -> Points:
+    """The points of the trace's curve J(c); boundaries without a known J are left out.
+
+    A forced answer costs the tokens of its prefix and, on average, the trace's mean tokens of one, stop text included.
+    A trace without episodes has one point: its own final answer.
+
+    Args:
+        extended: with the boundaries of budget forcing behind the trace's own.
+    """
+    episodes = [*record.episodes, *(record.extension if extended else [])]
+    if not record.episodes:
+        return [float(record.response_tokens)], [record.own.score]
+    answer_tokens = mean_answer_tokens(record, episodes)
+    known = [(episode.end + answer_tokens, episode.j) for episode in episodes if episode.j is not None]
+    return [tokens for tokens, _ in known], [j for _, j in known]
+
+
+def majority_points(record: TraceRecord) -> Points:
+    """maj@k at every boundary, k being all its forced answers; tokens count all k answers (arXiv 2503.07572, maj@p)."""
+    answer_tokens = mean_answer_tokens(record, record.episodes)
+    voted = [
+        (
+            episode.end + answer_tokens * len(episode.forced),
+            majority_score([a.extracted for a in episode.forced], [a.score for a in episode.forced]),
+        )
+        for episode in record.episodes
+        if episode.forced
+    ]
+    return [tokens for tokens, _ in voted], [score for _, score in voted]
+
+
+def mean_answer_tokens(record: TraceRecord, episodes: Sequence[EpisodeRecord]) -> float:
+    """Mean tokens of a forced answer of the trace; of its own final answer, if none was forced."""
+    count = sum(len(episode.forced) for episode in episodes)
+    if not count:
+        return float(record.response_tokens - record.episodes[-1].end) if record.episodes else 0.0
+    return sum(episode.answer_tokens * len(episode.forced) for episode in episodes) / count
+
+
+def known_js(record: TraceRecord) -> list[float]:
+    """J_0 … where known."""
+    return [episode.j for episode in record.episodes if episode.j is not None]
+
+
+def progress(record: TraceRecord) -> list[tuple[int, float]]:
+    """(boundary, progress) per rewarded step, see mrt_verl.progress.compute_progress."""
+    steps = compute_progress(record.j_before, [episode.j for episode in record.episodes])
+    return [(step.boundary, step.progress) for step in steps]
+
+
+def overthinking_tokens(record: TraceRecord, reached: float = REACHED) -> int:
+    """Thinking tokens behind the first boundary with J >= `reached`; 0 if there is none."""
+    for episode in record.episodes:
+        if episode.j is not None and episode.j >= reached:
+            return record.episodes[-1].end - episode.end
+    return 0
+
+
+def own_score_within(record: TraceRecord, budget: int) -> float:
+    """Score of the trace's own final answer if it was given within `budget` tokens, else 0."""
+    return record.own.score if record.response_tokens <= budget else 0.0

@@ -1,0 +1,124 @@
+"""What the command line takes: settings, models, problems, checkpoints."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mrt_verl.evaluation.checkpoints import find_actor
+from mrt_verl.evaluation.command import build_parser, main, name_models, parse_arguments
+from mrt_verl.evaluation.problems import read_problems
+from mrt_verl.evaluation.settings import read_settings
+
+ROW = {"data_source": "s", "prompt": [{"role": "user", "content": "x"}], "reward_model": {"ground_truth": "7"}}
+
+
+def test_settings_are_those_of_training_with_plain_samples_at_every_boundary():
+    settings = read_settings([], [])
+    assert (settings.prover, settings.branches, settings.max_episodes) == ("sample", 4, 100)
+    assert settings.think_close == "</think>"
+
+
+def test_groups_files_and_overrides(tmp_path):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("data: {seed: 1}\nmrt:\n  markers: [Hm]\n  min_steps: 1\n")
+    settings = read_settings([recipe], ["mrt_family=plain", "mrt.min_steps=5", "mrt.branches=8"])
+    assert (settings.markers, settings.min_steps, settings.branches) == (("Hm",), 5, 8)
+    assert settings.think_open is None
+    assert settings.stop_text.startswith("\n\nI stop here.")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["branches=8"], "--set branches=8; allowed: reward_model, mrt_family, mrt_stop and mrt.KEY, each with =VALUE"),
+        (["mrt.branches"], "--set mrt.branches; allowed"),
+        (["mrt_family=gpt"], "--set mrt_family=gpt: "),
+        (["mrt.branches=0"], "mrt.branches=0; allowed: a whole number >= 1"),
+        (["mrt.prover=likelihood"], "mrt.prover='likelihood'; allowed in an evaluation: sample, ht"),
+    ],
+)
+def test_bad_settings(overrides, message):
+    with pytest.raises(ValueError, match=message):
+        read_settings([], overrides)
+
+
+def test_a_settings_file_without_the_node(tmp_path):
+    (tmp_path / "other.yaml").write_text("data: {}\n")
+    with pytest.raises(ValueError, match=r"other\.yaml: no `mrt:` node"):
+        read_settings([tmp_path / "other.yaml"], [])
+
+
+def test_models_have_names():
+    assert name_models(["a=/x/model", "/y/base"]) == {"a": "/x/model", "base": "/y/base"}
+    for taken in (["/x/model", "/y/model"], ["=x"], ["a/b=x"]):
+        with pytest.raises(ValueError, match="is taken or not usable; give another as NAME=MODEL"):
+            name_models(taken)
+
+
+def test_engine_arguments_are_yaml():
+    assert parse_arguments(["max_model_len=512", "dtype=float32", "enforce_eager=true"]) == {
+        "max_model_len": 512,
+        "dtype": "float32",
+        "enforce_eager": True,
+    }
+    with pytest.raises(ValueError, match="--engine dtype; allowed: KEY=VALUE"):
+        parse_arguments(["dtype"])
+
+
+def test_budgets_are_sorted_numbers():
+    required = ["run", "--model", "m", "--data", "d", "--out", "o", "--budgets"]
+    assert build_parser().parse_args([*required, "200,100"]).budgets == [100, 200]
+    with pytest.raises(SystemExit):
+        build_parser().parse_args([*required, "0"])
+
+
+def write(path, rows):
+    pd.DataFrame(rows).to_parquet(path)
+    return path
+
+
+def test_problems(tmp_path):
+    several = {**ROW, "reward_model": {"ground_truth": ["7", "seven"]}}
+    first, second = read_problems(write(tmp_path / "several.parquet", [several, several]))
+    assert (first.index, second.index, first.uid == second.uid) == (0, 1, True)
+    assert first.reference == ["7", "seven"]
+    assert first.messages == [{"role": "user", "content": "x"}]
+    assert len(read_problems(write(tmp_path / "one.parquet", [ROW, ROW]), limit=1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({**ROW, "prompt": [{"role": "user"}]}, "row 1: prompt holds .*; allowed: messages with role and content"),
+        ({**ROW, "prompt": []}, "row 1: prompt is empty"),
+        ({**ROW, "reward_model": {"ground_truth": " "}}, "row 1: reward_model.ground_truth=' '; allowed: an answer"),
+    ],
+)
+def test_bad_rows_are_named(tmp_path, row, message):
+    with pytest.raises(ValueError, match=message):
+        read_problems(write(tmp_path / "data.parquet", [ROW, row]))
+
+
+def test_bad_files(tmp_path):
+    with pytest.raises(ValueError, match="column prompt is missing; got a"):
+        read_problems(write(tmp_path / "other.parquet", [{"a": 1}]))
+    with pytest.raises(ValueError, match="no problems; allowed: one row or more"):
+        read_problems(write(tmp_path / "empty.parquet", pd.DataFrame([ROW]).head(0)))
+    with pytest.raises(SystemExit, match=r"error: .*missing\.parquet"):
+        main(["run", "--model", "m", "--data", "missing.parquet", "--budgets", "8", "--out", str(tmp_path / "out")])
+
+
+@pytest.mark.parametrize("given", ["run", "run/global_step_40", "run/global_step_40/actor"])
+def test_a_verl_checkpoint_is_found(tmp_path, given):
+    actor = tmp_path / "run/global_step_40/actor"
+    actor.mkdir(parents=True)
+    (tmp_path / "run/latest_checkpointed_iteration.txt").write_text("40\n")
+    (actor / "model_world_size_1_rank_0.pt").touch()
+    assert find_actor(tmp_path / given) == actor
+
+
+def test_a_model_is_no_checkpoint(tmp_path):
+    (tmp_path / "model.safetensors").touch()
+    assert find_actor(tmp_path) is None
+    assert find_actor(Path("somebody/some-model")) is None

@@ -1,0 +1,201 @@
+"""The page, its pictures and summary.json, from made-up runs."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from PIL import Image
+
+from mrt_verl.evaluation.command import main
+from mrt_verl.evaluation.report.examples import colour_of, count_votes, pick_examples, shorten
+from mrt_verl.evaluation.report.tables import interval
+from mrt_verl.evaluation.report.training import draw_training, read_metrics
+from tests.evaluation_records import answer, episode, record, run_of, write_run
+
+NASTY = '</div><script>alert("x")</script> & <img src=x>'
+
+
+class Page(HTMLParser):
+    """Tags and the text of a page; fails on tags that close in the wrong order."""
+
+    VOID = ("meta", "img", "link", "br")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.words = [], [], []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    """A report of two runs, one with extrapolation and hostile text, and of two training runs."""
+    base = tmp_path_factory.mktemp("report")
+    after = [
+        record(js=(0.25, 1.0), ends=(40, 90), problem=p, extension=[episode(90, 150, 0.5)], response=NASTY)
+        for p in range(2)
+    ]
+    after[0].episodes[0].text = NASTY
+    after[0].episodes[1].forced = [answer(1), answer(0, NASTY)]
+    before = [record(js=(0.5, 0.25), ends=(60, 150), own=0.0, problem=p, response_tokens=170) for p in range(2)]
+    write_run(base / "runs/after", after)
+    write_run(base / "runs/before", before)
+    lines = [{"step": s, "data": {"mrt/regret": 1 - s / 10, "val-core/x/acc/mean@1": s / 10}} for s in range(4)]
+    for name in ("one", "two"):
+        (base / f"{name}.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    training = [f"one={base}/one.jsonl", f"two={base}/two.jsonl"]
+    main(["report", str(base / "runs"), "--out", str(base / "page"), "--training", *training, "--title", "A & B"])
+    return base / "page"
+
+
+def test_files(out):
+    pictures = ["accuracy.png", "episodes.png", "progress.png", "regret.png", "training.png"]
+    assert sorted(path.name for path in out.iterdir()) == sorted([*pictures, "index.html", "summary.json"])
+    for name in pictures:
+        with Image.open(out / name) as image:
+            assert image.format == "PNG"
+            assert min(image.size) > 400
+            assert len(image.convert("RGB").getcolors(1 << 24)) > 10  # something is drawn
+
+
+def test_the_page_is_whole_and_self_contained(out):
+    page = Page((out / "index.html").read_text())
+    images = [attrs for tag, attrs in page.tags if tag == "img"]
+    assert len(images) == 5
+    assert all(attrs["src"].startswith("data:image/png;base64,") and attrs["alt"] for attrs in images)
+    assert not any(tag == "script" for tag, _ in page.tags)
+    links = [attrs["href"] for tag, attrs in page.tags if tag in ("a", "link")]
+    assert all(link.startswith(("#", "data:")) for link in links)
+    anchors = {attrs["id"] for _, attrs in page.tags if "id" in attrs}
+    assert {link[1:] for link in links if link.startswith("#")} <= anchors
+    assert not re.search(r"https?://", (out / "index.html").read_text())
+
+
+def test_what_a_model_wrote_is_text(out):
+    page = Page((out / "index.html").read_text())
+    assert any(NASTY in words for words in page.words)
+    assert "A & B" in page.words
+
+
+def test_numbers_on_the_page(out):
+    text = " ".join(Page((out / "index.html").read_text()).words)
+    assert "after against before: pass@1 1.000 against 0.000 (difference +1.000 [+1.000,\xa0+1.000])" in text
+    assert "2 problems" in text
+    assert "Token efficiency" in text
+    assert "episode 3 (inserted)" in text
+    assert "The largest gain of one episode" in text
+
+
+def test_summary(out):
+    summary = json.loads((out / "summary.json").read_text())
+    assert [run["name"] for run in summary["runs"]] == ["after", "before"]
+    # J reaches .25 at 50 tokens in one run, in the other the line to (70, .5) crosses it at 35
+    assert summary["comparisons"][0]["token_efficiency"][-1]["accuracy"] == pytest.approx(0.25)
+    assert summary["comparisons"][0]["token_efficiency"][-1]["ratio"]["value"] == pytest.approx(35 / 50, rel=0.02)
+
+
+def test_one_run_alone(tmp_path, capsys):
+    path = write_run(tmp_path / "alone", [record(), record(problem=1)])
+    main(["report", str(path)])
+    assert "alone: pass@1 1.000 [1.000,\xa01.000], normalised regret 0.625" in capsys.readouterr().out
+    assert (path / "report/index.html").is_file()
+
+
+def test_a_model_without_episodes(tmp_path):
+    path = write_run(tmp_path / "mute", [record(js=(), ends=(), problem=p, own=0.0) for p in range(2)])
+    main(["report", str(path)])
+    assert "No trace has an episode." in (path / "report/index.html").read_text()
+
+
+def test_a_model_that_never_closes_its_thinking(tmp_path):
+    records = [record(problem=p, own=0.0, closed=False, finished=False) for p in range(2)]
+    path = write_run(tmp_path / "endless", records)
+    main(["report", str(path)])
+    (run,) = json.loads((path / "report/summary.json").read_text())["runs"]
+    assert (run["closed"], run["pass@1"]["value"]) == (0.0, 0.0)
+    assert run["budgets"]["200"]["accuracy"]["value"] == 0.5  # stopped, it still answers
+
+
+def test_bad_input_ends_in_one_line(tmp_path):
+    with pytest.raises(SystemExit, match=r"error: .*no run; allowed: a directory written by `run --out`"):
+        main(["report", str(tmp_path)])
+    path = write_run(tmp_path / "run", [record(), record(problem=1)])
+    with pytest.raises(SystemExit, match="error: --first other; allowed: run"):
+        main(["report", str(path), "--first", "other"])
+
+
+def test_metrics_of_a_killed_and_resumed_run(tmp_path):
+    log = tmp_path / "metrics.jsonl"
+    log.write_text(
+        '{"step": 2, "data": {"a": 1}}\n{"step": 1, "data": {"a": 3, "b": "x"}}\n{"step": 2, "data": {"a": 2}}\n{"st'
+    )
+    assert read_metrics(log) == {1: {"a": 3}, 2: {"a": 2}}
+    log.write_text('{"step": 2}\n{"step": 1, "data": {"a": 3}}\n')
+    with pytest.raises(ValueError, match=r"metrics\.jsonl:1: not"):
+        read_metrics(log)
+    log.write_text("")
+    with pytest.raises(ValueError, match=r"no metrics; allowed: a metrics\.jsonl or a directory of tensorboard logs"):
+        read_metrics(log)
+
+
+def test_training_without_any_known_metric(tmp_path):
+    assert not draw_training({"run": {1: {"loss": 1.0}}}, tmp_path / "training.png")
+    assert not (tmp_path / "training.png").exists()
+
+
+def test_equal_answers_are_counted_together():
+    votes = count_votes([answer(0, "a"), answer(0, "a"), answer(0, "b"), answer(0, "c"), answer(1, "d")], most=2)
+    assert [(vote.text, vote.count, vote.is_right) for vote in votes] == [
+        ("a", 2, False),
+        ("b", 1, False),
+        ("d", 1, True),
+        ("1 others", 1, False),
+    ]
+
+
+def test_examples_are_the_extreme_traces():
+    gain = record(js=(1.0,), ends=(50,))
+    loss = record(js=(0.5, 0.0), ends=(40, 50), own=0.0, trace=1)
+    examples = pick_examples(run_of([[gain, loss]]))
+    assert [(example.why, example.trace) for example in examples] == [
+        ("The largest gain of one episode", 0),
+        ("The largest loss of one episode", 1),
+    ]
+
+
+def test_colours_of_progress():
+    assert colour_of(0.0) == "#ffffff"
+    assert colour_of(None) == "#f2f2f2"
+    gain, loss = colour_of(1.0), colour_of(-1.0)
+    assert int(gain[5:], 16) > int(gain[1:3], 16)  # more blue than red
+    assert int(loss[1:3], 16) > int(loss[5:], 16)
+
+
+def test_shorten_keeps_both_ends():
+    assert shorten("a" * 50 + "b" * 50, 10) == "aaaaa […] bbbbb"
+    assert shorten("short", 10) == "short"
+
+
+@pytest.mark.parametrize(
+    ("estimate", "expected"),
+    [
+        ({"value": 0.5, "low": 0.25, "high": 0.75}, "0.500 [0.250,\xa00.750]"),
+        ({"value": -0.5, "low": -0.75, "high": None}, "\N{MINUS SIGN}0.500 [\N{MINUS SIGN}0.750,\xa0∞]"),
+        ({"value": None, "low": None, "high": None}, "not reached"),
+        (None, "\N{EN DASH}"),
+    ],
+)
+def test_intervals(estimate, expected):
+    assert interval(estimate) == expected

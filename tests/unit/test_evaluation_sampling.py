@@ -1,0 +1,244 @@
+"""Records from an engine that plays a script: plain, kept from stopping, with a sliding window, failing, resumed."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+
+import pytest
+
+from mrt_verl.evaluation.problems import Problem
+from mrt_verl.evaluation.run import sample_missing
+from mrt_verl.evaluation.sampling import RecordSampler
+from mrt_verl.evaluation.store import TRACES, Store
+from mrt_verl.evaluation.thinking import SamplingPlan, Thinker
+from mrt_verl.grading import Grader
+from tests.builders import default_settings
+from tests.evaluation_records import settings as run_settings
+
+OPEN, CLOSE, END, STOP = "<think>", "</think>", "<end>", "stop\\boxed{"
+WORDS = ["\n\n", OPEN, CLOSE, END, STOP, "Wait", "Hold", " a", " b", " c", "7", "8", "}", "Q", " ", "\\boxed{"]
+SETTINGS = default_settings(
+    markers=["Wait", "Hold"],
+    stop_text=STOP,
+    prover="sample",
+    branches=3,
+    branch_max_tokens=2,
+    branch_stop=[],
+    min_steps=1,
+    min_episode_tokens=0,
+    think_open=OPEN,
+    think_close=CLOSE,
+)
+PROBLEM = Problem(0, "uid", "test", [{"role": "user", "content": "Q"}], "7")
+
+
+@dataclass
+class Output:
+    token_ids: list[int]
+    log_probs: list[float] | None = None
+    extra_fields: dict = field(default_factory=dict)
+
+
+class Tokenizer:
+    """Words as tokens; the template opens the thinking."""
+
+    eos_token_id = WORDS.index(END)
+
+    def encode(self, text, add_special_tokens=False):
+        ids = []
+        while text:
+            word = max((word for word in WORDS if text.startswith(word)), key=len)
+            ids.append(WORDS.index(word))
+            text = text[len(word) :]
+        return ids
+
+    def decode(self, ids, skip_special_tokens=False, **_):
+        return "".join(WORDS[i] for i in ids if not (skip_special_tokens and WORDS[i] == END))
+
+    def batch_decode(self, lists, **_):
+        return [self.decode(ids) for ids in lists]
+
+    def apply_chat_template(self, messages, add_generation_prompt, return_dict):
+        assert add_generation_prompt and not return_dict
+        return self.encode("".join(message["content"] for message in messages) + OPEN)
+
+    def get_vocab(self):
+        return {word: i for i, word in enumerate(WORDS)}
+
+    def get_added_vocab(self):
+        return {word: WORDS.index(word) for word in (OPEN, CLOSE, END)}
+
+    def __len__(self):
+        return len(WORDS)
+
+
+TOKENIZER = Tokenizer()
+
+
+class Engine:
+    """Answers forced prompts by `answer(thinking)`, continues others with the next piece; stops where it is told to."""
+
+    def __init__(self, *pieces, answer=lambda thinking: "8}"):
+        self.pieces, self.answer = list(pieces), answer
+        self.contexts, self.forced = [], []
+
+    async def generate(self, *, request_id, prompt_ids, sampling_params):
+        await asyncio.sleep(0)
+        context = TOKENIZER.decode(prompt_ids).removeprefix("Q" + OPEN)
+        if context.endswith(STOP):
+            self.forced.append(context.removesuffix(STOP))
+            text = self.answer(self.forced[-1])
+        else:
+            self.contexts.append(context)
+            text = self.pieces.pop(0)
+        if isinstance(text, Exception):
+            raise text
+        for stop in sampling_params.get("stop", []):
+            if stop in text:
+                text = text[: text.index(stop) + len(stop)]
+        return Output(TOKENIZER.encode(text)[: sampling_params["max_tokens"]])
+
+
+def sampler_of(engine, settings=SETTINGS, **plan):
+    plan = SamplingPlan(**{"response_tokens": 40, "direct_answers": 2, **plan})
+    return RecordSampler(Thinker(engine, TOKENIZER, settings, plan), Grader(thinking=None))
+
+
+def sample(engine, **plan):
+    return asyncio.run(sampler_of(engine, **plan).sample(PROBLEM, trace=0))
+
+
+def rises_with_b(thinking):
+    return "7}" if "b" in thinking else "8}"
+
+
+def test_a_plain_trace():
+    engine = Engine(" a\n\nWait b\n\n" + CLOSE + "\\boxed{7}" + END, answer=rises_with_b)
+    record = sample(engine)
+    assert [(e.start, e.marker_end, e.end) for e in record.episodes] == [(0, 0, 2), (2, 3, 5)]
+    assert [e.text for e in record.episodes] == [" a\n\n", "Wait b\n\n"]
+    assert [e.j for e in record.episodes] == [0.0, 1.0]
+    assert [len(e.forced) for e in record.episodes] == [3, 2]  # the own answer is one sample of the last
+    assert engine.forced == [""] * 2 + [" a\n\n"] * 3 + [" a\n\nWait b\n\n"] * 2
+    assert (record.j_before, len(record.before), record.before_tokens) == (0.0, 2, 3.0)
+    assert (record.own.extracted, record.own.verdict, record.own.score) == ("7", "right", 1.0)
+    assert record.episodes[0].answer_tokens == 3.0  # stop text, digit, brace
+    assert (record.prompt_tokens, record.response_tokens, record.think_tokens) == (2, 10, 5)
+    assert record.closed and record.finished and record.markers == 1
+    assert record.branch_tokens == 10
+
+
+def test_a_trace_that_never_closes_its_thinking():
+    record = sample(Engine(" a\n\nWait b b b"), response_tokens=6)
+    assert (record.closed, record.finished, record.own.verdict, record.own.score) == (False, False, "no_answer", 0.0)
+    assert [len(e.forced) for e in record.episodes] == [3, 3]
+
+
+def test_the_end_of_the_sequence_inside_the_thinking_is_not_part_of_a_prefix():
+    engine = Engine(" a" + END)
+    record = sample(engine)
+    assert not record.closed
+    assert engine.forced[2:] == [" a"] * 3
+
+
+def test_a_failed_branch_is_counted():
+    answers = iter(["8}", "8}", "7}", RuntimeError("engine died"), "8}"])
+    record = sample(Engine(" a" + CLOSE + END, answer=lambda _: next(answers)))
+    assert record.branch_failures == 1
+    assert record.episodes[0].j == pytest.approx(1 / 2)  # one right of one forced and the own answer
+
+
+def test_budget_forcing_inserts_markers_in_rotation():
+    engine = Engine(
+        " a" + CLOSE + "\\boxed{8}" + END,
+        " b" + CLOSE + "\\boxed{7}" + END,  # closes at once
+        " c c c c c",  # runs into the limit
+        " a" + END,
+        answer=rises_with_b,
+    )
+    record = sample(engine, insertions=3, insertion_tokens=3)
+    assert engine.contexts[1:] == [" a\n\nWait", " a\n\nWait b\n\nHold", " a\n\nWait b\n\nHold c c c\n\nWait"]
+    assert [(e.start, e.marker_end, e.end) for e in record.extension] == [(1, 3, 4), (4, 6, 9), (9, 11, 12)]
+    assert [e.text for e in record.extension] == ["\n\nWait b", "\n\nHold c c c", "\n\nWait a"]
+    assert [e.j for e in record.extension] == [1.0, 1.0, 1.0]
+    assert engine.forced[-3:] == [" a\n\nWait b\n\nHold c c c\n\nWait a"] * 3
+    assert [e.j for e in record.episodes] == [0.0]  # the trace itself stays as it was
+
+
+def test_a_trace_without_thinking_is_not_extended():
+    record = sample(Engine(CLOSE + "\\boxed{7}" + END), insertions=2)
+    assert (record.episodes, record.extension, record.own.score) == ([], [], 1.0)
+
+
+def test_a_window_keeps_the_last_episodes_in_the_context():
+    engine = Engine(
+        " a\n\nWait",
+        " b\n\nHold",
+        " c\n\nWait",
+        " a" + CLOSE + "\\boxed{7}" + END,
+        answer=rises_with_b,
+    )
+    record = sample(engine, window=1)
+    assert engine.contexts == ["", " a\n\nWait", "Wait b\n\nHold", "Hold c\n\nWait"]
+    assert [(e.start, e.end) for e in record.episodes] == [(0, 2), (2, 5), (5, 8), (8, 10)]
+    assert [e.text for e in record.episodes] == [" a\n\n", "Wait b\n\n", "Hold c\n\n", "Wait a"]
+    # forced answers see what the window holds: b has left it before the last boundary
+    assert [e.j for e in record.episodes] == [0.0, 1.0, 1.0, pytest.approx(1 / 3)]
+    assert record.own.score == 1.0
+    assert (record.response, record.markers) == (
+        " a\n\nWait b\n\nHold c\n\nWait a</think>\\boxed{7}",
+        3,
+    )
+
+
+def test_a_window_stops_at_the_budget():
+    record = sample(Engine(" a\n\nWait", " b\n\nHold", " c c c c"), window=1, response_tokens=8)
+    assert (record.response_tokens, record.closed, record.finished) == (8, False, False)
+    assert [(e.start, e.end) for e in record.episodes] == [(0, 2), (2, 5), (5, 8)]
+
+
+def test_a_window_must_leave_room():
+    with pytest.raises(ValueError, match=r"window=6; allowed: 1 … 5, below mrt\.max_episodes"):
+        sampler_of(Engine(), window=6)
+
+
+PROBLEMS = [Problem(index, f"uid{index}", "test", [{"role": "user", "content": "Q"}], "7") for index in range(3)]
+TRACE = " a" + CLOSE + "\\boxed{7}" + END
+
+
+def run(engine, directory, traces=2):
+    settings = run_settings()
+    with Store(directory, settings) as store:
+        return asyncio.run(sample_missing(PROBLEMS, traces, sampler_of(engine), store, concurrency=2, label="model"))
+
+
+def test_all_missing_traces_are_sampled_once(tmp_path):
+    assert run(Engine(*[TRACE] * 6), tmp_path) == 6
+    lines = (tmp_path / TRACES).read_text().splitlines()
+    assert sorted((row["problem"], row["trace"]) for row in map(json.loads, lines)) == [
+        (problem, trace) for problem in range(3) for trace in range(2)
+    ]
+    assert run(Engine(), tmp_path) == 0
+    assert (tmp_path / TRACES).read_text().splitlines() == lines
+
+
+def test_direct_answers_are_sampled_once_per_problem_also_after_a_stop(tmp_path):
+    engine = Engine(*[TRACE] * 6)
+    run(engine, tmp_path)
+    assert engine.forced.count("") == 3 * 2
+    lines = (tmp_path / TRACES).read_text().splitlines(keepends=True)
+    kept = [line for line in lines if json.loads(line)["trace"] == 0]
+    (tmp_path / TRACES).write_text("".join(kept) + lines[0][:50])
+    engine = Engine(*[TRACE] * 3, answer=lambda thinking: "7}")
+    assert run(engine, tmp_path) == 3
+    assert engine.forced.count("") == 0
+    rows = list(map(json.loads, (tmp_path / TRACES).read_text().splitlines()))
+    assert all(row["before"][0]["text"] == "8}" for row in rows)
+
+
+def test_an_engine_that_dies_names_the_trace_and_loses_nothing(tmp_path):
+    with pytest.raises(RuntimeError, match=r"model: problem \d, trace \d: engine died"):
+        run(Engine(TRACE, TRACE, RuntimeError("engine died")), tmp_path)
+    assert 1 <= len((tmp_path / TRACES).read_text().splitlines()) <= 2
+    run(Engine(*[TRACE] * 5), tmp_path)
+    assert len((tmp_path / TRACES).read_text().splitlines()) == 6

@@ -1,0 +1,129 @@
+"""Runs on disk: stopped at any moment, with other settings, broken, or not comparable."""
+
+import json
+
+import pytest
+
+from mrt_verl.evaluation.load import load_runs
+from mrt_verl.evaluation.store import SETTINGS, TRACES, Store
+from tests.evaluation_records import record, settings, write_run
+
+
+def test_a_run_goes_on_where_it_stopped(tmp_path):
+    with Store(tmp_path, settings()) as store:
+        store.append(record())
+    with Store(tmp_path, settings()) as store:
+        assert list(store.records) == [(0, 0)]
+        assert store.records[0, 0] == record()
+        store.append(record(problem=1))
+    (run,) = load_runs([tmp_path])
+    assert run.problems == [[record()], [record(problem=1)]]
+
+
+def test_a_line_that_was_cut_off_is_removed(tmp_path):
+    with Store(tmp_path, settings()) as store:
+        store.append(record())
+    traces = tmp_path / TRACES
+    whole = traces.read_bytes()
+    traces.write_bytes(whole + whole[:100])
+    with Store(tmp_path, settings()) as store:
+        assert list(store.records) == [(0, 0)]
+    assert traces.read_bytes() == whole
+
+
+def test_other_settings_are_refused_with_both_values(tmp_path):
+    with Store(tmp_path, settings()):
+        pass
+    with pytest.raises(ValueError, match=r"run\.json holds a run with other settings.*seed: 0 there, 1 here"):
+        Store(tmp_path, settings(seed=1))
+    with pytest.raises(ValueError, match=r"mrt\.branches: 4 there, 2 here"):
+        Store(tmp_path, settings(mrt={**settings()["mrt"], "branches": 2}))
+
+
+@pytest.mark.parametrize("broken", ['{"problem": 0', "[]", '{"problem": 0, "unknown": 1}', "null"])
+def test_a_broken_line_is_named(tmp_path, broken):
+    path = write_run(tmp_path / "run", [record(), record(problem=1)])
+    lines = (path / TRACES).read_text().splitlines(keepends=True)
+    (path / TRACES).write_text(lines[0] + broken + "\n" + lines[1])
+    with pytest.raises(ValueError, match=r"traces\.jsonl:2: not a record of a trace \("):
+        load_runs([path])
+
+
+def test_a_report_names_a_cut_line(tmp_path):
+    path = write_run(tmp_path / "run", [record(), record(problem=1)])
+    (path / TRACES).write_text((path / TRACES).read_text()[:-30])
+    with pytest.raises(ValueError, match=r"traces\.jsonl:2: not a record of a trace, cut off: `run` with the same"):
+        load_runs([path])
+
+
+def test_a_directory_of_runs(tmp_path):
+    for name in ("a", "b"):
+        write_run(tmp_path / name, [record(), record(problem=1)])
+    assert [run.name for run in load_runs([tmp_path])] == ["a", "b"]
+    assert [run.name for run in load_runs([tmp_path / "b", tmp_path / "a"])] == ["b", "a"]
+    with pytest.raises(ValueError, match="runs named a, b, a; allowed: a name of its own for each"):
+        load_runs([tmp_path, tmp_path / "a"])
+
+
+def test_no_run(tmp_path):
+    with pytest.raises(ValueError, match="no run; allowed: a directory written by `run --out`"):
+        load_runs([tmp_path])
+
+
+def test_zero_traces(tmp_path):
+    with pytest.raises(ValueError, match="run: no traces; run it first"):
+        load_runs([write_run(tmp_path / "run", [])])
+
+
+def test_an_incomplete_run(tmp_path):
+    path = write_run(tmp_path / "run", [record(), record(trace=1), record(problem=1)], traces=2)
+    with pytest.raises(ValueError, match=r"run: 3 of 4 traces; `run` with the same arguments completes it"):
+        load_runs([path])
+    (run,) = load_runs([path], common=True)
+    assert run.uids == ["uid0"]
+
+
+def test_a_run_without_any_whole_problem(tmp_path):
+    path = write_run(tmp_path / "run", [record()], traces=2)
+    with pytest.raises(ValueError, match="no problem has all of its 2 traces"):
+        load_runs([path], common=True)
+
+
+def test_problems_missing_in_one_run(tmp_path):
+    whole = write_run(tmp_path / "whole", [record(), record(problem=1)])
+    part = write_run(tmp_path / "part", [record(problem=1)], problems=1)
+    with pytest.raises(ValueError, match=r"whole has 2 problems, part has 1, 1 are the same .*uid0"):
+        load_runs([whole, part])
+    assert [run.uids for run in load_runs([whole, part], common=True)] == [["uid1"], ["uid1"]]
+
+
+def test_no_common_problem(tmp_path):
+    first = write_run(tmp_path / "first", [record()], problems=1)
+    second = write_run(tmp_path / "second", [record(problem=1)], problems=1)
+    with pytest.raises(ValueError, match="first, second: no problem that all of them have in full"):
+        load_runs([first, second], common=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"budgets": [100]}, r"budgets: \[100, 200\] there, \[100\] here"),
+        (
+            {"grader": {"outcome": "compute_score", "math_verify": "0.9.0"}},
+            "grader.outcome: 'math_verify' there, 'compute_score' here",
+        ),
+        ({"mrt": {**settings()["mrt"], "branches": 8}}, "mrt.branches: 4 there, 8 here"),
+        ({"data": {"file": "other.parquet", "sha256": "1"}}, "data.sha256: '000"),
+    ],
+)
+def test_runs_that_measure_different_things(tmp_path, change, message):
+    first = write_run(tmp_path / "first", [record(), record(problem=1)])
+    second = write_run(tmp_path / "second", [record(), record(problem=1)], **change)
+    with pytest.raises(ValueError, match=r"first \(there\) and .*second \(here\) cannot be compared: .*" + message):
+        load_runs([first, second])
+
+
+def test_run_json_appears_whole(tmp_path):
+    with Store(tmp_path, settings()):
+        assert json.loads((tmp_path / SETTINGS).read_text()) == settings()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [SETTINGS, TRACES]
