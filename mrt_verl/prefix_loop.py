@@ -144,6 +144,7 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
         trace.add_written(prefix.ids)
         trace.add_written(self.prover.stop_ids)
         trace.add_sampled(sample.token_ids, sample.log_probs)
+        trace.extra_fields = sample.extra_fields
         record = RolloutRecord(
             episodes=[],
             answer_start=len(prefix.ids),  # with the stop text, which opens the box

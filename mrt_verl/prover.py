@@ -36,6 +36,8 @@ class Sample(NamedTuple):
     token_ids: tuple[int, ...]
     log_probs: tuple[float, ...] | None
     """Under the distribution it was sampled from; None if not asked for."""
+    extra_fields: dict[str, Any]
+    """As the engine gave them; verl wants those of a sample that becomes a rollout of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,8 @@ class MetaProver:
             if output is not None and output.token_ids and (output.log_probs or not weighted)
         ]
         samples = tuple(
-            Sample(tuple(output.token_ids), tuple(output.log_probs) if output.log_probs else None) for output in drawn
+            Sample(tuple(output.token_ids), tuple(output.log_probs) if output.log_probs else None, output.extra_fields)
+            for output in drawn
         )
         weights: Sequence[float | None] = [None] * len(samples)
         if weighted:

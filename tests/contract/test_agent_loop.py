@@ -23,6 +23,10 @@ OVERRIDES = (
 )
 
 
+STEPS = {"min_global_steps": 3, "max_global_steps": 3}
+"""verl's client adds them to every output, and its trainer wants them of every rollout."""
+
+
 class Engine:
     """Writes `trace` for the prompt and "9, 4}" for every forced answer; `fail` may raise instead."""
 
@@ -45,7 +49,7 @@ class Engine:
             text = self.written_behind(prompt_ids)
             ids = self.tokenizer.encode(text, add_special_tokens=False)[: sampling_params["max_tokens"]]
         log_probs = [-0.5] * len(ids) if sampling_params.get("logprobs") else None
-        return TokenOutput(token_ids=ids, log_probs=log_probs, extra_fields={"num_cached_tokens": 1})
+        return TokenOutput(token_ids=ids, log_probs=log_probs, extra_fields={"num_cached_tokens": 1, **STEPS})
 
     def written_behind(self, prompt_ids):
         return self.trace

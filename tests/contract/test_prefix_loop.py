@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.contract.test_agent_loop import ANSWER, ATTEMPT, OVERRIDES, STOP, WAIT, Engine, record
+from tests.contract.test_agent_loop import ANSWER, ATTEMPT, OVERRIDES, STEPS, STOP, WAIT, Engine, record
 
 PREFIX_OVERRIDES = ("reward_model=mrt_prefix", *OVERRIDES[1:], "actor_rollout_ref.rollout.n=4")
 AGAIN = "Wait, let me try 1 and 2. 1 + 2 = 3, no.\n\n"
@@ -77,6 +77,7 @@ def masked(output, tokenizer):
 def test_half_answers_and_half_thinks_on(rollout, tokenizer):
     outputs, engine = rollout(ATTEMPT + WAIT + ANSWER)
     assert kinds(outputs) == ["forced", "forced", "continued", "continued"]
+    assert all(STEPS.items() <= output.extra_fields.items() for output in outputs)
     for output in outputs[:2]:
         assert masked(output, tokenizer) == (ATTEMPT + STOP, "9, 4}")
         assert record(output)["answer_start"] == len(tokenizer.encode(ATTEMPT))
