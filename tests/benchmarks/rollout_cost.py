@@ -49,7 +49,7 @@ class FixedLength:
 
     def __init__(self, engine: Any, banned: list[int]) -> None:
         self.engine, self.bias = engine, {token: -100.0 for token in banned}
-        self.busy, self.last_trace, self.done = 0.0, 0.0, 0.0
+        self.last_trace = 0.0
 
     async def generate(
         self, *, request_id: str, prompt_ids: list[int], sampling_params: dict[str, Any], **_: Any
@@ -138,6 +138,54 @@ def cost(outputs: list[Any]) -> dict[str, float]:
     }
 
 
+async def measure_streaming(loops: Loops, server: FixedLength, tokenizer: Any, repeats: int) -> dict[str, float]:
+    """What starting branches before their trace has ended could gain at most.
+
+    `after`: a batch of plain traces, then as many forced answers as MRT's default asks for, behind an earlier batch's
+    boundaries. `at_once`: both started together.
+    """
+    from verl.experimental.agent_loop.single_turn_agent_loop import SingleTurnAgentLoop
+
+    from mrt_verl.agent_loop import MRTAgentLoop
+    from mrt_verl.prover import MetaProver
+    from mrt_verl.settings import MRTSettings
+
+    config = loops.config()
+    prover = MetaProver(server, tokenizer, MRTSettings.from_config(config.mrt))
+
+    async def branch(outputs: list[Any]) -> None:
+        await asyncio.gather(
+            *(
+                prover.branch(
+                    output.prompt_ids + output.response_ids[:end],
+                    count=prover.settings.branches,
+                    sampling_params={"temperature": 1.0, "top_p": 1.0, "top_k": -1},
+                    request_id="streaming",
+                    references=["3, 7"],
+                )
+                for output in outputs
+                for _, _, end in output.extra_fields["mrt"]["episodes"]
+            )
+        )
+
+    after, at_once = [], []
+    for _ in range(repeats):
+        outputs, _ = await loops.batch(MRTAgentLoop, config, server)
+        started = time.perf_counter()
+        await loops.batch(SingleTurnAgentLoop, config, server)
+        await branch(outputs)
+        after.append(time.perf_counter() - started)
+        outputs, _ = await loops.batch(MRTAgentLoop, config, server)
+        started = time.perf_counter()
+        await asyncio.gather(loops.batch(SingleTurnAgentLoop, config, server), branch(outputs))
+        at_once.append(time.perf_counter() - started)
+    return {
+        "after": round(statistics.median(after), 3),
+        "at_once": round(statistics.median(at_once), 3),
+        "ratio": round(statistics.median(at_once) / statistics.median(after), 3),
+    }
+
+
 async def measure(loops: Loops, engine: Any, tokenizer: Any, repeats: int) -> dict[str, Any]:
     from verl.experimental.agent_loop.single_turn_agent_loop import SingleTurnAgentLoop
 
@@ -164,6 +212,7 @@ async def measure(loops: Loops, engine: Any, tokenizer: Any, repeats: int) -> di
         "seconds": {name: round(value, 3) for name, value in medians.items()},
         "wall_clock_ratio": {name: round(medians[name] / medians["plain"], 3) for name in VARIANTS},
         "tail_share": round(statistics.median(tails[1:]), 3),
+        "streaming": await measure_streaming(loops, server, tokenizer, repeats),
         **{
             key: {name: round(share[key], 3) for name, share in shares.items()}
             for key in ("extra_tokens", "prefix_cache_hit", "episodes", "failures")

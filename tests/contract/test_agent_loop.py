@@ -45,6 +45,7 @@ class Engine:
                 self.fail(len(self.branches))
             ids = self.tokenizer.encode("9, 4}", add_special_tokens=False)
         else:
+            await asyncio.sleep(0.1)  # as in life, all sessions of a prompt have started before one has ended
             self.traces.append(request_id)
             text = self.written_behind(prompt_ids)
             ids = self.tokenizer.encode(text, add_special_tokens=False)[: sampling_params["max_tokens"]]
@@ -63,11 +64,11 @@ def rollout(compose, tokenizer):
 
     from mrt_verl.agent_loop import MRTAgentLoop
 
-    def run(trace, *overrides, sessions=1, fail=None, **row):
+    def run(trace, *overrides, sessions=1, fail=None, engine_class=Engine, **row):
         config = compose(
             *OVERRIDES, "mrt.stop_text=" + repr(STOP).replace("\\n", "\n").replace("\\\\", "\\"), *overrides
         )
-        engine = Engine(tokenizer, trace, fail)
+        engine = engine_class(tokenizer, trace, fail)
 
         async def session():
             loop = MRTAgentLoop(
@@ -165,6 +166,38 @@ def test_failing_branches_never_harm_their_trace(rollout):
     assert record(output)["branch_failures"] == 4
     assert sum(map(len, record(output)["forced"])) + len(record(output)["forced_before"]) == 4
     assert len(output.response_ids) == len(output.response_mask)
+
+
+def test_an_engine_that_fails_for_the_trace_says_so(rollout):
+    """verl drops the session then; its own error is the clearest."""
+
+    class Dead(Engine):
+        def written_behind(self, prompt_ids):
+            raise RuntimeError("engine died")
+
+    with pytest.raises(RuntimeError, match="engine died"):
+        rollout(ATTEMPT + ANSWER, engine_class=Dead)
+
+
+def test_a_budget_limits_the_branched_boundaries(rollout):
+    """Four boundaries of 3 answers of at most 24 tokens: a budget of 150 is two of them, the last among them."""
+    (output,), _ = rollout(ATTEMPT + WAIT * 20, "mrt.branch_token_budget=150")
+    assert [len(answers) for answers in record(output)["forced"]] == [0, 3, 0, 3]
+
+
+def test_uncertain_boundaries_stop_where_all_answers_agree(rollout):
+    (output,), engine = rollout(ATTEMPT + WAIT * 20, "mrt.boundary_choice=uncertain")
+    forced = record(output)["forced"]
+    assert len(forced) > 4 and [len(answers) for answers in forced] == [0] * (len(forced) - 1) + [3]
+    assert len(engine.branches) == 6  # without thinking, and at the end
+
+
+def test_equal_prefixes_of_a_prompts_rollouts_are_branched_once(rollout):
+    outputs, engine = rollout(ATTEMPT + WAIT + ANSWER, sessions=3)
+    assert len(engine.branches) == 3 + 3 + 2
+    assert [len(answers) for output in outputs for answers in record(output)["forced"]] == [3, 2] * 3
+    paid = sorted(record(output)["branch_prompt_tokens"] for output in outputs)
+    assert paid[:2] == [0, 0] and paid[2] > 0
 
 
 def test_validation_is_a_plain_trace(rollout):
