@@ -103,7 +103,7 @@ def normalised_regret(tokens: Sequence[float], js: Sequence[float], budget: floa
     y = np.concatenate(([0.0], np.asarray(js, dtype=float)))
     if (np.diff(x) < 0).any():
         raise ValueError(f"tokens={list(tokens)}; allowed: numbers >= 0 that do not decrease")
-    inside = x < budget
+    inside = x <= budget  # with all points at the budget itself, where the curve may jump
     x_cut = np.append(x[inside], budget)
     y_cut = np.append(y[inside], np.interp(budget, x, y))
     area = float(np.sum(np.diff(x_cut) * (y_cut[1:] + y_cut[:-1]) / 2))

@@ -71,3 +71,9 @@ def test_cumulative_regret_holds_the_last_j():
 
 def test_hold_last_cuts_and_fills():
     np.testing.assert_allclose(hold_last([[1, 2, 3], [4]], 2), [[1, 2], [4, 4]])
+
+
+def test_a_jump_at_the_budget_itself_has_no_area():
+    # J is 0 up to 10 tokens and jumps there: what lies before the budget is all regret
+    assert normalised_regret([10, 10], [0.0, 0.5], 10) == 1.0
+    assert normalised_regret([10, 10], [0.0, 0.5], 20) == pytest.approx(1 - 5 / 20)
