@@ -1,6 +1,6 @@
 """Arrays of one run: the numbers behind tables and plots, one row a problem, so that problems can be resampled."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +18,7 @@ class Measures:
     """Measures of a run, computed when asked for; P problems of t traces."""
 
     run: Run
+    _regrets: dict[float, Floats] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def traces(self) -> list[TraceRecord]:
@@ -72,12 +73,10 @@ class Measures:
 
     def regrets(self, budget: float) -> Floats:
         """(P,) normalised regret at a budget, mean over the problem's traces."""
-        return np.array(
-            [
-                np.mean([normalised_regret(*of_trace.curve_points(r), budget) for r in problem])
-                for problem in self.run.problems
-            ]
-        )
+        if budget not in self._regrets:
+            points = [[of_trace.curve_points(record) for record in problem] for problem in self.run.problems]
+            self._regrets[budget] = np.array([np.mean([normalised_regret(*p, budget) for p in row]) for row in points])
+        return self._regrets[budget]
 
     def success_within(self, budget: float) -> Floats:
         """(P,) J(c) at c = budget: thinking is stopped there and an answer forced."""

@@ -9,7 +9,6 @@ import numpy as np
 from mrt_verl.evaluation import traces as of_trace
 from mrt_verl.evaluation.bootstrap import estimate, mean_estimate, ratio_estimate, resample_weights
 from mrt_verl.evaluation.curves import Floats, cumulative_regrets, tokens_to_reach
-from mrt_verl.evaluation.load import Run
 from mrt_verl.evaluation.measures import Measures, doubling
 
 RESAMPLES = 1000
@@ -19,12 +18,12 @@ MOST_EPISODES = 20
 """Episode indices that tables and plots show."""
 
 
-def summarise(runs: Sequence[Run], resamples: int = RESAMPLES) -> dict[str, Any]:
+def summarise(measured: Sequence[Measures], resamples: int = RESAMPLES) -> dict[str, Any]:
     """summary.json: `runs`, one entry each, and `comparisons` of the first run with each other one; JSON types."""
-    weights = resample_weights(len(runs[0].problems), resamples)
-    measured = [Measures(run) for run in runs]
+    problems = len(measured[0].run.problems)
+    weights = resample_weights(problems, resamples)
     return {
-        "problems": len(runs[0].problems),
+        "problems": problems,
         "resamples": resamples,
         "runs": [summarise_run(measures, weights) for measures in measured],
         "comparisons": [compare(measured[0], baseline, weights) for baseline in measured[1:]],

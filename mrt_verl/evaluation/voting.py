@@ -39,8 +39,9 @@ def majority_score(answers: Sequence[str | None], scores: Sequence[float]) -> fl
         return 0.0
     most = max(votes.values())
     winners = [answer for answer, count in votes.items() if count == most]
-    means = [np.mean([s for a, s in zip(answers, scores, strict=True) if a == winner]) for winner in winners]
-    return float(np.mean(means))
+    # an answer's equal texts may differ in grade: a timeout is no verdict
+    means = [sum(s for a, s in zip(answers, scores, strict=True) if a == winner) / most for winner in winners]
+    return sum(means) / len(means)
 
 
 def majority_at_k(answers: Sequence[str | None], scores: Sequence[float], k: int) -> float:

@@ -57,7 +57,7 @@ def main() -> None:
         "traces": TRACES,
         "curves": curves,
         "bootstrap": seconds(bootstrap),
-        "summary": seconds(lambda: summarise([first.run, second.run])),
+        "summary": seconds(lambda: summarise([Measures(first.run), Measures(second.run)])),
     }
     print(json.dumps(result))
 

@@ -88,7 +88,7 @@ def test_success_at_the_tokens_to_reach_it(curve, target):
 @given(problems=runs(least=2), seed=st.integers(0, 99))
 def test_the_order_of_problems_changes_no_measure(problems, seed):
     order = np.random.default_rng(seed).permutation(len(problems))
-    here, there = (summarise([run_of(p)], 20)["runs"][0] for p in (problems, [problems[i] for i in order]))
+    here, there = (summarise([Measures(run_of(p))], 20)["runs"][0] for p in (problems, [problems[i] for i in order]))
     for key in ("pass@1", "accuracy_at_half_budget", "losing_episodes", "overthinking"):
         assert here[key]["value"] == pytest.approx(there[key]["value"])
     for budget, values in here["budgets"].items():
@@ -125,7 +125,7 @@ def test_efficiency_turned_round_is_its_inverse_at_a_common_accuracy(first, seco
 @given(problems=runs())
 def test_every_summary_can_be_described(problems):
     others = [[record(problem=index, ends=(50,), js=(0.5,))] * 2 for index in range(len(problems))]
-    texts = describe(summarise([run_of(problems), run_of(others)], 10))
+    texts = describe(summarise([Measures(run_of(problems)), Measures(run_of(others))], 10))
     assert len(texts) == 1 and "None" not in texts[0] and "nan" not in texts[0]
 
 

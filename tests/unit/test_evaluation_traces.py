@@ -141,7 +141,7 @@ def test_an_accuracy_that_is_not_reached():
 
 
 def test_summary_compares_with_the_first_run():
-    runs = [run_of([[record()], [record(problem=1)]]) for _ in range(3)]
+    runs = [Measures(run_of([[record()], [record(problem=1)]])) for _ in range(3)]
     summary = summarise(runs)
     assert len(summary["runs"]) == 3
     assert [one["pass@1_difference"]["value"] for one in summary["comparisons"]] == [0.0, 0.0]

@@ -45,9 +45,10 @@ def write_report(
         notes: sentences for the top of the page.
     """
     out.mkdir(parents=True, exist_ok=True)
-    summary = summarise(runs, resamples)
+    measured = [Measures(run) for run in runs]
+    summary = summarise(measured, resamples)
     write_text(out / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
-    drawn = draw(runs, summary, out, training or {}, resamples)
+    drawn = draw(measured, summary, out, training or {})
     page = render(
         title=title,
         notes=list(notes),
@@ -64,11 +65,10 @@ def write_report(
 
 
 def draw(
-    runs: Sequence[Run], summary: Mapping[str, Any], out: Path, training: Mapping[str, Metrics], resamples: int
+    measured: Sequence[Measures], summary: Mapping[str, Any], out: Path, training: Mapping[str, Metrics]
 ) -> list[str]:
     """Draw what there is to draw; returns the files' names, in the page's order."""
-    measured = [Measures(run) for run in runs]
-    weights = resample_weights(len(runs[0].problems), resamples)
+    weights = resample_weights(summary["problems"], summary["resamples"])
     plots.draw_accuracy(measured, weights, out / "accuracy.png")
     plots.draw_regret(measured, weights, out / "regret.png")
     plots.draw_progress(summary["runs"], out / "progress.png")
