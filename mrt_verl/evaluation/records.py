@@ -49,6 +49,7 @@ class TraceRecord:
     reference: Any
     prompt_tokens: int
     response: str
+    """Everything generated, thinking tags included."""
     response_tokens: int
     think_tokens: int
     closed: bool

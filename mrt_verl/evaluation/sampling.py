@@ -79,7 +79,7 @@ class RecordSampler:
             messages=problem.messages,
             reference=problem.reference,
             prompt_tokens=len(prompt_ids),
-            response=self._decode(thought.response_ids),
+            response=str(self.tokenizer.decode(self.thinker.without_end(thought.response_ids))),
             response_tokens=len(thought.response_ids),
             think_tokens=sum(episode.end - episode.start for episode in episodes),
             closed=thought.answer_start is not None,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from data_prep.search_task import STOP_TEXT, Demonstration, TraceStyle, demonstrate, make_problems
+from mrt_verl.evaluation.command import build_parser
 from recipes.quickstart import report
 from recipes.quickstart.follow import summarise
 from recipes.quickstart.make_model import encode, make_tokenizer
@@ -67,48 +68,35 @@ def test_progress_lines():
     assert summarise("INFO anything else") is None
 
 
-def test_report(tmp_path, capsys):
+def test_logs_of_several_starts_become_one(tmp_path):
     logs = tmp_path / "logs"
     logs.mkdir()
 
     def line(step, **data):
         return json.dumps({"step": step, "data": {key.replace("__", "/"): value for key, value in data.items()}})
 
-    accuracy = {report.ACCURACY: 0.2}
-    keys = [key for _, curves in report.PANELS for key in curves]
-    values = {key: 0.5 for key in keys}
-    (logs / "1.jsonl").write_text(
-        "\n".join([line(0, **accuracy), line(1, **values), line(2, **values), '{"step": 3, "da'])
-    )
-    (logs / "2.jsonl").write_text(line(2, **{**values, "mrt/outcome": 0.75, report.ACCURACY: 0.6}) + "\n")
-    traces = tmp_path / "traces"
-    traces.mkdir()
-    trace = {
-        "step": 2,
-        "prompt_text": "Which two?",
-        "j_before": 0.25,
-        "episode_texts": ["Try this.\n\n", "Wait, <that>.\n\n"],
-        "episodes": [[0, 0, 3], [3, 4, 6]],
-        "js": [None, 0.75],
-        "progress": [[0, 1, 0.5]],
-        "outcome": 1.0,
-    }
-    (traces / "2.jsonl").write_text(json.dumps(trace) + "\n")
-    report.main(tmp_path, problems=100)
-
+    first = [line(0, val=0.2), line(1, mrt__outcome=0.5), line(2, mrt__outcome=0.5, other=1.0), '{"step": 3, "da']
+    (logs / "1.jsonl").write_text("\n".join(first))
+    (logs / "2.jsonl").write_text(line(2, mrt__outcome=0.75) + "\n")
+    report.merge_logs(tmp_path)
     merged = [json.loads(text) for text in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [entry["step"] for entry in merged] == [0, 1, 2]
-    assert merged[2]["data"]["mrt/outcome"] == 0.75  # the resumed run's value
-    # sqrt((0.2 · 0.8 + 0.6 · 0.4) / 100) = 0.0632
-    assert "0.200 before and 0.600 after training" in capsys.readouterr().out
-    page = (tmp_path / "report/index.html").read_text()
-    assert "standard error 0.063" in page
-    assert "Wait, &lt;that&gt;." in page
-    assert (tmp_path / "report/trace.txt").read_text().splitlines()[1:3] == [
-        "-- J without thinking: 0.25",
-        "-- episode 0: J unknown, progress unknown",
-    ]
-    assert (tmp_path / "report/training.png").read_bytes().startswith(b"\x89PNG")
+    assert merged[2]["data"] == {"mrt/outcome": 0.75, "other": 1.0}  # the resumed run's value
+
+
+def test_the_report_compares_the_last_checkpoint_with_the_first_model(tmp_path, monkeypatch):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/1.jsonl").write_text('{"step": 1, "data": {"mrt/outcome": 0.5}}\n')
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints/latest_checkpointed_iteration.txt").write_text("40\n")
+    calls = []
+    monkeypatch.setattr(report.command, "main", lambda arguments: calls.append(build_parser().parse_args(arguments)))
+    report.main(tmp_path, problems=100)
+    run, page = calls
+    assert run.model == f"after-40-steps={tmp_path}/checkpoints/global_step_40"
+    assert (run.baseline, run.problems) == ([f"before={tmp_path}/model"], 100)
+    assert [path.name for path in page.directories] == ["after-40-steps", "before"]
+    assert page.training == [f"quickstart={tmp_path}/metrics.jsonl"]
 
 
 def test_report_without_a_finished_step(tmp_path):

@@ -42,10 +42,9 @@ def _describe_comparison(one: Mapping[str, Any], runs: Mapping[str, Any]) -> str
     method, baseline = runs[one["method"]], runs[one["baseline"]]
     budget = max(method["budgets"], key=int)
     full = one["token_efficiency"][-1]
-    if full["ratio"]["value"]:
-        reach = f"It reaches {baseline['name']}'s accuracy with {interval(full['ratio'], '.2f')} times fewer tokens."
-        if full["ratio"]["value"] < 1:
-            reach = f"For {baseline['name']}'s accuracy it needs more tokens (ratio {interval(full['ratio'], '.2f')})."
+    if full["method_tokens"] is not None:
+        ratio = interval(full["ratio"], ".2f")
+        reach = f"Tokens for {baseline['name']}'s accuracy: {baseline['name']} needs {ratio} times as many."
     else:
         reach = f"It does not reach {baseline['name']}'s accuracy within the budget."
     return (
