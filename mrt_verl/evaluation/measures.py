@@ -1,5 +1,6 @@
 """Arrays of one run: the numbers behind tables and plots, one row a problem, so that problems can be resampled."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -138,13 +139,19 @@ class Measures:
             return np.array([sum(row) for row in tokens], float), np.array([sum(row) for row in thought], float)
         raise ValueError(f"part={part!r}; allowed: losing, overthinking")
 
-    def progress_by_index(self, most: int = 20) -> list[tuple[int, Floats, Floats]]:
-        """(index, (P,) sums, (P,) counts) of the progress of the episodes with each index, 0 … most - 1."""
+    def by_index(
+        self, values: Callable[[TraceRecord], Sequence[tuple[int, float]]], most: int = 20
+    ) -> list[tuple[int, Floats, Floats]]:
+        """(index, (P,) sums, (P,) counts) of a value that traces have at episode indices, 0 … most - 1.
+
+        Args:
+            values: (index, value) pairs of a trace, as traces.progress or traces.prefix_votes.
+        """
         sums = np.zeros((most, len(self.run.problems)))
         counts = np.zeros_like(sums)
         for column, problem in enumerate(self.run.problems):
             for record in problem:
-                for boundary, value in of_trace.progress(record):
+                for boundary, value in values(record):
                     if boundary < most:
                         sums[boundary, column] += value
                         counts[boundary, column] += 1

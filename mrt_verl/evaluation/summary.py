@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -60,8 +61,15 @@ def summarise_run(measures: Measures, weights: Floats) -> dict[str, Any]:
         "cumulative_regret": cumulative_regrets(js, min(MOST_EPISODES, max(1, *map(len, js), 1))).tolist(),
         "progress_by_episode": [
             {"episode": index, "episodes": int(counts.sum()), **ratio_estimate(sums, counts, weights).to_dict()}
-            for index, sums, counts in measures.progress_by_index(MOST_EPISODES)
+            for index, sums, counts in measures.by_index(of_trace.progress, MOST_EPISODES)
         ],
+        "prefix_maj@k": {
+            str(k): [
+                {"episode": index, **ratio_estimate(sums, counts, weights).to_dict()}
+                for index, sums, counts in measures.by_index(partial(of_trace.prefix_votes, k=k), MOST_EPISODES)
+            ]
+            for k in doubling(run.settings["mrt"]["branches"])
+        },
         "episodes_per_trace": _shares([len(record.episodes) for record in traces]),
         "losing_episodes": ratio_estimate(*measures.ratio_parts("losing"), weights).to_dict(),
         "overthinking": ratio_estimate(*measures.ratio_parts("overthinking"), weights).to_dict(),

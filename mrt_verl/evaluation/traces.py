@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mrt_verl.evaluation.records import EpisodeRecord, TraceRecord
-from mrt_verl.evaluation.voting import majority_score
+from mrt_verl.evaluation.voting import majority_at_k, majority_score
 from mrt_verl.progress import compute_progress
 
 REACHED = 0.9
@@ -42,6 +42,22 @@ def majority_points(record: TraceRecord) -> Points:
         if episode.forced
     ]
     return [tokens for tokens, _ in voted], [score for _, score in voted]
+
+
+def prefix_votes(record: TraceRecord, k: int) -> list[tuple[int, float]]:
+    """(boundary, maj@k of its forced answers) where there are any; of fewer than k, all of them vote."""
+    return [
+        (
+            index,
+            majority_at_k(
+                [answer.extracted for answer in episode.forced],
+                [answer.score for answer in episode.forced],
+                min(k, len(episode.forced)),
+            ),
+        )
+        for index, episode in enumerate(record.episodes)
+        if episode.forced
+    ]
 
 
 def mean_answer_tokens(record: TraceRecord, episodes: Sequence[EpisodeRecord]) -> float:

@@ -42,6 +42,16 @@ def test_votes_count_all_their_tokens():
     assert traces.majority_points(one) == ([90.0 + 3 * 10.0], [1.0])
 
 
+def test_votes_at_each_prefix():
+    one = record(js=(0.5, 1.0), ends=(40, 90))
+    one.episodes[0].forced = [answer(1), answer(0), answer(1)]
+    one.episodes[1].forced = []
+    assert traces.prefix_votes(one, 3) == [(0, 1.0)]
+    assert traces.prefix_votes(one, 8) == [(0, 1.0)]
+    # pairs of right, wrong, right: 1, 1/2, 1/2
+    assert traces.prefix_votes(one, 2) == [(0, pytest.approx(2 / 3))]
+
+
 def test_overthinking_starts_at_the_first_j_of_nine_tenths():
     one = record(js=(0.5, 0.9, 0.25, 1.0), ends=(10, 20, 50, 80))
     assert traces.overthinking_tokens(one) == 60
@@ -87,7 +97,7 @@ def test_shares(measures):
 
 
 def test_progress_by_index(measures):
-    (first, sums, counts), (second, sums_2, counts_2) = measures.progress_by_index()
+    (first, sums, counts), (second, sums_2, counts_2) = measures.by_index(traces.progress)
     assert (first, second) == (0, 1)
     np.testing.assert_allclose([sums, counts], [[0.75, 1.0], [2, 2]])
     np.testing.assert_allclose([sums_2, counts_2], [[-0.25, 0.0], [1, 0]])

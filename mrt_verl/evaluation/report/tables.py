@@ -126,11 +126,13 @@ def _by_episode(runs: Sequence[Mapping[str, Any]]) -> Table:
     header = [""]
     columns: list[dict[int, str]] = []
     for run in runs:
-        header += [f"{run['name']}: progress", "episodes", "cumulative regret"]
+        k, votes = max(run["prefix_maj@k"].items(), key=lambda item: int(item[0]))
+        header += [f"{run['name']}: progress", "episodes", f"maj@{k} of forced answers", "cumulative regret"]
         progress = {row["episode"]: row for row in run["progress_by_episode"]}
         columns += [
             {index: interval(row, "+.3f") for index, row in progress.items()},
             {index: str(row["episodes"]) for index, row in progress.items()},
+            {row["episode"]: interval(row) for row in votes},
             {index: number(value, ".3f") for index, value in enumerate(run["cumulative_regret"])},
         ]
     indices = sorted({index for column in columns for index in column})
