@@ -24,7 +24,7 @@ def merge_logs(out: Path) -> None:
             except json.JSONDecodeError:
                 continue  # the line a killed run was writing
             steps.setdefault(entry["step"], {}).update(entry["data"])
-    if not any("mrt/outcome" in data for data in steps.values()):
+    if not any("timing_s/step" in data for data in steps.values()):
         raise SystemExit(f"{out}/logs: no finished training step; see {out}/train.log")
     lines = [json.dumps({"step": step, "data": data}) for step, data in sorted(steps.items())]
     (out / "metrics.jsonl").write_text("\n".join(lines) + "\n")

@@ -22,6 +22,7 @@ import numpy as np
 from mrt_verl.evaluation.curves import tokens_to_reach
 from mrt_verl.evaluation.load import load_runs
 from mrt_verl.evaluation.measures import Measures
+from mrt_verl.evaluation.report.training import read_metrics
 from recipes.quickstart.report import merge_logs
 from recipes.study.arms import ARMS
 from recipes.study.study import OUT
@@ -50,12 +51,12 @@ class Run:
 def read_run(directory: Path, evaluated: Any) -> Run:
     """Curves of one run from verl's log, and its evaluation."""
     arm, _, seed = directory.name.rpartition("-")
-    metrics = merge_logs(directory)
+    merge_logs(directory)
+    metrics = read_metrics(directory / "metrics.jsonl")
     tokens = hours = 0.0
     rows: list[tuple[int, float, float, float]] = []
     for step, data in metrics.items():
-        sampled = data.get("perf/total_num_tokens", 0.0) and _sampled_tokens(data)
-        tokens += sampled / 1000
+        tokens += _sampled_tokens(data) / 1000
         hours += data.get("timing_s/step", 0.0) / 3600
         if ACCURACY in data:
             rows.append((step, data[ACCURACY], tokens, hours))
@@ -66,7 +67,7 @@ def read_run(directory: Path, evaluated: Any) -> Run:
 
 def _sampled_tokens(data: dict[str, float], rollouts: int = 128) -> float:
     """Tokens the policy generated in a step: responses, and branches in proportion to them."""
-    return rollouts * data["response_length/mean"] * (1.0 + data.get("mrt/branch_tokens_ratio", 0.0))
+    return rollouts * data.get("response_length/mean", 0.0) * (1.0 + data.get("mrt/branch_tokens_ratio", 0.0))
 
 
 def interval(values: list[float], resamples: int = 10_000) -> dict[str, Any]:
