@@ -81,12 +81,12 @@ def test_logs_of_several_starts_become_one(tmp_path):
     report.merge_logs(tmp_path)
     merged = [json.loads(text) for text in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [entry["step"] for entry in merged] == [0, 1, 2]
-    assert merged[2]["data"] == {"mrt/outcome": 0.75, "other": 1.0}  # the resumed run's value
+    assert merged[2]["data"] == {"timing_s/step": 0.75, "other": 1.0}  # the resumed run's value
 
 
 def test_the_report_compares_the_last_checkpoint_with_the_first_model(tmp_path, monkeypatch):
     (tmp_path / "logs").mkdir()
-    (tmp_path / "logs/1.jsonl").write_text('{"step": 1, "data": {"mrt/outcome": 0.5}}\n')
+    (tmp_path / "logs/1.jsonl").write_text('{"step": 1, "data": {"timing_s/step": 0.5}}\n')
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints/latest_checkpointed_iteration.txt").write_text("40\n")
     calls = []
