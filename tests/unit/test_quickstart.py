@@ -75,9 +75,9 @@ def test_logs_of_several_starts_become_one(tmp_path):
     def line(step, **data):
         return json.dumps({"step": step, "data": {key.replace("__", "/"): value for key, value in data.items()}})
 
-    first = [line(0, val=0.2), line(1, mrt__outcome=0.5), line(2, mrt__outcome=0.5, other=1.0), '{"step": 3, "da']
+    first = [line(0, val=0.2), line(1, timing_s__step=0.5), line(2, timing_s__step=0.5, other=1.0), '{"step": 3, "da']
     (logs / "1.jsonl").write_text("\n".join(first))
-    (logs / "2.jsonl").write_text(line(2, mrt__outcome=0.75) + "\n")
+    (logs / "2.jsonl").write_text(line(2, timing_s__step=0.75) + "\n")
     report.merge_logs(tmp_path)
     merged = [json.loads(text) for text in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [entry["step"] for entry in merged] == [0, 1, 2]
