@@ -15,6 +15,7 @@ A kind of your own is a class with `pause_every` and `insert`, made from (MRTSet
 Inserted tokens are never trained on (response_mask 0, log-prob 0).
 """
 
+import asyncio
 import importlib
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -90,7 +91,8 @@ class Backtrack:
         steps = find_steps(pause.tokenizer, ids, self._step, self._marker)
         if not steps or _mean(await pause.grade_forced(ids)) > 0.5:
             return None
-        chances = [(_mean(await pause.grade_forced(ids[:start])), name) for name, start in steps]
+        graded = await asyncio.gather(*(pause.grade_forced(ids[:start]) for _, start in steps))
+        chances = [(_mean(grades), name) for grades, (name, _) in zip(graded, steps, strict=True)]
         best = max(chance for chance, _ in chances)
         # of equal chances the later step keeps more of the work; without any chance all of it is in doubt
         name = next(name for chance, name in (reversed(chances) if best > 0 else chances) if chance == best)
