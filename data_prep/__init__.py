@@ -1,0 +1,16 @@
+"""From public data to verl parquet: `python -m data_prep SOURCE --out DIR`.
+
+Where what happens, in the order of the data:
+
+    __main__.py       the command line; every failure a user can cause is one line
+    sources/          one module per source: where it is, how one of its rows becomes a problem
+    inputs.py         rows of a dataset on the hub, of a directory like it, or of one file
+    problems.py       Problem, Dropped and Source: what the modules hand to each other
+    answers.py        which answers a grader can check
+    duplicates.py     problems that are the same text
+    contamination.py  problems that share n-grams with an evaluation set
+    sampling.py       choosing problems by seed, whatever their order
+    pipeline.py       all of the above for one source, split by split
+    schema.py         verl's columns
+    writing.py        parquet, manifest and JSONL files that appear only when they are whole
+"""
