@@ -5,6 +5,7 @@ letters. The others go to the package's own grading workers, each answer once, s
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import Iterable, Sequence
 
@@ -16,8 +17,10 @@ _FRACTION = rf"-?\\[dt]?frac\{{{_INTEGER}\}}\{{[1-9][0-9]{{0,8}}\}}|{_INTEGER}/[
 _ROOT = r"-?(?:[1-9][0-9]{0,8})?\\sqrt\{[1-9][0-9]{0,8}\}"
 _CERTAIN = re.compile(rf"{_NUMBER}|{_FRACTION}|{_ROOT}|[A-Za-z]|\([A-J]\)")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
-_WORD = re.compile(r"[^\W\d_]{2,}")
-_FUNCTIONS = frozenset("sin cos tan cot sec csc log ln exp sqrt max min gcd lcm mod arcsin arccos arctan pi".split())
+_WORD = re.compile(r"[^\W\d_]{3,}|\b(?:at|in|is|it|no|of|or|so|to)\b", re.IGNORECASE)
+_FUNCTIONS = frozenset(
+    {"sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "sqrt", "max", "min", "gcd", "lcm", "mod"}
+)
 MOST_WORDS = 2
 """More words than this are prose: math-verify reads them as products of letters, and no model repeats them exactly."""
 _PLACEHOLDERS = frozenset({"proof", "notfound", "none", "nan", "n/a"})
@@ -45,6 +48,7 @@ def count_objects(solution_str: str, **_: object) -> float:
     """Mathematical objects that math-verify finds in a boxed answer; runs in a grading worker."""
     from math_verify import parse  # type: ignore[import-untyped]
 
+    logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that its own timeout is off; ours kills
     parsed = parse(f"\\boxed{{{solution_str}}}", parsing_timeout=None)
     if not parsed or isinstance(parsed[0], str):  # its parser fails on a percent sign inside a box
         parsed = parse(f"${solution_str}$", parsing_timeout=None, fallback_mode="no_fallback")
@@ -78,9 +82,7 @@ class AnswerChecker:
     async def _ask(self, answers: Iterable[str]) -> None:
         answers = list(answers)
         outcome = f"{__name__}:{count_objects.__name__}"
-        grades = await asyncio.gather(
-            *(self._grader.grade_outcome(outcome, solution_str=answer) for answer in answers)
-        )
+        grades = await asyncio.gather(*(self._grader.grade_outcome(outcome, solution_str=answer) for answer in answers))
         for answer, grade in zip(answers, grades, strict=True):
             if grade.verdict is Verdict.TIMEOUT:
                 self._known[answer] = "math-verify does not finish"

@@ -31,7 +31,7 @@ def read_file(path: Path, columns: Sequence[str]) -> Rows:
     """Rows of a parquet, JSON lines, JSON or CSV file, with at least the given columns.
 
     Raises:
-        DataError: at once or while iterating: no such file, a format not known, nothing in it, broken, a column missing.
+        DataError: at once or while iterating: unknown format, no rows, broken, a column missing.
     """
     if path.suffix not in SUFFIXES:
         raise DataError(f"{path}: unknown format; allowed: {', '.join(SUFFIXES)}, or a directory")

@@ -81,7 +81,7 @@ class Source:
     check_answers: bool = True
     """Whether answers must be mathematics; off where the source brings its own scorer."""
     is_evaluation: bool = False
-    """Training data is decontaminated against it, and it is never thinned out by answer checks."""
+    """Training data is decontaminated against it; it is itself never decontaminated."""
     is_hub: bool = False
     instruction: str = "Think step by step and put the final answer in \\boxed{}."
     """Follows the question in the prompt, behind a blank line; `--instruction` replaces it."""

@@ -1,4 +1,4 @@
-"""The outcome of reasoning-gym rows, as verl calls it: `reward.custom_reward_function.path=…/reasoning_gym_score.py`."""
+"""The outcome of reasoning-gym rows as verl calls it; the file to name in `reward.custom_reward_function.path`."""
 
 import ast
 import functools

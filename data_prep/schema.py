@@ -20,7 +20,7 @@ PREFIX_COLUMNS: dict[str, tuple[type, pa.DataType]] = {
     "prefix_j": (float, pa.float64()),
     "prefix_episode": (int, pa.int64()),
 }
-"""Optional columns of the prefix variant: the thinking up to an episode's end, J there, the episode's index; or null."""
+"""Optional columns of the prefix variant: the thinking up to an episode's end, J there, its index; or null."""
 _MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
 _ARROW: dict[str, pa.DataType] = {
     "data_source": pa.string(),

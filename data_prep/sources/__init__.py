@@ -14,13 +14,14 @@ from data_prep.sources import (
     math500,
     minerva_math,
     numinamath,
+    numinamath_cot,
     omni_math,
     reasoning_gym,
     search_task,
 )
 
 _MODULES = (
-    *(numinamath, aime, deepscaler, dapo, math, gsm8k),
+    *(numinamath, numinamath_cot, aime, deepscaler, dapo, math, gsm8k),
     *(aime_2024, aime_2025, amc_2023, math500, minerva_math, omni_math),
     *(champ, reasoning_gym, search_task),
 )

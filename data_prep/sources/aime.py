@@ -1,4 +1,4 @@
-"""AIME 1983–2023: 919 problems for training; 2024, which the table holds as well, is an evaluation set and left out."""
+"""AIME 1983-2023: 919 problems for training; the table's 2024 problems are an evaluation set and left out."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def convert(row: Row) -> tuple[str, str, dict[str, Any]]:
 
 SOURCE = hub_source(
     name="aime",
-    summary="AIME 1983–2023: 919 problems",
+    summary="AIME 1983-2023: 919 problems",
     repository="di-zhang-fdu/AIME_1983_2024",
     splits={"train": "train"},
     columns=("ID", "Year", "Question", "Answer"),

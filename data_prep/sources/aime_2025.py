@@ -20,4 +20,5 @@ SOURCE = hub_source(
     data_source="aime_2025",
     ability="math",
     is_evaluation=True,
+    check_answers=False,
 )

@@ -20,4 +20,5 @@ SOURCE = hub_source(
     data_source="amc_2023",
     ability="math",
     is_evaluation=True,
+    check_answers=False,
 )

@@ -11,7 +11,7 @@ from importlib import metadata
 
 from data_prep.problems import DataError, Dropped, Problem, Source, Split
 
-_ASIDE = re.compile(r",? (?:or equivalently|or an equivalent form|or approximately)\b.*| \(.*\)$")
+_ASIDE = re.compile(r",? (?:or equivalently|or an equivalent form|or approximately)\b.*| \((?:i\.e\.|no|none)\b.*\)$")
 _FRAMES = (
     re.compile(r"(?P<answer>-?[0-9]+) (?:is the only possible value|values|pairs|roots|inequalities)"),
     re.compile(r"The limit exists and is equal to (?P<answer>.+)"),
@@ -23,6 +23,8 @@ _GROUPS = (
     ("_(", "_{", "}"),
     ("floor(", "\\lfloor ", " \\rfloor"),
 )
+_BINOMIAL = re.compile(r"\bC\(([^(),]+), ([^(),]+)\)")
+_LIST = re.compile(r"-?[0-9]+(?:, -?[0-9]+)* and -?[0-9]+")
 _SUM = re.compile(r"\bsum_")
 
 
@@ -49,6 +51,9 @@ def plain_answer(answer: str) -> str:
     for frame in _FRAMES:
         if found := frame.fullmatch(answer):
             answer = found["answer"]
+    if _LIST.fullmatch(answer):
+        answer = answer.replace(" and", ",")
+    answer = _BINOMIAL.sub(r"\\binom{\1}{\2}", answer)
     for opening, left, right in _GROUPS:
         answer = _regroup(answer, opening, left, right)
     return _SUM.sub(r"\\sum_", answer)

@@ -21,4 +21,5 @@ SOURCE = hub_source(
     data_source="HuggingFaceH4/MATH-500",
     ability="math",
     is_evaluation=True,
+    check_answers=False,
 )

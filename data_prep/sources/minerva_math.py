@@ -20,4 +20,5 @@ SOURCE = hub_source(
     data_source="minerva_math",
     ability="math",
     is_evaluation=True,
+    check_answers=False,
 )

@@ -31,9 +31,7 @@ def read(_: str, options: argparse.Namespace) -> Split:
         import reasoning_gym
         from reasoning_gym.factory import DATASETS
     except ImportError as error:
-        raise DataError(
-            "reasoning_gym: the package is not installed; `pip install reasoning-gym==0.1.25`"
-        ) from error
+        raise DataError("reasoning_gym: the package is not installed; `pip install reasoning-gym==0.1.25`") from error
     tasks = sorted(set(DATASETS) - {"composite"})
     if options.task not in tasks:
         raise DataError(f"--task {options.task}: no such task; allowed: {', '.join(tasks)}")

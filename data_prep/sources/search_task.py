@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Iterator, Sequence
 
 from data_prep.problems import Problem, Source, Split
-from data_prep.search_task import make_problems
 from data_prep.search_task import Problem as SearchProblem
+from data_prep.search_task import make_problems
 
 
 def read(_: str, options: argparse.Namespace) -> Split:
