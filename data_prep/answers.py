@@ -18,9 +18,7 @@ _ROOT = r"-?(?:[1-9][0-9]{0,8})?\\sqrt\{[1-9][0-9]{0,8}\}"
 _CERTAIN = re.compile(rf"{_NUMBER}|{_FRACTION}|{_ROOT}|[A-Za-z]|\([A-J]\)")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 _WORD = re.compile(r"[^\W\d_]{3,}|\b(?:at|in|is|it|no|of|or|so|to)\b", re.IGNORECASE)
-_FUNCTIONS = frozenset(
-    {"sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "sqrt", "max", "min", "gcd", "lcm", "mod"}
-)
+_FUNCTIONS = frozenset({"sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "sqrt", "gcd", "lcm", "mod"})
 MOST_WORDS = 2
 """More words than this are prose: math-verify reads them as products of letters, and no model repeats them exactly."""
 _PLACEHOLDERS = frozenset({"proof", "notfound", "none", "nan", "n/a"})

@@ -7,7 +7,7 @@ from typing import Any
 
 from data_prep.contamination import Contamination
 from data_prep.inputs import read_file
-from data_prep.problems import DataError, Problem, Source
+from data_prep.problems import INSTRUCTION, DataError, Problem, Source
 
 
 def load_contamination(
@@ -52,7 +52,7 @@ def _instruction(file: Path) -> str:
     """What the prompts of a prepared file end with: it is no part of the problems."""
     manifest = file.with_name("manifest.json")
     if not manifest.is_file():
-        return Source.instruction
+        return INSTRUCTION
     return str(json.loads(manifest.read_text())["options"]["instruction"])
 
 

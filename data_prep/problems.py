@@ -48,6 +48,7 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 120 else text[:117] + "..."
 
 
+INSTRUCTION = "Think step by step and put the final answer in \\boxed{}."
 Row = Mapping[str, Any]
 Convert = Callable[[Row], tuple[str, str, Mapping[str, Any]]]
 """(question, answer, extra) of a source's row; raises Unusable."""
@@ -83,7 +84,7 @@ class Source:
     is_evaluation: bool = False
     """Training data is decontaminated against it; it is itself never decontaminated."""
     is_hub: bool = False
-    instruction: str = "Think step by step and put the final answer in \\boxed{}."
+    instruction: str = INSTRUCTION
     """Follows the question in the prompt, behind a blank line; `--instruction` replaces it."""
 
 

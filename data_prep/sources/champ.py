@@ -11,13 +11,14 @@ from importlib import metadata
 
 from data_prep.problems import DataError, Dropped, Problem, Source, Split
 
-_ASIDE = re.compile(r",? (?:or equivalently|or an equivalent form|or approximately)\b.*| \((?:i\.e\.|no|none)\b.*\)$")
+_ASIDE = re.compile(r",? (?:or equivalently|or an equivalent form|or approximately)\b.*| \((?:i\.e\.|no\b|none\b).*\)$")
 _FRAMES = (
     re.compile(r"(?P<answer>-?[0-9]+) (?:is the only possible value|values|pairs|roots|inequalities)"),
     re.compile(r"The limit exists and is equal to (?P<answer>.+)"),
     re.compile(r"The only possible value for the limit is (?P<answer>.+)"),
 )
 _GROUPS = (
+    ("^floor(", "^{\\lfloor ", " \\rfloor}"),
     ("sqrt(", "\\sqrt{", "}"),
     ("^(", "^{", "}"),
     ("_(", "_{", "}"),

@@ -1,6 +1,6 @@
 """NuminaMath 1.5: 896,000 competition and school problems; kept are those whose answer can be checked.
 
-The MRT paper trains on 4,000 problems of NuminaMath by RL and on 10,000 by STaR. It does not say which ones, nor of which
+The MRT paper trains on 4,000 problems of NuminaMath by RL and on 10,000 by STaR. It does not say which, nor of which
 edition: `--set rl` and `--set star` choose as many by seed, and no problem is in both.
 """
 
