@@ -6,7 +6,8 @@ Where what happens, in the order of the data:
     sources/          one module per source: where it is, how one of its rows becomes a problem
     inputs.py         rows of a dataset on the hub, of a directory like it, or of one file
     problems.py       Problem, Dropped and Source: what the modules hand to each other
-    answers.py        which answers a grader can check
+    answers.py        which answers a grader can check; answer_worker.py: with math-verify, in a process of its own
+    evaluation_sets.py  what training data is decontaminated against
     duplicates.py     problems that are the same text
     contamination.py  problems that share n-grams with an evaluation set
     sampling.py       choosing problems by seed, whatever their order

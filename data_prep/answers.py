@@ -5,7 +5,6 @@ letters. The others go to the package's own grading workers, each answer once, s
 """
 
 import asyncio
-import logging
 import re
 from collections.abc import Iterable, Sequence
 
@@ -21,6 +20,7 @@ _WORD = re.compile(r"[^\W\d_]{3,}|\b(?:at|in|is|it|no|of|or|so|to)\b", re.IGNORE
 _FUNCTIONS = frozenset({"sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "sqrt", "gcd", "lcm", "mod"})
 MOST_WORDS = 2
 """More words than this are prose: math-verify reads them as products of letters, and no model repeats them exactly."""
+_COUNT_OBJECTS = "data_prep.answer_worker:count_objects"
 _PLACEHOLDERS = frozenset({"proof", "notfound", "none", "nan", "n/a"})
 
 
@@ -42,21 +42,10 @@ def refused(answer: str) -> str | None:
     return "prose" if len(words) > MOST_WORDS else None
 
 
-def count_objects(solution_str: str, **_: object) -> float:
-    """Mathematical objects that math-verify finds in a boxed answer; runs in a grading worker."""
-    from math_verify import parse  # type: ignore[import-untyped]
-
-    logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that its own timeout is off; ours kills
-    parsed = parse(f"\\boxed{{{solution_str}}}", parsing_timeout=None)
-    if not parsed or isinstance(parsed[0], str):  # its parser fails on a percent sign inside a box
-        parsed = parse(f"${solution_str}$", parsing_timeout=None, fallback_mode="no_fallback")
-    return float(sum(not isinstance(one, str) for one in parsed))
-
-
 class AnswerChecker:
     """Checks batches of answers and remembers what it has checked; close it, or use it in a `with` block."""
 
-    def __init__(self, *, workers: int = 2, deadline_s: float = 5.0) -> None:
+    def __init__(self, *, workers: int = 2, deadline_s: float = 10.0) -> None:
         self._grader = Grader(workers=workers, deadline_s=deadline_s)
         self._known: dict[str, str | None] = {}
 
@@ -79,8 +68,9 @@ class AnswerChecker:
 
     async def _ask(self, answers: Iterable[str]) -> None:
         answers = list(answers)
-        outcome = f"{__name__}:{count_objects.__name__}"
-        grades = await asyncio.gather(*(self._grader.grade_outcome(outcome, solution_str=answer) for answer in answers))
+        grades = await asyncio.gather(
+            *(self._grader.grade_outcome(_COUNT_OBJECTS, solution_str=answer) for answer in answers)
+        )
         for answer, grade in zip(answers, grades, strict=True):
             if grade.verdict is Verdict.TIMEOUT:
                 self._known[answer] = "math-verify does not finish"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from data_prep.answers import AnswerChecker, count_objects, is_certain, refused
+from data_prep.answer_worker import count_objects
+from data_prep.answers import AnswerChecker, is_certain, refused
 
 CERTAIN = [
     *("0", "-7", "007", "123456789012", "1,234", "-12,345,678", "0.5", "-3.14159", "100.000000001"),
@@ -46,12 +47,9 @@ def test_checked_by_math_verify(answer, reason):
         assert checker.check([answer]) == [reason]
 
 
-def test_an_answer_that_takes_for_ever_is_dropped(monkeypatch):
-    with AnswerChecker(workers=1, deadline_s=1.0) as checker:
-        hanging = "(" * 60 + "x" + "^2)" * 60 + "!" * 40
-        found, fine = checker.check([hanging, "x^2"])
-    assert found in ("math-verify does not finish", "math-verify finds nothing in it")
-    assert fine is None
+def test_an_answer_that_takes_for_ever_is_dropped():
+    with AnswerChecker(workers=1, deadline_s=2.0) as checker:
+        assert checker.check(["\\gcd(10^{1000000},7)", "x^2"]) == ["math-verify does not finish", None]
 
 
 def test_prose_is_told_from_mathematics_by_words_alone():
