@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from data_prep import prefixes, star
 from data_prep.pipeline import Preparation
 from data_prep.problems import DataError, Source
 from data_prep.sources import SOURCES
@@ -12,7 +13,11 @@ from data_prep.sources import SOURCES
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, 1 for an input that cannot be used, 130 if interrupted."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, further = parser.parse_known_args(arguments)
+    options.further = further
+    if further and not getattr(options, "passes_on", False):
+        parser.error(f"unknown arguments: {' '.join(further)}")
     try:
         options.run(options)
     except KeyboardInterrupt:
@@ -29,6 +34,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for source in SOURCES.values():
         _add_source(commands.add_parser(source.name, help=source.summary, description=source.summary), source)
+    for command in (prefixes, star):
+        command.add_command(commands)
     return parser
 
 
@@ -57,7 +64,7 @@ def _add_source(parser: argparse.ArgumentParser, source: Source) -> None:
 
 
 def _prepare(source: Source, options: argparse.Namespace) -> None:
-    del options.run
+    del options.run, options.further
     if options.skip and options.limit is None:
         raise DataError("--skip without --limit; allowed: both, or --limit alone")
     if options.test_size and "test" in source.splits:
