@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from data_prep.answers import AnswerChecker
 from data_prep.contamination import Contamination
-from data_prep.duplicates import SeenProblems, normalised
+from data_prep.duplicates import SeenProblems
 from data_prep.evaluation_sets import load_contamination
 from data_prep.problems import DataError, Dropped, Problem, Source
-from data_prep.sampling import Smallest, rank
+from data_prep.sampling import Selection
 from data_prep.schema import SchemaOfFirst, make_row
 from data_prep.writing import ParquetSink, sha256, write_manifest
 
@@ -71,30 +71,30 @@ class Preparation:
         self.dropped[split] = Counter()
         # no bar where there is no terminal to draw it on
         items = iter(tqdm(loaded.items, total=loaded.total, desc=split, unit=" rows", leave=False, disable=None))
-        held_out = Smallest(self.options.test_size) if split == "train" else Smallest(0)
-        limit = self.options.limit
-        chosen = Smallest(self.options.skip + limit) if limit else None
-        for problem in self._kept(items, split, checker):
-            left = _push(held_out, problem, self.options.seed, "test") if self.options.test_size else problem
-            if left is not None and chosen is not None:
-                left = _push(chosen, left, self.options.seed, "sample")
-                if left is not None:
-                    self.dropped[split]["not sampled"] += 1
-            elif left is not None:
-                self._write(split, left)
-        for problem in held_out.by_rank():
+        options = self.options
+        held_out = options.test_size if split == "train" else 0
+        selection = Selection(options.seed, skip=options.skip, limit=options.limit, held_out=held_out)
+        for problem in self._kept(items, split, checker, selection):
+            done = selection.push(problem)
+            if done is not None:
+                self._write(split, done)
+        for problem in selection.held_out():
             self._write("test", problem)
-        sampled = chosen.by_rank() if chosen else []
-        for problem in sampled[self.options.skip :]:
+        for problem in selection.chosen():
             self._write(split, problem)
-        if skipped := min(self.options.skip, len(sampled)):
-            self.dropped[split]["skipped by --skip"] += skipped
+        if selection.not_sampled:
+            self.dropped[split]["not sampled"] = selection.not_sampled
         if split not in self._sinks:
             reasons = ", ".join(f"{count} {reason}" for reason, count in self.dropped[split].most_common())
             raise DataError(f"{self.source.name} {split}: no row is left of {self.counts[split]['read']}: {reasons}")
 
-    def _kept(self, items: Iterator[Problem | Dropped], split: str, checker: AnswerChecker) -> Iterator[Problem]:
-        """What is usable, new, not in an evaluation set, and has an answer that can be checked."""
+    def _kept(
+        self, items: Iterator[Problem | Dropped], split: str, checker: AnswerChecker, selection: Selection
+    ) -> Iterator[Problem]:
+        """What is usable, new, not in an evaluation set, and has an answer that can be checked.
+
+        Checking answers costs most: those of problems that cannot be chosen any more are not checked.
+        """
         while batch := list(itertools.islice(items, _BATCH)):
             self.counts[split]["read"] += len(batch)
             problems = []
@@ -105,7 +105,7 @@ class Preparation:
                     self._drop(split, Dropped(item.row, "question", reason, item.question[:120]))
                 else:
                     problems.append(item)
-            problems = self._clean(problems, split)
+            problems = [problem for problem in self._clean(problems, split) if selection.may_take(problem)]
             reasons = checker.check([one.answer for one in problems]) if self._checks() else [None] * len(problems)
             for problem, reason in zip(problems, reasons, strict=True):
                 if reason is None:
@@ -160,10 +160,6 @@ class Preparation:
                 sink.path.name: {"rows": sink.rows, "sha256": sha256(sink.path)} for sink in self._sinks.values()
             },
         }
-
-
-def _push(smallest: Smallest, problem: Problem, seed: int, purpose: str) -> Problem | None:
-    return smallest.push(rank(normalised(problem.question), seed, purpose), problem)
 
 
 def _plain(value: Any) -> Any:
