@@ -45,7 +45,7 @@ def read_run(directory: Path) -> TraceRun:
         records = sorted(read_records(run / TRACES), key=lambda record: (record.problem, record.trace))
         traces = TraceRun(run, str(about["model"]), dict(about["mrt"]), records)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{run}: not a run of traces: {error!r}") from error
+        raise DataError(f"{run}: not a run of traces: {error}") from error
     if not records:
         raise DataError(f"{run / TRACES}: no traces")
     return traces
