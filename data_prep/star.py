@@ -7,14 +7,14 @@ problem's traces the best ones. The model is fine-tuned on prefix, closing of th
 import argparse
 import random
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from data_prep.problems import DataError
 from data_prep.sft import ChatFormat, MessagesSchema, closing_text, load_chat_format
-from data_prep.traces import TraceRun, prefix_text, read_run
+from data_prep.traces import TraceRun, prefix_text, read_run, sampled_answers
 from data_prep.writing import sha256, write_manifest, write_rows
 from mrt_verl.evaluation.records import TraceRecord
 
@@ -91,7 +91,7 @@ def choose(
     """The best candidate of each trace, and of those the best `--per-problem`, best first."""
     best = []
     for record in records:
-        found = find_candidates(record, options.progress)
+        found = find_candidates(record, traces.mrt, options.progress)
         found = [one for one in found if one.progress >= options.min_progress]
         found = [one for one in found if prefix_text(record, one.episode, traces.mrt["think_open"]) is not None]
         if found:
@@ -103,16 +103,18 @@ def choose(
     return ordered
 
 
-def find_candidates(record: TraceRecord, progress: str) -> list[Candidate]:
+def find_candidates(record: TraceRecord, mrt: Mapping[str, Any], progress: str) -> list[Candidate]:
     """Every boundary of a trace with a right answer behind it and a known progress.
 
     Args:
+        mrt: the settings the trace was sampled with.
         progress: "total" is J_j - J_{-1}, what all the thinking so far gained; "episode" is J_j - J_{j-1}.
     """
     found = []
     before = record.j_before
     for number, episode in enumerate(record.episodes):
-        answers = [answer.extracted for answer in episode.forced if answer.verdict == "right" and answer.extracted]
+        forced = sampled_answers(record, episode, mrt)
+        answers = [answer.extracted for answer in forced if answer.verdict == "right" and answer.extracted]
         is_end = number == len(record.episodes) - 1 and record.closed
         if is_end and record.own.verdict == "right" and record.own.extracted:
             answers.insert(0, record.own.extracted)

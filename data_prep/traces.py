@@ -1,15 +1,16 @@
 """A run of sampled traces, as `data_prep prefixes` and `python -m mrt_verl.evaluation run` leave it behind."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from data_prep.problems import DataError
-from mrt_verl.evaluation.records import EpisodeRecord, TraceRecord
+from mrt_verl.evaluation.records import Answer, EpisodeRecord, TraceRecord
 from mrt_verl.evaluation.store import SETTINGS, TRACES, read_records
+from mrt_verl.grading.comparison import as_references
 
 HALF_CHARACTER = "\ufffd"
 
@@ -49,6 +50,20 @@ def read_run(directory: Path) -> TraceRun:
     if not records:
         raise DataError(f"{run / TRACES}: no traces")
     return traces
+
+
+def sampled_answers(record: TraceRecord, episode: EpisodeRecord, mrt: Mapping[str, Any]) -> list[Answer]:
+    """The forced answers behind an episode that the model gave.
+
+    The provers `likelihood` and `anchored` put answers in front of them that it did not give: the reference, with its
+    probability as weight.
+    """
+    scored = {mrt["reference_text"].replace("{reference}", reference) for reference in as_references(record.reference)}
+    for place, answer in enumerate(episode.forced):
+        if answer.weight is None or answer.text not in scored:
+            return episode.forced[place:]
+        scored.remove(answer.text)
+    return []
 
 
 def prefix_text(record: TraceRecord, through: int, think_open: str | None) -> str | None:
