@@ -14,4 +14,10 @@ Where what happens, in the order of the data:
     pipeline.py       all of the above for one source, split by split
     schema.py         verl's columns
     writing.py        parquet, manifest and JSONL files that appear only when they are whole
+
+    traces.py         runs of sampled traces, and the text up to an episode's end
+    prefixes.py       the command that samples them and writes stale prefixes
+    star.py           the command that makes the STaR set of them; sft.py: its messages
+    backtrack.py      the command that makes backtracking demonstrations of them; stitching.py: their text,
+                      continuations.py: paths from a step, suffix_dataset.py: loss on their end alone
 """

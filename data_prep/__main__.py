@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from data_prep import prefixes, star
+from data_prep import backtrack, prefixes, star
 from data_prep.pipeline import Preparation
 from data_prep.problems import DataError, Source
 from data_prep.sources import SOURCES
@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for source in SOURCES.values():
         _add_source(commands.add_parser(source.name, help=source.summary, description=source.summary), source)
-    for command in (prefixes, star):
+    for command in (prefixes, star, backtrack):
         command.add_command(commands)
     return parser
 

@@ -10,12 +10,15 @@ from data_prep.problems import DataError
 from mrt_verl.grading.extraction import extract_answer
 
 Messages = list[dict[str, str]]
-_ROW = {"data_source": str, "problem": int, "trace": int, "episode": int, "j": float, "progress": float}
 _ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64()}
 
 
 class MessagesSchema:
     """Rows of an SFT file: `messages`, the last by the assistant, and where they came from."""
+
+    def __init__(self, columns: Mapping[str, type]) -> None:
+        """Name the columns beside `messages`: str, int or float."""
+        self._columns = columns
 
     def check(self, row: Mapping[str, Any], position: int) -> None:
         """Validate one row.
@@ -23,7 +26,7 @@ class MessagesSchema:
         Raises:
             ValueError: a column is missing or of the wrong type, or the assistant does not speak last.
         """
-        for column, kind in _ROW.items():
+        for column, kind in self._columns.items():
             if type(row.get(column)) is not kind:
                 raise ValueError(f"row {position}: {column}={row.get(column)!r}; allowed: a {kind.__name__}")
         messages = row.get("messages") or []
@@ -33,7 +36,8 @@ class MessagesSchema:
     def arrow(self) -> pa.Schema:
         """The columns' types."""
         message = pa.struct([("role", pa.string()), ("content", pa.string())])
-        return pa.schema({"messages": pa.list_(message), **{column: _ARROW[kind] for column, kind in _ROW.items()}})
+        columns = {column: _ARROW[kind] for column, kind in self._columns.items()}
+        return pa.schema({"messages": pa.list_(message), **columns})
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from mrt_verl.evaluation.records import TraceRecord
 
 TIES = ("shortest", "longest", "random")
 PROGRESS = ("total", "episode")
+COLUMNS = {"data_source": str, "problem": int, "trace": int, "episode": int, "j": float, "progress": float}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def run(options: argparse.Namespace) -> None:
     if not rows:
         raise DataError(f"{traces.directory}: no prefix has a right answer behind it in {len(traces.records)} traces")
     path = options.out / "train.parquet"
-    write_rows(rows, path, MessagesSchema())
+    write_rows(rows, path, MessagesSchema(COLUMNS))
     write_manifest(options.out, _manifest(options, traces, counts, path, len(rows)))
     print(f"{len(rows)} prefixes of {len(kept)} problems in {path}")
 

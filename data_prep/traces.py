@@ -72,8 +72,19 @@ def prefix_text(record: TraceRecord, through: int, think_open: str | None) -> st
     The opening tag is part of it only if the model wrote it; the record's texts have lost it where it is a special
     token. None if the text cannot be found, as where a boundary cuts a character in two.
     """
-    position, end = 0, 0
-    for episode in record.episodes[: through + 1]:
+    text = episodes_text(record, 0, through)
+    if text is None:
+        return None
+    return ((think_open or "") if record.episodes[0].start > 0 else "") + text
+
+
+def episodes_text(record: TraceRecord, first: int, last: int) -> str | None:
+    """The text of the episodes `first` … `last` as it stands in the response; None as for `prefix_text`.
+
+    Not their texts joined: some tokenizers drop the space in front of what they decode on its own.
+    """
+    start, end = 0, 0
+    for number, episode in enumerate(record.episodes[: last + 1]):
         text = episode.text.strip()
         if text.startswith(HALF_CHARACTER) or text.endswith(HALF_CHARACTER):
             return None
@@ -81,16 +92,7 @@ def prefix_text(record: TraceRecord, through: int, think_open: str | None) -> st
         if position < 0:
             return None
         end = position + len(text)
-    start = _first_position(record)
-    opening = (think_open or "") if record.episodes[0].start > 0 else ""
-    return opening + record.response[start:end] + _white_space_behind(record.episodes[through])
-
-
-def _first_position(record: TraceRecord) -> int:
-    """Where the first episode's text starts in the response, its leading white space included."""
-    text = record.episodes[0].text
-    return max(record.response.find(text.strip()) - (len(text) - len(text.lstrip())), 0)
-
-
-def _white_space_behind(episode: EpisodeRecord) -> str:
-    return episode.text[len(episode.text.rstrip()) :]
+        if number == first:
+            start = max(position - (len(episode.text) - len(episode.text.lstrip())), 0)
+    whole = record.episodes[last].text
+    return record.response[start:end] + whole[len(whole.rstrip()) :]

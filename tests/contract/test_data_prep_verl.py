@@ -10,7 +10,9 @@ from transformers import AutoTokenizer
 
 from data_prep.__main__ import main
 from data_prep.schema import make_row, write_parquet
+from data_prep.suffix_dataset import SuffixSFTDataset
 from tests.data_prep_layouts import LAYOUTS, write_rows
+from tests.data_prep_traces import trace, write_run
 
 OFFLINE = [["champ"], ["reasoning_gym", "--task", "chain_sum", "--size", "20"], ["search_task", "--limit", "20"]]
 
@@ -77,3 +79,48 @@ def test_prefix_column(tmp_path, tokenizer):
     assert [row["prefix"] for row in read] == ["<think>\nTry 3.\n\n", None]
     assert [row["prefix_j"] for row in read] == [0.25, None]
     assert [row["prefix_episode"] for row in read] == [0, None]
+
+
+STEPS = ("Step 1: 2 is a number.\n\n", "Step 2: 2 + 2 = 5.\n\n")
+WRONG = trace([(STEPS[0], 0.75, "right"), (STEPS[1], 0.0, "wrong")], before=0.5)
+RIGHT = trace([(STEPS[0], 0.75, "right"), ("Step 2: 2 + 2 = 4.\n\n", 1.0, "right")], number=1, own="right")
+
+
+def sft_items(path, tokenizer, dataset_class):
+    """(text of all tokens, text of the tokens with a loss) per row."""
+    config = OmegaConf.create({"max_length": 512, "truncation": "error", "pad_mode": "no_padding"})
+    dataset = dataset_class(str(path), tokenizer, config)
+    for index in range(len(dataset)):
+        item = dataset[index]
+        learnt = item["input_ids"][item["loss_mask"].bool()]
+        yield tokenizer.decode(item["input_ids"]), tokenizer.decode(learnt)
+
+
+@pytest.fixture
+def saved(tokenizer, tmp_path):
+    tokenizer.save_pretrained(tmp_path / "tokenizer")
+    return str(tmp_path / "tokenizer")
+
+
+def test_star_set(tmp_path, tokenizer, saved):
+    from verl.utils.dataset.multiturn_sft_dataset import MultiTurnSFTDataset
+
+    run = write_run(tmp_path / "run", [RIGHT], model=saved)
+    assert main(["star", "--traces", str(run), "--out", str(tmp_path / "out")]) == 0
+    ((text, learnt),) = sft_items(tmp_path / "out" / "train.parquet", tokenizer, MultiTurnSFTDataset)
+    response = f"{STEPS[0]}Step 2: 2 + 2 = 4.\n\n</think>\n\nThe final answer is \\boxed{{4}}<|im_end|>\n"
+    assert learnt == response
+    assert text.endswith(f"<|im_start|>user\nWhat is 2 + 2?<|im_end|>\n<|im_start|>assistant\n{response}")
+
+
+def test_backtrack_set_has_its_loss_on_the_suffix_alone(tmp_path, tokenizer, saved):
+    run = write_run(tmp_path / "run", [WRONG, RIGHT], model=saved)
+    assert main(["backtrack", "--traces", str(run), "--out", str(tmp_path / "out")]) == 0
+    ((text, learnt),) = sft_items(tmp_path / "out" / "train.parquet", tokenizer, SuffixSFTDataset)
+    failed = "".join(STEPS)
+    suffix = (
+        "Wait, let me go back to step 2.\n\nStep 2: 2 + 2 = 4.\n\n"
+        "</think>\n\nThe final answer is \\boxed{4}<|im_end|>\n"
+    )
+    assert learnt == suffix
+    assert text.endswith(f"<|im_start|>assistant\n{failed}{suffix}")
