@@ -16,10 +16,10 @@ from typing import Any
 
 from data_prep.continuations import Start, sample_continuations
 from data_prep.problems import DataError
-from data_prep.sft import ChatFormat, MessagesSchema, load_chat_format
+from data_prep.sft import ChatFormat, MessagesSchema, add_options, load_chat_format
 from data_prep.stitching import Attempt, Demonstration, demonstrate, failed_attempt, start_text, stitch
 from data_prep.traces import TraceRun, read_run
-from data_prep.writing import sha256, write_manifest, write_rows
+from data_prep.writing import plain, sha256, write_manifest, write_rows
 from mrt_verl.evaluation.records import TraceRecord
 
 COLUMNS = {
@@ -41,7 +41,7 @@ def add_command(commands: Any) -> None:
     add = parser.add_argument
     add("--traces", type=Path, required=True, help="directory of `prefixes` or of an evaluation run")
     add("--out", type=Path, required=True, help="directory for train.parquet and manifest.json")
-    add("--tokenizer", help="whose chat template the messages must survive (default: the run's model)")
+    add_options(parser)
     add("--per-problem", type=int, default=4, help="most demonstrations per problem (default: %(default)s)")
     add("--continuations", type=int, default=0, help="paths to sample from each failed attempt's likeliest step")
     add("--model", help="who samples them (default: the run's model)")
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
         DataError: the traces cannot be used, or nothing can be stitched from them.
     """
     traces = read_run(options.traces)
-    chat = load_chat_format(options.tokenizer or traces.model)
+    chat = load_chat_format(options, traces.model)
     counts: Counter[str] = Counter(traces=len(traces.records))
     attempts = _failed_attempts(traces, counts)
     continued = _continue(attempts, traces, options) if options.continuations else [{} for _ in attempts]
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> None:
     manifest = {
         "source": "backtrack",
         "origin": {"traces": str(traces.directory), "model": traces.model},
-        "options": {key: value for key, value in sorted(vars(options).items()) if key not in hidden},
+        "options": plain({key: value for key, value in vars(options).items() if key not in hidden}),
         "counts": dict(counts),
         "files": {path.name: {"rows": len(rows), "sha256": sha256(path)}},
     }

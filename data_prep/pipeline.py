@@ -17,7 +17,7 @@ from data_prep.evaluation_sets import load_contamination
 from data_prep.problems import DataError, Dropped, Problem, Source
 from data_prep.sampling import Selection
 from data_prep.schema import SchemaOfFirst, make_row
-from data_prep.writing import ParquetSink, sha256, write_manifest
+from data_prep.writing import ParquetSink, plain, sha256, write_manifest
 
 _BATCH = 5_000
 
@@ -152,7 +152,7 @@ class Preparation:
         return {
             "source": self.source.name,
             "origin": self.origins,
-            "options": {key: _plain(value) for key, value in sorted(vars(self.options).items())},
+            "options": plain(vars(self.options)),
             "counts": self.counts,
             "dropped": {split: dict(counter.most_common()) for split, counter in self.dropped.items()},
             "decontaminated_against": against,
@@ -160,9 +160,3 @@ class Preparation:
                 sink.path.name: {"rows": sink.rows, "sha256": sha256(sink.path)} for sink in self._sinks.values()
             },
         }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return str(value) if isinstance(value, Path) else value

@@ -1,7 +1,9 @@
 """Messages for verl's SFT trainer, and the check that a model's chat template leaves them as they are."""
 
+import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -61,7 +63,7 @@ class ChatFormat:
         if not self._render(messages).startswith(asked + response):
             raise DataError(
                 f"{self.name}: its chat template does not keep the assistant's message whole, so SFT would not see the "
-                "thinking; --tokenizer names a copy of the tokenizer whose chat_template keeps it, for SFT as well"
+                "thinking; --chat-template FILE replaces it, see recipes/star"
             )
         return messages
 
@@ -69,16 +71,30 @@ class ChatFormat:
         return str(self.tokenizer.apply_chat_template(messages, tokenize=False, **how))
 
 
-def load_chat_format(name: str) -> ChatFormat:
-    """The chat template of a tokenizer.
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options that `load_chat_format` reads."""
+    parser.add_argument("--tokenizer", help="whose chat template the messages must survive (default: the run's model)")
+    parser.add_argument(
+        "--chat-template",
+        type=Path,
+        metavar="FILE",
+        help="a Jinja file to use instead of the tokenizer's own; SFT needs it too, as model.custom_chat_template",
+    )
+
+
+def load_chat_format(options: argparse.Namespace, model: str) -> ChatFormat:
+    """The chat template of `--tokenizer`, or of the run's model, or the one in `--chat-template`.
 
     Raises:
-        DataError: it cannot be loaded, or has no chat template.
+        DataError: it cannot be loaded, or there is no chat template.
     """
     from transformers import AutoTokenizer
 
+    name = options.tokenizer or model
+    template = options.chat_template.read_text(encoding="utf-8") if options.chat_template else None
     try:
         tokenizer = AutoTokenizer.from_pretrained(name)
+        tokenizer.chat_template = template or tokenizer.chat_template
         asking = [{"role": "user", "content": "?"}]
         asked = str(tokenizer.apply_chat_template(asking, add_generation_prompt=True, tokenize=False))
         answered = str(tokenizer.apply_chat_template([*asking, {"role": "assistant", "content": "!"}], tokenize=False))

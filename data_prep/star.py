@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.problems import DataError
-from data_prep.sft import ChatFormat, MessagesSchema, closing_text, load_chat_format
+from data_prep.sft import ChatFormat, MessagesSchema, add_options, closing_text, load_chat_format
 from data_prep.traces import TraceRun, prefix_text, read_run, sampled_answers
-from data_prep.writing import sha256, write_manifest, write_rows
+from data_prep.writing import plain, sha256, write_manifest, write_rows
 from mrt_verl.evaluation.records import TraceRecord
 
 TIES = ("shortest", "longest", "random")
@@ -41,7 +41,7 @@ def add_command(commands: Any) -> None:
     add = parser.add_argument
     add("--traces", type=Path, required=True, help="directory of `prefixes` or of an evaluation run")
     add("--out", type=Path, required=True, help="directory for train.parquet and manifest.json")
-    add("--tokenizer", help="whose chat template the messages must survive (default: the run's model)")
+    add_options(parser)
     add("--progress", choices=PROGRESS, default="total", help="total: J - J without thinking; episode: of its last one")
     add("--min-progress", type=float, default=0.0, help="least progress of a prefix (default: %(default)s)")
     add("--ties", choices=TIES, default="shortest", help="which of equally good prefixes (default: %(default)s)")
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
         DataError: the traces cannot be used, or none of them has a right answer behind a prefix.
     """
     traces = read_run(options.traces)
-    chat = load_chat_format(options.tokenizer or traces.model)
+    chat = load_chat_format(options, traces.model)
     closing = closing_text(traces.mrt, whole=options.keep_stop_text)
     rng = random.Random(options.seed)
     counts: Counter[str] = Counter()
@@ -182,7 +182,7 @@ def _manifest(
     return {
         "source": "star",
         "origin": {"traces": str(traces.directory), "model": traces.model},
-        "options": {key: value for key, value in sorted(vars(options).items()) if key not in hidden},
+        "options": plain({key: value for key, value in vars(options).items() if key not in hidden}),
         "counts": {"traces": len(traces.records), **counts},
         "files": {path.name: {"rows": rows, "sha256": sha256(path)}},
     }

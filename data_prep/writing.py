@@ -121,6 +121,11 @@ def write_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
         partial.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
 
+def plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as JSON types, by name."""
+    return {key: json.loads(json.dumps(value, default=str)) for key, value in sorted(options.items())}
+
+
 def sha256(path: Path) -> str:
     """Hex digest of a file."""
     with path.open("rb") as file:
