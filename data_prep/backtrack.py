@@ -73,6 +73,7 @@ def run(options: argparse.Namespace) -> None:
         reasons = ", ".join(f"{count} {reason}" for reason, count in counts.items())
         raise DataError(f"{traces.directory}: nothing to stitch: {reasons}")
     path = options.out / "train.parquet"
+    chat.save_replaced(options)
     write_rows(rows, path, MessagesSchema(COLUMNS))
     hidden = ("run", "traces", "out", "passes_on")
     manifest = {

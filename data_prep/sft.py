@@ -67,6 +67,11 @@ class ChatFormat:
             )
         return messages
 
+    def save_replaced(self, options: argparse.Namespace) -> None:
+        """Save the tokenizer with `--chat-template` to `--out`, where SFT finds it; nothing without that option."""
+        if options.chat_template:
+            self.tokenizer.save_pretrained(options.out / "tokenizer")
+
     def _render(self, messages: Messages, **how: Any) -> str:
         return str(self.tokenizer.apply_chat_template(messages, tokenize=False, **how))
 
@@ -78,7 +83,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--chat-template",
         type=Path,
         metavar="FILE",
-        help="a Jinja file to use instead of the tokenizer's own; SFT needs it too, as model.custom_chat_template",
+        help="a Jinja file to use instead of the tokenizer's own; OUT/tokenizer has it then, for SFT's tokenizer_path",
     )
 
 

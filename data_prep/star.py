@@ -81,6 +81,7 @@ def run(options: argparse.Namespace) -> None:
     if not rows:
         raise DataError(f"{traces.directory}: no prefix has a right answer behind it in {len(traces.records)} traces")
     path = options.out / "train.parquet"
+    chat.save_replaced(options)
     write_rows(rows, path, MessagesSchema(COLUMNS))
     write_manifest(options.out, _manifest(options, traces, counts, path, len(rows)))
     print(f"{len(rows)} prefixes of {len(kept)} problems in {path}")

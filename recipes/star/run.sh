@@ -8,4 +8,4 @@ python -m data_prep prefixes --model "$MODEL" --data $OUT/data/train.parquet --o
   --response-tokens 12288 --temperature 0.6 --set mrt_family=r1 --engine max_model_len=14336
 python -m data_prep star --traces $OUT/traces --out $OUT/sft --chat-template recipes/star/r1.jinja
 torchrun --standalone --nproc-per-node="$GPUS" -m verl.trainer.sft_trainer --config-dir recipes +star=sft \
-  model.path="$MODEL" "model.custom_chat_template='$(cat recipes/star/r1.jinja)'"
+  model.path="$MODEL" model.tokenizer_path=$OUT/sft/tokenizer
