@@ -1,4 +1,4 @@
-"""prefixes, star, two steps of SFT on the quickstart's model; a prefixes run that was killed goes on where it stopped."""
+"""prefixes, star and two steps of SFT on the quickstart's model; a killed run goes on where it stopped."""
 
 import json
 import os
