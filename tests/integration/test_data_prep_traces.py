@@ -99,8 +99,8 @@ def test_star_set_trains(sampled, workspace, tmp_path):
     rows = manifest["files"]["train.parquet"]["rows"]
     assert rows >= 4
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=1", "-m", "verl.trainer.sft_trainer"]
-    command += ["--config-dir", "recipes", "+star=sft", f"data.train_files={tmp_path}/star/train.parquet"]
-    command += ["data.train_batch_size=4", "data.max_length=512", "data.num_workers=0", "optim.lr=1e-4"]
+    command += [f"data.train_files={tmp_path}/star/train.parquet", "data.train_batch_size=4", "data.num_workers=0"]
+    command += ["engine.strategy=fsdp2", "optim.lr=1e-4", "checkpoint.save_contents=[model,optimizer,extra,hf_model]"]
     command += [f"model.path={workspace}/model", "model.use_remove_padding=False"]
     command += ["+model.override_config.attn_implementation=sdpa", "engine.use_torch_compile=False"]
     command += ["+engine.mixed_precision={param_dtype:fp32,reduce_dtype:fp32,buffer_dtype:fp32}"]

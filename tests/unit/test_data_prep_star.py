@@ -1,10 +1,11 @@
 """Which prefix of which trace becomes a demonstration; every J by hand."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from data_prep.__main__ import main
 from data_prep.sft import closing_text
@@ -208,3 +209,14 @@ def test_nothing_right(tmp_path, capsys, tokenizer):
     assert main(["star", "--traces", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
     assert main(["star", "--traces", str(tmp_path / "none"), "--out", str(tmp_path / "out")]) == 1
     assert "0 runs in it" in capsys.readouterr().err
+
+
+def test_a_replaced_template_is_saved_for_the_training(tmp_path, save_tokenizer):
+    """R1's own template cuts the thinking out of what it renders; recipes/star/r1.jinja keeps it."""
+    cutting = TEMPLATE.replace("message['content']", "message['content'].split('</think>')[-1]")
+    template = Path(__file__).parents[2] / "recipes" / "star" / "r1.jinja"
+    rows, _ = star(tmp_path, save_tokenizer(cutting), TRACES, "--chat-template", str(template))
+    assert rows[0]["messages"][-1]["content"].startswith("<think>\nTwo.\n</think>")
+    saved = AutoTokenizer.from_pretrained(tmp_path / "out" / "tokenizer")
+    asked = saved.apply_chat_template(QUESTION, add_generation_prompt=True, tokenize=False)
+    assert asked == "<\uff5cUser\uff5c>What is 2 + 2?<\uff5cAssistant\uff5c><think>\n"
