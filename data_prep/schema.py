@@ -1,11 +1,12 @@
-"""verl's parquet columns: the one place that writes and validates them."""
+"""verl's parquet columns: the one place that makes and validates them."""
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import pyarrow as pa
+
+from data_prep.writing import write_rows
 
 COLUMNS: dict[str, type] = {
     "data_source": str,
@@ -14,16 +15,43 @@ COLUMNS: dict[str, type] = {
     "reward_model": dict,
     "extra_info": dict,
 }
+PREFIX_COLUMNS: dict[str, tuple[type, pa.DataType]] = {
+    "prefix": (str, pa.string()),
+    "prefix_j": (float, pa.float64()),
+    "prefix_episode": (int, pa.int64()),
+}
+"""Optional columns of the prefix variant: the thinking up to an episode's end, J there, its index; or null."""
+_MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
+_ARROW: dict[str, pa.DataType] = {
+    "data_source": pa.string(),
+    "prompt": pa.list_(_MESSAGE),
+    "ability": pa.string(),
+    "reward_model": pa.struct([("style", pa.string()), ("ground_truth", pa.string())]),
+}
+_PLAIN: dict[type, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
-def make_row(*, data_source: str, question: str, answer: str, ability: str, split: str, index: int) -> dict[str, Any]:
-    """One problem in verl's schema; repeating it is verl's business (`rollout.n`, `val_kwargs.n`)."""
+def make_row(
+    *,
+    data_source: str,
+    question: str,
+    answer: str,
+    ability: str,
+    split: str,
+    index: int,
+    extra: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """One problem in verl's schema; repeating it is verl's business (`rollout.n`, `val_kwargs.n`).
+
+    Args:
+        extra: further plain values for `extra_info`.
+    """
     return {
         "data_source": data_source,
         "prompt": [{"role": "user", "content": question}],
         "ability": ability,
         "reward_model": {"style": "rule", "ground_truth": answer},
-        "extra_info": {"split": split, "index": index},
+        "extra_info": {"split": split, "index": index, **(extra or {})},
     }
 
 
@@ -44,21 +72,67 @@ def validate_row(row: Mapping[str, Any], position: int) -> None:
     truth = row["reward_model"].get("ground_truth")
     if not isinstance(truth, str) or not truth.strip():
         raise ValueError(f"row {position}: reward_model.ground_truth={truth!r}; allowed: a text that is not empty")
+    for column in row.keys() - COLUMNS.keys():
+        _validate_optional(row, column, position)
+
+
+def _validate_optional(row: Mapping[str, Any], column: str, position: int) -> None:
+    if column not in PREFIX_COLUMNS:
+        raise ValueError(f"row {position}: unknown column {column}; allowed: {', '.join([*COLUMNS, *PREFIX_COLUMNS])}")
+    kind = PREFIX_COLUMNS[column][0]
+    if row[column] is not None and type(row[column]) is not kind:
+        raise ValueError(f"row {position}: {column}={row[column]!r}; allowed: a {kind.__name__} or null")
+
+
+class SchemaOfFirst:
+    """The first row fixes the optional columns and the types in `extra_info`; all others must agree."""
+
+    def __init__(self) -> None:
+        self._optional: list[str] = []
+        self._extra: dict[str, type] | None = None
+
+    def check(self, row: Mapping[str, Any], position: int) -> None:
+        """Validate one row.
+
+        Raises:
+            ValueError: the row is not valid, or differs from the first in columns or types.
+        """
+        validate_row(row, position)
+        extra = {key: type(value) for key, value in row["extra_info"].items()}
+        if self._extra is None:
+            for key, kind in extra.items():
+                if kind not in _PLAIN:
+                    raise ValueError(
+                        f"row {position}: extra_info.{key} is a {kind.__name__}; allowed: text, number, bool"
+                    )
+            self._extra = extra
+            self._optional = [column for column in PREFIX_COLUMNS if column in row]
+        if extra != self._extra:
+            raise ValueError(
+                f"row {position}: extra_info has {_named(extra)}; allowed, as in row 0: {_named(self._extra)}"
+            )
+        if len(row) != len(COLUMNS) + len(self._optional) or not all(column in row for column in self._optional):
+            raise ValueError(f"row {position}: columns {sorted(row)}; allowed, as in row 0: {self.names()}")
+
+    def names(self) -> list[str]:
+        """The columns' names."""
+        return [*COLUMNS, *self._optional]
+
+    def arrow(self) -> pa.Schema:
+        """The schema all rows agree on."""
+        extra = pa.struct([(key, _PLAIN[kind]) for key, kind in (self._extra or {}).items()])
+        optional = {column: PREFIX_COLUMNS[column][1] for column in self._optional}
+        return pa.schema({**_ARROW, "extra_info": extra, **optional})
+
+
+def _named(kinds: Mapping[str, type]) -> str:
+    return ", ".join(f"{key}: {kind.__name__}" for key, kind in kinds.items())
 
 
 def write_parquet(rows: Iterable[Mapping[str, Any]], path: Path) -> int:
-    """Validate and write rows; the file appears only when it is whole. Returns the number of rows.
+    """Validate and stream rows; the file appears only when it is whole. Returns the number of rows.
 
     Raises:
         ValueError: a row is not valid, or there is none.
     """
-    rows = list(rows)
-    for position, row in enumerate(rows):
-        validate_row(row, position)
-    if not rows:
-        raise ValueError(f"{path}: no rows to write")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    pd.DataFrame(rows).to_parquet(partial, index=False)
-    os.replace(partial, path)
-    return len(rows)
+    return write_rows(rows, path, SchemaOfFirst())

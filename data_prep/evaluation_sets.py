@@ -1,0 +1,71 @@
+"""The evaluation sets that training data is decontaminated against: prepared files, or the hub's own."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from data_prep.contamination import Contamination
+from data_prep.inputs import read_file
+from data_prep.problems import INSTRUCTION, DataError, Problem, Source
+
+
+def load_contamination(
+    source: Source, options: argparse.Namespace
+) -> tuple[Contamination | None, dict[str, Any] | None]:
+    """The index to ask, and what the manifest says of it; None and None where nothing is decontaminated.
+
+    `--evaluation` names parquet files of this tool, or directories that hold some. Without it, data from the hub is
+    decontaminated against every evaluation set on the hub; data that was read offline is not.
+
+    Raises:
+        DataError: an evaluation set cannot be read.
+    """
+    if source.is_evaluation or options.no_decontamination:
+        return None, None
+    if options.evaluation:
+        sets = _prepared_sets(options.evaluation)
+    elif source.is_hub and options.from_path is None:
+        sets = _hub_sets()
+    else:
+        return None, None
+    found = {name: len(problems) for name, problems in sets.items()}
+    about = {"sets": found, "ngram": options.ngram, "overlap": options.overlap}
+    return Contamination(sets, ngram=options.ngram, overlap=options.overlap), about
+
+
+def _prepared_sets(paths: list[Path]) -> dict[str, list[str]]:
+    sets: dict[str, list[str]] = {}
+    for path in paths:
+        files = sorted(path.rglob("test.parquet")) if path.is_dir() else [path]
+        if not files or not files[0].is_file():
+            raise DataError(f"--evaluation {path}: allowed: a parquet file, or a directory that holds test.parquet")
+        for file in files:
+            instruction = _instruction(file)
+            for row in read_file(file, ("data_source", "prompt")).rows:
+                question = row["prompt"][-1]["content"].removesuffix(f"\n\n{instruction}")
+                sets.setdefault(row["data_source"], []).append(question)
+    return sets
+
+
+def _instruction(file: Path) -> str:
+    """What the prompts of a prepared file end with: it is no part of the problems."""
+    manifest = file.with_name("manifest.json")
+    if not manifest.is_file():
+        return INSTRUCTION
+    return str(json.loads(manifest.read_text())["options"]["instruction"])
+
+
+def _hub_sets() -> dict[str, list[str]]:
+    from data_prep.sources import SOURCES  # the sources' own modules need this package's
+
+    options = argparse.Namespace(from_path=None, revision=None)
+    sets = {}
+    for source in SOURCES.values():
+        if source.is_evaluation:
+            try:
+                items = source.read("test", options).items
+                sets[source.data_source] = [item.question for item in items if isinstance(item, Problem)]
+            except DataError as error:
+                raise DataError(f"decontamination: {error} (--evaluation PATH, --no-decontamination)") from error
+    return sets

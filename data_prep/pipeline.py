@@ -1,0 +1,162 @@
+"""One source, split by split: rows → problems → what is kept → verl's parquet, and the manifest of all that."""
+
+import argparse
+import itertools
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from data_prep.answers import AnswerChecker
+from data_prep.contamination import Contamination
+from data_prep.duplicates import SeenProblems
+from data_prep.evaluation_sets import load_contamination
+from data_prep.problems import DataError, Dropped, Problem, Source
+from data_prep.sampling import Selection
+from data_prep.schema import SchemaOfFirst, make_row
+from data_prep.writing import ParquetSink, plain, sha256, write_manifest
+
+_BATCH = 5_000
+
+
+class Preparation:
+    """One run of `python -m data_prep SOURCE`."""
+
+    def __init__(self, source: Source, options: argparse.Namespace) -> None:
+        self.source, self.options = source, options
+        self.dropped: dict[str, Counter[str]] = {}
+        self.counts: dict[str, dict[str, int]] = {}
+        self.origins: dict[str, Any] = {}
+        self._seen = SeenProblems()
+        self._sinks: dict[str, ParquetSink] = {}
+        self._contamination: Contamination | None = None
+
+    def run(self) -> dict[str, Any]:
+        """Write the parquet files and the manifest; returns the manifest.
+
+        Raises:
+            DataError: the input cannot be used, or nothing of it is left.
+        """
+        self._contamination, against = load_contamination(self.source, self.options)
+        try:
+            with AnswerChecker(workers=self.options.workers) as checker:
+                # what is in test is not taken into train
+                for split in sorted(self._splits()):
+                    self._prepare(split, checker)
+            for sink in self._sinks.values():
+                sink.finish()
+            for sink in self._sinks.values():
+                sink.commit()
+        except BaseException:
+            for sink in self._sinks.values():
+                sink.abandon()
+            raise
+        manifest = self._manifest(against)
+        write_manifest(self.options.out, manifest)
+        return manifest
+
+    def _splits(self) -> tuple[str, ...]:
+        if getattr(self.options, "split", None):
+            return (self.options.split,)
+        path: Path | None = getattr(self.options, "from_path", None)
+        return self.source.splits[:1] if path is not None and not path.is_dir() else self.source.splits
+
+    def _prepare(self, split: str, checker: AnswerChecker) -> None:
+        loaded = self.source.read(split, self.options)
+        self.origins[split] = loaded.origin
+        self.counts[split] = {"read": 0, "kept": 0}
+        self.dropped[split] = Counter()
+        # no bar where there is no terminal to draw it on
+        items = iter(tqdm(loaded.items, total=loaded.total, desc=split, unit=" rows", leave=False, disable=None))
+        options = self.options
+        held_out = options.test_size if split == "train" else 0
+        selection = Selection(options.seed, skip=options.skip, limit=options.limit, held_out=held_out)
+        for problem in self._kept(items, split, checker, selection):
+            done = selection.push(problem)
+            if done is not None:
+                self._write(split, done)
+        for problem in selection.held_out():
+            self._write("test", problem)
+        for problem in selection.chosen():
+            self._write(split, problem)
+        if selection.not_sampled:
+            self.dropped[split]["not sampled"] = selection.not_sampled
+        if split not in self._sinks:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in self.dropped[split].most_common())
+            raise DataError(f"{self.source.name} {split}: no row is left of {self.counts[split]['read']}: {reasons}")
+
+    def _kept(
+        self, items: Iterator[Problem | Dropped], split: str, checker: AnswerChecker, selection: Selection
+    ) -> Iterator[Problem]:
+        """What is usable, new, not in an evaluation set, and has an answer that can be checked.
+
+        Checking answers costs most: those of problems that cannot be chosen any more are not checked.
+        """
+        while batch := list(itertools.islice(items, _BATCH)):
+            self.counts[split]["read"] += len(batch)
+            problems = []
+            for item in batch:
+                if isinstance(item, Dropped):
+                    self._drop(split, item)
+                elif reason := self._seen.find(item.question, item.answer, split):
+                    self._drop(split, Dropped(item.row, "question", reason, item.question[:120]))
+                else:
+                    problems.append(item)
+            problems = [problem for problem in self._clean(problems, split) if selection.may_take(problem)]
+            reasons = checker.check([one.answer for one in problems]) if self._checks() else [None] * len(problems)
+            for problem, reason in zip(problems, reasons, strict=True):
+                if reason is None:
+                    yield problem
+                else:
+                    self._drop(split, Dropped(problem.row, "answer", reason, problem.answer[:120]))
+
+    def _checks(self) -> bool:
+        return self.source.check_answers and self.options.answers == "math"
+
+    def _clean(self, problems: list[Problem], split: str) -> list[Problem]:
+        if self._contamination is None or split != "train":
+            return problems
+        found = self._contamination.find([problem.question for problem in problems])
+        for problem, name in zip(problems, found, strict=True):
+            if name is not None:
+                self._drop(split, Dropped(problem.row, "question", f"contaminates {name}", problem.question[:120]))
+        return [problem for problem, name in zip(problems, found, strict=True) if name is None]
+
+    def _drop(self, split: str, dropped: Dropped) -> None:
+        # the column is part of the reason: "null" alone would not say what was null
+        self.dropped[split][f"{dropped.column}: {dropped.reason}"] += 1
+        if self.options.show_dropped:
+            tqdm.write(f"dropped from {split}: {dropped}", file=sys.stdout)
+
+    def _write(self, split: str, problem: Problem) -> None:
+        if split not in self._sinks:
+            self._sinks[split] = ParquetSink(self.options.out / f"{split}.parquet", SchemaOfFirst())
+        sink, instruction = self._sinks[split], self.options.instruction
+        row = make_row(
+            data_source=self.source.data_source,
+            question=f"{problem.question}\n\n{instruction}" if instruction else problem.question,
+            answer=problem.answer,
+            ability=self.source.ability,
+            split=split,
+            index=sink.rows,
+            extra={"source_row": problem.row, **problem.extra},
+        )
+        sink.add(row)
+
+    def _manifest(self, against: dict[str, Any] | None) -> dict[str, Any]:
+        for split, sink in self._sinks.items():
+            self.counts.setdefault(split, {"read": 0, "kept": 0})["kept"] = sink.rows
+        return {
+            "source": self.source.name,
+            "origin": self.origins,
+            "options": plain(vars(self.options)),
+            "counts": self.counts,
+            "dropped": {split: dict(counter.most_common()) for split, counter in self.dropped.items()},
+            "decontaminated_against": against,
+            "files": {
+                sink.path.name: {"rows": sink.rows, "sha256": sha256(sink.path)} for sink in self._sinks.values()
+            },
+        }

@@ -1,0 +1,108 @@
+"""What sources hand to the pipeline: problems, and rows that are no problems."""
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class DataError(Exception):
+    """An input that cannot be used; the message is the one line a user sees: file, row, column, what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One problem of a source."""
+
+    question: str
+    answer: str
+    row: int
+    """Position in the source's split, from 0."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Further plain values for `extra_info`; the same keys in every problem of a source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A row that is left out: counted by reason, listed with `--show-dropped`."""
+
+    row: int
+    column: str
+    reason: str
+    value: str = ""
+
+    def __str__(self) -> str:
+        return f"row {self.row}: column {self.column}: {self.reason}" + (f": {self.value}" if self.value else "")
+
+
+class Unusable(Exception):
+    """Raised by a source's conversion for a row that is no problem."""
+
+    def __init__(self, column: str, reason: str, value: Any = "") -> None:
+        super().__init__(reason)
+        self.column, self.reason, self.value = column, reason, _shown(value)
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+INSTRUCTION = "Think step by step and put the final answer in \\boxed{}."
+Row = Mapping[str, Any]
+Convert = Callable[[Row], tuple[str, str, Mapping[str, Any]]]
+"""(question, answer, extra) of a source's row; raises Unusable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One split as it is read: its items, and what the manifest records about where they came from."""
+
+    items: Iterator[Problem | Dropped]
+    origin: Mapping[str, Any]
+    total: int | None = None
+    """Number of rows, where it is known beforehand; for the progress bar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source as the pipeline sees it."""
+
+    name: str
+    """The command's argument."""
+    summary: str
+    data_source: str
+    """verl's `data_source`: a name that verl's own scorer knows where there is one."""
+    ability: str
+    splits: tuple[str, ...]
+    """Of "train" and "test" what the source has."""
+    read: Callable[[str, argparse.Namespace], Split]
+    """read(split, options): the problems of a split."""
+    add_options: Callable[[argparse.ArgumentParser], None] | None = None
+    check_answers: bool = True
+    """Whether answers must be mathematics; off where the source brings its own scorer."""
+    is_evaluation: bool = False
+    """Training data is decontaminated against it; it is itself never decontaminated."""
+    is_hub: bool = False
+    instruction: str = INSTRUCTION
+    """Follows the question in the prompt, behind a blank line; `--instruction` replaces it."""
+
+
+def to_text(row: Row, column: str) -> str:
+    """The column's text without outer white space; whole numbers are written out.
+
+    Raises:
+        Unusable: null, blank, or neither a text nor a number.
+    """
+    value = row[column]
+    if isinstance(value, str):
+        if value := value.strip():
+            return value
+        raise Unusable(column, "blank")
+    if value is None:
+        raise Unusable(column, "null")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, float) and value == value and abs(value) != float("inf"):
+        return str(int(value)) if value.is_integer() else repr(value)
+    raise Unusable(column, f"a {type(value).__name__}, not a text", value)

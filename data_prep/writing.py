@@ -1,0 +1,132 @@
+"""Files that appear only when they are whole: written under a partial name, then renamed."""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+CHUNK = 10_000
+"""Rows per row group: what is in memory at a time."""
+
+
+class Schema(Protocol):
+    """What a sink asks of a schema: to check each row, and then to name the columns' types."""
+
+    def check(self, row: Mapping[str, Any], position: int) -> None: ...
+
+    def arrow(self) -> pa.Schema: ...
+
+
+class ParquetSink:
+    """Validates rows and streams them into `path`'s partial file, which `commit` renames."""
+
+    def __init__(self, path: Path, schema: Schema) -> None:
+        self.path = path
+        self.rows = 0
+        self._partial = partial_path(path)
+        self._schema = schema
+        self._chunk: list[Mapping[str, Any]] = []
+        self._writer: pq.ParquetWriter | None = None
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Take one row.
+
+        Raises:
+            ValueError: the row is not valid; names row and column.
+        """
+        self._schema.check(row, self.rows)
+        self._chunk.append(row)
+        self.rows += 1
+        if len(self._chunk) == CHUNK:
+            self._flush()
+
+    def finish(self) -> None:
+        """Write what is left; the file is whole then, under its partial name.
+
+        Raises:
+            ValueError: there was no row.
+        """
+        if not self.rows:
+            raise ValueError(f"{self.path}: no rows to write")
+        self._flush()
+        assert self._writer is not None
+        self._writer.close()
+
+    def commit(self) -> None:
+        """Give the whole file its name."""
+        os.replace(self._partial, self.path)
+
+    def abandon(self) -> None:
+        """Remove the partial file."""
+        if self._writer is not None:
+            with contextlib.suppress(OSError):  # the reason to give up may be a full disk, which closing meets again
+                self._writer.close()
+        self._partial.unlink(missing_ok=True)
+
+    def _flush(self) -> None:
+        if not self._chunk:
+            return
+        table = pa.Table.from_pylist(self._chunk, schema=self._schema.arrow())
+        if self._writer is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._writer = pq.ParquetWriter(self._partial, table.schema, compression="zstd")
+        self._writer.write_table(table)
+        self._chunk.clear()
+
+
+def write_rows(rows: Iterable[Mapping[str, Any]], path: Path, schema: Schema) -> int:
+    """Stream rows into one file; returns their number.
+
+    Raises:
+        ValueError: a row is not valid, or there is none.
+    """
+    sink = ParquetSink(path, schema)
+    try:
+        for row in rows:
+            sink.add(row)
+        sink.finish()
+        sink.commit()
+    except BaseException:
+        sink.abandon()
+        raise
+    return sink.rows
+
+
+def partial_path(path: Path) -> Path:
+    """Where `path` is written until it is whole."""
+    return path.with_name(path.name + ".partial")
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A path to write to; it becomes `path` if the block ends without an error, and is removed otherwise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_path(path)
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
+    """`manifest.json` of a directory, written last: where it is, all the files it names are whole."""
+    with whole_file(directory / "manifest.json") as partial:
+        partial.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+
+
+def plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as JSON types, by name."""
+    return {key: json.loads(json.dumps(value, default=str)) for key, value in sorted(options.items())}
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
