@@ -13,6 +13,7 @@ from mrt_verl.agent_loop_output import MRTAgentLoopOutput, make_output
 from mrt_verl.branching import SharedBranches, branch_where_uncertain, choose_evenly
 from mrt_verl.episodes import EpisodeSplit, EpisodeSplitter
 from mrt_verl.grading import Grade, Grader
+from mrt_verl.grading.comparison import as_references
 from mrt_verl.insertions import backtrack_marker, load_policy
 from mrt_verl.prover import Branches, MetaProver
 from mrt_verl.rollout_record import RolloutRecord
@@ -211,9 +212,6 @@ class MRTAgentLoop(AgentLoopBase):
         return make_output(prompt_ids, trace, record, eos_token_id=eos, trace_seconds=trace_seconds)
 
 
-def _references(row: dict[str, Any]) -> list[str]:
-    """The accepted answers of a dataset row."""
-    truth = row.get("reward_model", {}).get("ground_truth")
-    if isinstance(truth, str):
-        return [truth]
-    return [str(one) for one in truth] if hasattr(truth, "__iter__") else [str(truth)]
+def _references(row: dict[str, Any]) -> tuple[str, ...]:
+    """The accepted answers of a dataset row, as the grader reads them."""
+    return as_references(row.get("reward_model", {}).get("ground_truth", ""))
