@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = build_parser().parse_args(arguments)
     try:
         options.command(options)
-    except (ValueError, RuntimeError, FileNotFoundError) as error:
+    except (ValueError, RuntimeError, OSError) as error:
         raise SystemExit(f"error: {error}") from error
 
 
@@ -64,7 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     report.set_defaults(command=report_runs)
     report.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="written by `run --out`")
     report.add_argument("--out", type=Path, help="directory of the page (default: report in the first DIR)")
-    report.add_argument("--first", help="name of the run that the others are compared with, as method")
+    report.add_argument("--first", help="name of the method that is compared with the others (the run begun first)")
     report.add_argument("--training", nargs="+", action="extend", default=[], metavar="[NAME=]LOG", help=TRAINING)
     report.add_argument("--common", action="store_true", help="only problems that every run has in full")
     report.add_argument("--title", default="Accuracy, regret and progress")

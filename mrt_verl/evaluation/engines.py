@@ -63,6 +63,7 @@ class VLLMEngine:
             seed=seed,
             enable_prefix_caching=True,
             logprobs_mode="processed_logprobs",
+            use_tqdm_on_load=False,
             disable_log_stats=True,
             **engine_args,
         )

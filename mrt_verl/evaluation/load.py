@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mrt_verl.evaluation.records import TraceRecord
-from mrt_verl.evaluation.store import SETTINGS, TRACES, describe_differences, read_records
+from mrt_verl.evaluation.store import SETTINGS, STARTED, TRACES, describe_differences, read_records
 
 MUST_AGREE = (
     ("format",),
@@ -64,14 +64,17 @@ def load_runs(directories: Sequence[Path], *, common: bool = False) -> list[Run]
 
 
 def find_runs(directory: Path) -> list[Path]:
-    """The directory itself if it is a run, else the runs in it.
+    """The directory itself if it is a run, else the runs in it in the order in which they were begun.
 
     Raises:
         ValueError: there is none.
     """
     if (directory / SETTINGS).is_file():
         return [directory]
-    found = sorted(path.parent for path in directory.glob(f"*/{SETTINGS}"))
+    begun = {
+        path.parent: json.loads(path.read_text("utf-8")).get(STARTED, 0.0) for path in directory.glob(f"*/{SETTINGS}")
+    }
+    found = sorted(begun, key=lambda path: (begun[path], path.name))
     if not found:
         raise ValueError(f"{directory}: no run; allowed: a directory written by `run --out`")
     return found

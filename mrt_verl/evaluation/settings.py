@@ -25,6 +25,7 @@ KEPT = (
     "think_open",
     "think_close",
     "stop_text",
+    "reference_text",
     "prover",
     "branches",
     "branch_max_tokens",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -9,6 +10,8 @@ from typing import Any, Self
 from mrt_verl.evaluation.records import TraceRecord
 
 SETTINGS, TRACES = "run.json", "traces.jsonl"
+STARTED = "started"
+"""Key of the time at which a run was begun, in seconds since 1970; no setting."""
 
 
 class Store:
@@ -24,9 +27,12 @@ class Store:
         self.path = directory / TRACES
         settings_path = directory / SETTINGS
         if settings_path.exists():
-            check_same(json.loads(settings_path.read_text(encoding="utf-8")), settings, settings_path)
+            stored = json.loads(settings_path.read_text(encoding="utf-8"))
+            stored.pop(STARTED, None)
+            check_same(stored, settings, settings_path)
         else:
-            write_text(settings_path, json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
+            written = {**settings, STARTED: time.time()}
+            write_text(settings_path, json.dumps(written, indent=2, ensure_ascii=False) + "\n")
         self.records: dict[tuple[int, int], TraceRecord] = {}
         if self.path.exists():
             _cut_partial_line(self.path)

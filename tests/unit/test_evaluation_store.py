@@ -61,7 +61,11 @@ def test_a_directory_of_runs(tmp_path):
         write_run(tmp_path / name, [record(), record(problem=1)])
     assert [run.name for run in load_runs([tmp_path])] == ["a", "b"]
     assert [run.name for run in load_runs([tmp_path / "b", tmp_path / "a"])] == ["b", "a"]
-    with pytest.raises(ValueError, match="runs named a, b, a; allowed: a name of its own for each"):
+    # in one directory, the run begun first is the method
+    (tmp_path / "a" / SETTINGS).write_text(json.dumps(settings(name="a", started=2.0)))
+    (tmp_path / "b" / SETTINGS).write_text(json.dumps(settings(name="b", started=1.0)))
+    assert [run.name for run in load_runs([tmp_path])] == ["b", "a"]
+    with pytest.raises(ValueError, match="runs named b, a, a; allowed: a name of its own for each"):
         load_runs([tmp_path, tmp_path / "a"])
 
 
@@ -125,5 +129,7 @@ def test_runs_that_measure_different_things(tmp_path, change, message):
 
 def test_run_json_appears_whole(tmp_path):
     with Store(tmp_path, settings()):
-        assert json.loads((tmp_path / SETTINGS).read_text()) == settings()
+        stored = json.loads((tmp_path / SETTINGS).read_text())
+        assert stored.pop("started") > 0
+        assert stored == settings()
     assert sorted(path.name for path in tmp_path.iterdir()) == [SETTINGS, TRACES]

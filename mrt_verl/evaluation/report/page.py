@@ -14,7 +14,7 @@ from mrt_verl.evaluation.report import plots
 from mrt_verl.evaluation.report.examples import pick_examples
 from mrt_verl.evaluation.report.tables import describe, make_tables
 from mrt_verl.evaluation.report.training import Metrics, draw_training
-from mrt_verl.evaluation.store import describe_differences, write_text
+from mrt_verl.evaluation.store import STARTED, describe_differences, write_text
 from mrt_verl.evaluation.summary import RESAMPLES, summarise
 
 FIGURES = {
@@ -24,7 +24,7 @@ FIGURES = {
     "episodes.png": "Episodes per trace",
     "training.png": "Training",
 }
-IGNORED = ("name", "model")
+IGNORED = ("name", "model", STARTED)
 """Settings in which runs are meant to differ."""
 
 
