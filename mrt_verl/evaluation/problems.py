@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ class Problem:
     messages: list[dict[str, str]]
     reference: Any
     """`reward_model.ground_truth`: the right answer, or several accepted ones."""
+    extra_info: dict[str, Any] = field(default_factory=dict)
+    """For outcomes other than math-verify."""
 
 
 def read_problems(path: Path, limit: int | None = None) -> list[Problem]:
@@ -49,7 +51,8 @@ def _problem(row: Mapping[Any, Any], index: int, path: Path) -> Problem:
         raise ValueError(f"{path}: row {index}: reward_model.ground_truth={reference!r}; allowed: an answer")
     content = json.dumps([messages, reference], sort_keys=True, ensure_ascii=False)
     uid = hashlib.blake2b(content.encode("utf-8", "replace"), digest_size=8).hexdigest()
-    return Problem(index, uid, str(row.get("data_source", "")), messages, reference)
+    extra_info = {key: _plain(value) for key, value in (row.get("extra_info") or {}).items()}
+    return Problem(index, uid, str(row.get("data_source", "")), messages, reference, extra_info)
 
 
 def _message(message: Any, index: int, path: Path) -> dict[str, str]:

@@ -106,24 +106,30 @@ class RecordSampler:
 
     async def grade_own(self, thought: Thought, problem: Problem) -> OwnAnswer:
         """The trace's own final answer; none if the thinking was never closed."""
+        if self.settings.outcome == "compute_score":  # which is shown the whole response, as verl does
+            grade = await self._compute_score(self._decode(thought.response_ids), problem)
+            text = self._decode(thought.answer_ids or [])
+            return OwnAnswer(make_answer(text, thought.finished, grade, _extract(text, thought.finished)), grade)
         if thought.answer_ids is None:
             grade = Grade(Verdict.NO_ANSWER, 0.0, "the thinking was never closed")
             return OwnAnswer(make_answer("", thought.finished, grade, None), grade)
         text = self._decode(thought.answer_ids)
-        if self.settings.outcome == "compute_score":
-            grade = await self._compute_score(text, problem)
-        else:
-            grade = (await self.grader.grade([text], problem.reference, finished=thought.finished))[0]
-        extracted = extract_answer(text, thinking=None, finished=thought.finished)
-        return OwnAnswer(make_answer(text, thought.finished, grade, extracted), grade)
+        grade = (await self.grader.grade([text], problem.reference, finished=thought.finished))[0]
+        return OwnAnswer(make_answer(text, thought.finished, grade, _extract(text, thought.finished)), grade)
 
-    async def grade_forced(self, branches: Branches, problem: Problem) -> tuple[list[Answer], list[Grade]]:
-        """Forced answers with their grades."""
+    async def grade_forced(
+        self, branches: Branches, problem: Problem, thinking: str = ""
+    ) -> tuple[list[Answer], list[Grade]]:
+        """Forced answers with their grades.
+
+        Args:
+            thinking: what stands in front of the stop text; read only by outcomes other than math-verify.
+        """
         stop_text = self.settings.stop_text
         texts = [answer.text for answer in branches.answers]
         finished = [answer.finished for answer in branches.answers]
         if self.settings.outcome == "compute_score":
-            grades = [await self._compute_score(stop_text + text, problem) for text in texts]
+            grades = [await self._compute_score(thinking + stop_text + text, problem) for text in texts]
         else:
             grades = await self.grader.grade(texts, problem.reference, stop_text=stop_text, finished=finished)
         answers = [
@@ -131,7 +137,7 @@ class RecordSampler:
                 answer.text,
                 answer.finished,
                 grade,
-                extract_answer(answer.text, stop_text=stop_text, thinking=None, finished=answer.finished),
+                _extract(answer.text, answer.finished, stop_text),
                 answer.weight,
             )
             for answer, grade in zip(branches.answers, grades, strict=True)
@@ -171,7 +177,7 @@ class RecordSampler:
         self, boundary: Boundary, branches: Branches, problem: Problem, own: OwnAnswer | None
     ) -> EpisodeRecord:
         episode = boundary.episode
-        forced, grades = await self.grade_forced(branches, problem)
+        forced, grades = await self.grade_forced(branches, problem, self._decode(boundary.context_ids))
         length = episode.end - episode.start
         return EpisodeRecord(
             start=episode.start,
@@ -194,7 +200,11 @@ class RecordSampler:
 
     async def _compute_score(self, solution: str, problem: Problem) -> Grade:
         return await self.grader.grade_outcome(
-            None, data_source=problem.data_source, solution_str=solution, ground_truth=problem.reference, extra_info={}
+            None,
+            data_source=problem.data_source,
+            solution_str=solution,
+            ground_truth=problem.reference,
+            extra_info=problem.extra_info,
         )
 
     def _tokens_per_answer(self, branches: Branches) -> float:
@@ -203,6 +213,10 @@ class RecordSampler:
 
     def _decode(self, ids: list[int]) -> str:
         return str(self.tokenizer.decode(ids, skip_special_tokens=True))
+
+
+def _extract(text: str, finished: bool, stop_text: str = "") -> str | None:
+    return extract_answer(text, stop_text=stop_text, thinking=None, finished=finished)
 
 
 def _estimate_j(branches: Branches, grades: Sequence[Grade]) -> float | None:

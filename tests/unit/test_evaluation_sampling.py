@@ -1,6 +1,7 @@
 """Records from an engine that plays a script: plain, kept from stopping, with a sliding window, failing, resumed."""
 
 import asyncio
+import dataclasses
 import json
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ from mrt_verl.evaluation.sampling import RecordSampler
 from mrt_verl.evaluation.store import TRACES, Store
 from mrt_verl.evaluation.thinking import SamplingPlan, Thinker
 from mrt_verl.grading import Grader
+from mrt_verl.grading.grades import RIGHT, WRONG
 from tests.builders import default_settings
 from tests.evaluation_records import settings as run_settings
 
@@ -242,3 +244,25 @@ def test_an_engine_that_dies_names_the_trace_and_loses_nothing(tmp_path):
     assert 1 <= len((tmp_path / TRACES).read_text().splitlines()) <= 2
     run(Engine(*[TRACE] * 5), tmp_path)
     assert len((tmp_path / TRACES).read_text().splitlines()) == 6
+
+
+class Scorer:
+    """Stands for the grader where verl's function scores: keeps what it is shown."""
+
+    def __init__(self):
+        self.shown = []
+
+    async def grade_outcome(self, compute_score, **arguments):
+        assert compute_score is None and arguments["data_source"] == "test" and arguments["extra_info"] == {"index": 3}
+        self.shown.append(arguments["solution_str"])
+        return RIGHT if "7" in self.shown[-1] else WRONG
+
+
+def test_verls_function_is_shown_whole_responses():
+    settings = dataclasses.replace(SETTINGS, outcome="compute_score", branches=1)
+    engine, scorer = Engine(" a\n\nWait b" + CLOSE + "\\boxed{7}" + END), Scorer()
+    sampler = sampler_of(engine, settings, direct_answers=1)
+    sampler.grader = scorer
+    record = asyncio.run(sampler.sample(dataclasses.replace(PROBLEM, extra_info={"index": 3}), trace=0))
+    assert scorer.shown == [STOP + "8}", " a\n\nWait b" + CLOSE + "\\boxed{7}", " a\n\n" + STOP + "8}"]
+    assert (record.own.score, [e.j for e in record.episodes]) == (1.0, [0.0, 1.0])
