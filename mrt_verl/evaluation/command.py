@@ -46,7 +46,12 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--out", type=Path, required=True, help="a directory; each model gets one of its own in it")
     run.add_argument("--traces", type=_positive, default=4, help="per problem (4)")
     run.add_argument("--problems", type=_positive, help="only the first so many")
-    run.add_argument("--direct", type=_positive, default=16, help="answers without thinking per problem (16)")
+    run.add_argument(
+        "--direct",
+        type=_positive,
+        default=16,
+        help="answers without thinking per problem (16); for votes at a trace's tokens take more",
+    )
     run.add_argument("--insertions", type=int, default=0, help="budget-forced extrapolation: markers inserted (0)")
     run.add_argument("--insertion-tokens", type=_positive, default=2048, help="most new tokens behind each (2048)")
     run.add_argument("--window", type=_positive, help="linearised: finished episodes kept in context (all)")

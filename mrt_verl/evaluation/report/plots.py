@@ -17,7 +17,7 @@ def draw_accuracy(runs: Sequence[Measures], weights: Floats, path: Path) -> None
     """Success against tokens: J(c) with its 95 % band, votes at each prefix, direct voting, own final answers."""
     reach = max(run.budget for run in runs)
     grid = token_grid(reach, POINTS)
-    with figure(path, height=4.8) as (_, axes):
+    with figure(path, height=5.4) as (drawing, axes):
         axis = axes[0, 0]
         for run, (colour, marker) in zip(runs, looks(len(runs)), strict=True):
             curves = run.curves(grid)
@@ -32,7 +32,7 @@ def draw_accuracy(runs: Sequence[Measures], weights: Floats, path: Path) -> None
             ks = [k for k in doubling(most) if k * run.direct_tokens <= reach] if most else []
             direct = [run.direct_majority_at(k).mean() for k in ks]
             axis.plot([k * run.direct_tokens for k in ks], direct, marker + ":", color=colour, markersize=4, alpha=0.8)
-        _explain(axis, votes=any(run.first_vote < reach for run in runs))
+        _explain(drawing, axis, votes=any(run.first_vote < reach for run in runs))
         axis.set(xlabel="tokens", ylabel="accuracy", xlim=(0, reach * 1.02))
         axis.set_ylim(bottom=0)
 
@@ -108,8 +108,8 @@ def _line_with_band(axis: Any, x: Floats, mean: Floats, drawn: Floats, colour: s
     axis.plot(x, mean, color=colour, marker=marker, markevery=[], linewidth=2, label=name)
 
 
-def _explain(axis: Any, *, votes: bool) -> None:
-    """A legend of the models and, in grey, of what the kinds of lines mean."""
+def _explain(drawing: Any, axis: Any, *, votes: bool) -> None:
+    """A legend below the plot, of the models and, in grey, of what the kinds of lines mean."""
     kinds = [
         ("-", "forced answer, 95 % band"),
         ("o", "own final answer within the budget"),
@@ -118,7 +118,8 @@ def _explain(axis: Any, *, votes: bool) -> None:
     if votes:
         kinds.insert(1, ("--", "vote of the forced answers"))
     named = axis.get_legend_handles_labels()[0]
-    axis.legend(handles=[*named, *_handles(kinds)], frameon=False, fontsize=9, loc="upper left")
+    handles = [*named, *_handles(kinds)]
+    drawing.legend(handles=handles, frameon=False, fontsize=9, loc="outside lower center", ncols=2)
 
 
 def _handles(kinds: Sequence[tuple[str, str]]) -> list[Any]:
