@@ -117,6 +117,11 @@ class Measures:
         """Mean tokens of an answer without thinking."""
         return float(np.mean([problem[0].before_tokens for problem in self.run.problems]))
 
+    def direct_within(self, budget: float) -> int:
+        """How many answers without thinking fit into a budget, of those that were sampled; k of the direct vote."""
+        sampled = max((len(problem[0].before) for problem in self.run.problems), default=0)
+        return min(sampled, int(budget // self.direct_tokens)) if self.direct_tokens else 0
+
     @property
     def first_vote(self) -> float:
         """Median tokens at which the first vote of forced answers is complete; infinite without any."""

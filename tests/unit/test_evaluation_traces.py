@@ -109,6 +109,9 @@ def test_summary_of_a_run(measures):
     assert summary["losing_episodes"]["value"] == pytest.approx(1 / 5)
     assert summary["budgets"]["100"]["accuracy"]["value"] == pytest.approx(0.375)
     assert summary["accuracy_at_half_budget"] == summary["budgets"]["100"]["accuracy"]  # of 200
+    assert summary["budgets"]["100"]["direct"]["k"] == 2  # 8 of 12 tokens would fit, 2 were sampled
+    assert measures.direct_within(23) == 1
+    assert measures.direct_within(11) == 0
     assert summary["episodes_per_trace"] == {"1": 0.75, "2": 0.25}
     assert summary["direct_maj@k"]["2"] == {"value": 0.5, "low": 0.5, "high": 0.5, "tokens": 24.0}
     # J held at its last: indices 0: .5 .25 0 1, 1: .5 0 0 1

@@ -74,6 +74,7 @@ def _main(runs: Sequence[Mapping[str, Any]]) -> Table:
         at = [run["budgets"][budget] for run in runs]
         rows.append([f"accuracy when stopped at {budget} tokens", *(interval(one["accuracy"]) for one in at)])
         rows.append([f"own answer right within {budget} tokens", *(interval(one["own_accuracy"]) for one in at)])
+        rows.append([f"direct answers' vote within {budget} tokens", *(_direct_within(one["direct"]) for one in at)])
         rows.append([f"normalised regret at {budget} tokens", *(interval(one["regret"]) for one in at)])
     rows.append(["accuracy at half the largest budget", *(interval(run["accuracy_at_half_budget"]) for run in runs)])
     for key, label in (
@@ -145,6 +146,10 @@ def _lengths(runs: Sequence[Mapping[str, Any]]) -> Table:
     numbers = sorted({int(count) for share in shares for count in share})
     rows = [[str(n), *(number(share.get(str(n), 0.0), ".3f") for share in shares)] for n in numbers]
     return Table("Share of traces by number of episodes", ["episodes", *(run["name"] for run in runs)], rows)
+
+
+def _direct_within(vote: Mapping[str, Any] | None) -> str:
+    return f"{interval(vote)} maj@{vote['k']}" if vote else NONE
 
 
 def _differences(comparisons: Sequence[Mapping[str, Any]]) -> Table:
