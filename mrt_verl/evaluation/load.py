@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from mrt_verl.evaluation.records import TraceRecord
 from mrt_verl.evaluation.store import SETTINGS, STARTED, TRACES, describe_differences, read_records
 
@@ -82,7 +84,9 @@ def find_runs(directory: Path) -> list[Path]:
 
 def _load(path: Path, settings: dict[str, Any], common: bool) -> Run:
     by_problem: dict[int, dict[int, TraceRecord]] = defaultdict(dict)
-    for record in read_records(path / TRACES) if (path / TRACES).is_file() else ():
+    total = settings["problems"] * settings["traces"]
+    lines = read_records(path / TRACES) if (path / TRACES).is_file() else ()
+    for record in tqdm(lines, desc=f"reading {settings['name']}", unit="trace", total=total, delay=5):
         by_problem[record.problem][record.trace] = record
     if not by_problem:
         raise ValueError(f"{path}: no traces; run it first")
