@@ -42,6 +42,7 @@ def summarise_run(measures: Measures, weights: Floats) -> dict[str, Any]:
     direct_ks = doubling(max(1, max(len(problem[0].before) for problem in run.problems)))
     before = [record.j_before for record in traces if record.j_before is not None]
     js = [of_trace.known_js(record) for record in traces]
+    longest = max(len(record.episodes) for record in traces)
     return {
         "name": run.name,
         "model": run.settings["model"],
@@ -58,7 +59,7 @@ def summarise_run(measures: Measures, weights: Floats) -> dict[str, Any]:
         "j_before": float(np.mean(before)) if before else None,
         "j_first": _average([row[0] for row in js if row]),
         "j_last": _average([row[-1] for row in js if row]),
-        "cumulative_regret": cumulative_regrets(js, min(MOST_EPISODES, max(1, *map(len, js), 1))).tolist(),
+        "cumulative_regret": cumulative_regrets(js, min(MOST_EPISODES, max(1, longest))).tolist(),
         "progress_by_episode": [
             {"episode": index, "episodes": int(counts.sum()), **ratio_estimate(sums, counts, weights).to_dict()}
             for index, sums, counts in measures.by_index(of_trace.progress, MOST_EPISODES)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mrt_verl.evaluation.bootstrap import resample_weights
 from mrt_verl.evaluation.curves import success_at, token_grid, tokens_to_reach
 from mrt_verl.evaluation.measures import Measures, regret_of_curves
-from mrt_verl.evaluation.report.tables import describe
+from mrt_verl.evaluation.report.tables import describe, make_tables
 from mrt_verl.evaluation.summary import compare, summarise
 from mrt_verl.evaluation.traces import curve_points
 from mrt_verl.evaluation.voting import majority_at_k, pass_at_k
@@ -125,8 +125,13 @@ def test_efficiency_turned_round_is_its_inverse_at_a_common_accuracy(first, seco
 @given(problems=runs())
 def test_every_summary_can_be_described(problems):
     others = [[record(problem=index, ends=(50,), js=(0.5,))] * 2 for index in range(len(problems))]
-    texts = describe(summarise([Measures(run_of(problems)), Measures(run_of(others))], 10))
-    assert len(texts) == 1 and "None" not in texts[0] and "nan" not in texts[0]
+    summary = summarise([Measures(run_of(problems)), Measures(run_of(others))], 10)
+    texts = describe(summary)
+    assert len(texts) == 1
+    for table in make_tables(summary):
+        assert all(len(row) == len(table.header) for row in table.rows)
+        texts += [cell for row in table.rows for cell in row]
+    assert not any(word in text for text in texts for word in ("None", "nan"))
 
 
 @given(answers=st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1, max_size=6), k=st.integers(1, 6))

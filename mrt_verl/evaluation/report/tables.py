@@ -21,10 +21,8 @@ class Table:
 def make_tables(summary: Mapping[str, Any]) -> list[Table]:
     """The tables of a report."""
     runs, comparisons = summary["runs"], summary["comparisons"]
-    tables = [_main(runs), _votes(runs), _direct(runs), _by_episode(runs), _lengths(runs)]
-    if comparisons:
-        tables += [_differences(comparisons), _efficiency(comparisons)]
-    return tables
+    compared = [_differences(comparisons), _efficiency(comparisons)] if comparisons else []
+    return [_main(runs), *compared, _votes(runs), _direct(runs), *map(_by_episode, runs), _lengths(runs)]
 
 
 def describe(summary: Mapping[str, Any]) -> list[str]:
@@ -123,22 +121,21 @@ def _direct(runs: Sequence[Mapping[str, Any]]) -> Table:
     return Table("Votes of direct answers, without thinking", ["", *(run["name"] for run in runs)], rows)
 
 
-def _by_episode(runs: Sequence[Mapping[str, Any]]) -> Table:
-    header = [""]
-    columns: list[dict[int, str]] = []
-    for run in runs:
-        k, votes = max(run["prefix_maj@k"].items(), key=lambda item: int(item[0]))
-        header += [f"{run['name']}: progress", "episodes", f"maj@{k} of forced answers", "cumulative regret"]
-        progress = {row["episode"]: row for row in run["progress_by_episode"]}
-        columns += [
-            {index: interval(row, "+.3f") for index, row in progress.items()},
-            {index: str(row["episodes"]) for index, row in progress.items()},
-            {row["episode"]: interval(row) for row in votes},
-            {index: number(value, ".3f") for index, value in enumerate(run["cumulative_regret"])},
+def _by_episode(run: Mapping[str, Any]) -> Table:
+    k, votes = max(run["prefix_maj@k"].items(), key=lambda item: int(item[0]))
+    vote_of = {row["episode"]: interval(row) for row in votes}
+    rows = [
+        [
+            f"episode {row['episode'] + 1}",
+            str(row["episodes"]),
+            interval(row, "+.3f"),
+            vote_of.get(row["episode"], NONE),
+            number(run["cumulative_regret"][row["episode"]], ".3f"),
         ]
-    indices = sorted({index for column in columns for index in column})
-    rows = [[f"episode {index + 1}", *(column.get(index, NONE) for column in columns)] for index in indices]
-    return Table("By episode; a trace that ended earlier stays at its last J in the cumulative regret", header, rows)
+        for row in run["progress_by_episode"]
+    ]
+    caption = f"{run['name']} by episode; later ones exist only in traces that go on so far"
+    return Table(caption, ["", "traces", "progress", f"maj@{k} of forced answers", "cumulative regret"], rows)
 
 
 def _lengths(runs: Sequence[Mapping[str, Any]]) -> Table:
