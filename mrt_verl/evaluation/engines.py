@@ -54,6 +54,7 @@ class VLLMEngine:
         if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
             import mrt_verl.cpu  # noqa: F401 - sets threads and memory for small machines
 
+            os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a warning about memory nodes at every start
             engine_args = {**CPU_DEFAULTS, **engine_args}
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
