@@ -5,8 +5,10 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 
+import pandas as pd
 import pytest
 
+from mrt_verl.evaluation import command
 from mrt_verl.evaluation.problems import Problem
 from mrt_verl.evaluation.run import sample_missing
 from mrt_verl.evaluation.sampling import RecordSampler
@@ -266,3 +268,67 @@ def test_verls_function_is_shown_whole_responses():
     record = asyncio.run(sampler.sample(dataclasses.replace(PROBLEM, extra_info={"index": 3}), trace=0))
     assert scorer.shown == [STOP + "8}", " a\n\nWait b" + CLOSE + "\\boxed{7}", " a\n\n" + STOP + "8}"]
     assert (record.own.score, [e.j for e in record.episodes]) == (1.0, [0.0, 1.0])
+
+
+def test_a_model_without_tags_thinks_and_answers_in_one():
+    settings = dataclasses.replace(SETTINGS, think_open=None, think_close=None)
+    engine = Engine(" a\n\nWait b\\boxed{7}" + END, " c" + END, answer=rises_with_b)
+    sampler = sampler_of(engine, settings, insertions=1, insertion_tokens=5)
+    record = asyncio.run(sampler.sample(PROBLEM, trace=0))
+    assert record.closed and record.own.extracted == "7"
+    assert (
+        engine.forced[2:] == [" a\n\n"] * 3 + [" a\n\nWait b\\boxed{7}"] * 2 + [" a\n\nWait b\\boxed{7}\n\nWait c"] * 3
+    )
+    assert [e.j for e in record.episodes] == [0.0, 1.0]
+    # the end of the sequence is counted, though nothing stands behind it
+    assert [(e.start, e.end) for e in record.extension] == [(8, 11)]
+
+
+@pytest.fixture
+def data(tmp_path):
+    row = {"data_source": "s", "prompt": PROBLEM.messages, "reward_model": {"ground_truth": "7"}}
+    path = tmp_path / "data.parquet"
+    pd.DataFrame([row, row]).to_parquet(path)
+    return path
+
+
+def evaluate(monkeypatch, data, *arguments, max_model_len=None):
+    """The command with scripted engines; returns how many it started."""
+    started = []
+
+    class CommandEngine(Engine):
+        async def close(self):
+            started.append(self)
+
+    def open_engine(name, model, settings, options):
+        engine = CommandEngine(*[TRACE] * 4)
+        engine.max_model_len = max_model_len
+        return engine, TOKENIZER
+
+    monkeypatch.setattr(command, "open_engine", open_engine)
+    own = ["mrt.markers=[Wait]", f"mrt.stop_text='{STOP}'", "mrt.branch_max_tokens=2", "mrt.branch_stop=[]"]
+    fixed = ["--data", str(data), "--budgets", "20,40", "--traces", "2", "--out", str(data.parent / "out")]
+    command.main(["run", *fixed, "--set", *own, *arguments])
+    return len(started)
+
+
+def test_model_and_baselines_run_in_turn_and_are_reported(monkeypatch, data, capsys):
+    models = ("--model", "new=path/new", "--baseline", "old=path/old", "older=path/older")
+    assert evaluate(monkeypatch, data, *models) == 3
+    assert evaluate(monkeypatch, data, *models) == 0
+    assert "new: all 4 traces are in" in capsys.readouterr().out
+    command.main(["report", str(data.parent / "out")])
+    page = json.loads((data.parent / "out/report/summary.json").read_text())
+    assert [(one["method"], one["baseline"]) for one in page["comparisons"]] == [("new", "old"), ("new", "older")]
+
+
+def test_other_settings_in_the_same_directory_are_refused(monkeypatch, data):
+    evaluate(monkeypatch, data, "--model", "new=path/new")
+    with pytest.raises(SystemExit, match=r"error: .*sampling\.sampling_params\.temperature: 1\.0 there, 0\.5 here"):
+        evaluate(monkeypatch, data, "--model", "new=path/new", "--temperature", "0.5")
+
+
+def test_a_context_that_is_too_short_is_told_before_anything_is_sampled(monkeypatch, data):
+    with pytest.raises(SystemExit, match=r"context is 44 tokens; allowed: 45 or more \(prompt 2 \+ largest budget 40"):
+        evaluate(monkeypatch, data, "--model", "new=path/new", max_model_len=44)
+    assert evaluate(monkeypatch, data, "--model", "new=path/new", max_model_len=45) == 1
