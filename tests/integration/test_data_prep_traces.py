@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from omegaconf import OmegaConf
 from transformers import AutoTokenizer
+from verl.utils.dataset.rl_dataset import RLHFDataset
 
 from data_prep.traces import prefix_text, read_run
 from tests.integration.conftest import ROOT, read_lines
@@ -81,6 +83,10 @@ def test_prefixes_are_what_the_model_wrote(sampled, workspace):
     table = pd.read_parquet(sampled / "train.parquet")
     source = pd.read_parquet(workspace / "data" / "train.parquet")
     assert table[list(source.columns)].equals(source)
+    config = OmegaConf.create({"max_prompt_length": 128, "cache_dir": str(sampled)})
+    read = RLHFDataset([str(sampled / "train.parquet")], tokenizer, config)
+    prefixes = [read[row]["prefix"] for row in range(len(read))]
+    assert prefixes == [prefix if isinstance(prefix, str) else None for prefix in table.prefix]
     chosen = table[table.prefix.notna()]
     assert len(chosen) > PROBLEMS // 2
     for problem, row in chosen.iterrows():
