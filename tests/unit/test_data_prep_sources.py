@@ -144,6 +144,24 @@ def test_a_directory_that_names_no_configs(tmp_path, name):
         assert len(pd.read_parquet(out / f"{split}.parquet")) == len(rows)
 
 
+def test_what_is_in_test_is_not_taken_into_train(tmp_path):
+    rows = {
+        "train": [
+            {"question": "How many legs has  a cat?", "answer": "#### 4"},
+            {"question": "How many legs has a hen?", "answer": "#### 2"},
+        ],
+        "test": [{"question": "How many legs has a cat", "answer": "#### 4"}],
+    }
+    for split, content in rows.items():
+        write_rows(tmp_path / "copy" / f"{split}.jsonl", content)
+    out = tmp_path / "out"
+    assert main(["gsm8k", "--out", str(out), "--from", str(tmp_path / "copy")]) == 0
+    assert questions(pd.read_parquet(out / "train.parquet")) == ["How many legs has a hen?"]
+    assert questions(pd.read_parquet(out / "test.parquet")) == ["How many legs has a cat"]
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["dropped"] == {"test": {}, "train": {"question: duplicate of a test problem": 1}}
+
+
 def test_the_papers_sets_share_no_problem(tmp_path, monkeypatch):
     from data_prep.sources import numinamath
 
