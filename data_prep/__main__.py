@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except KeyboardInterrupt:
-        print("data_prep: interrupted; nothing was written", file=sys.stderr)
+        print("data_prep: interrupted", file=sys.stderr)
         return 130
     except (DataError, OSError, ValueError) as error:
         print(f"data_prep: {' '.join(str(error).split())}", file=sys.stderr)

@@ -24,28 +24,34 @@ def load_contamination(
     if source.is_evaluation or options.no_decontamination:
         return None, None
     if options.evaluation:
-        sets = _prepared_sets(options.evaluation)
+        sets, origins = _prepared_sets(options.evaluation)
     elif source.is_hub and options.from_path is None:
-        sets = _hub_sets()
+        sets, origins = _hub_sets()
     else:
         return None, None
-    found = {name: len(problems) for name, problems in sets.items()}
-    about = {"sets": found, "ngram": options.ngram, "overlap": options.overlap}
+    about = {
+        "sets": {name: {"problems": len(problems), "origin": origins[name]} for name, problems in sets.items()},
+        "ngram": options.ngram,
+        "overlap": options.overlap,
+    }
     return Contamination(sets, ngram=options.ngram, overlap=options.overlap), about
 
 
-def _prepared_sets(paths: list[Path]) -> dict[str, list[str]]:
+def _prepared_sets(paths: list[Path]) -> tuple[dict[str, list[str]], dict[str, Any]]:
     sets: dict[str, list[str]] = {}
+    origins: dict[str, Any] = {}
     for path in paths:
         files = sorted(path.rglob("test.parquet")) if path.is_dir() else [path]
         if not files or not files[0].is_file():
             raise DataError(f"--evaluation {path}: allowed: a parquet file, or a directory that holds test.parquet")
         for file in files:
             instruction = _instruction(file)
-            for row in read_file(file, ("data_source", "prompt")).rows:
+            table = read_file(file, ("data_source", "prompt"))
+            for row in table.rows:
                 question = row["prompt"][-1]["content"].removesuffix(f"\n\n{instruction}")
                 sets.setdefault(row["data_source"], []).append(question)
-    return sets
+                origins[row["data_source"]] = table.origin
+    return sets, origins
 
 
 def _instruction(file: Path) -> str:
@@ -56,16 +62,18 @@ def _instruction(file: Path) -> str:
     return str(json.loads(manifest.read_text())["options"]["instruction"])
 
 
-def _hub_sets() -> dict[str, list[str]]:
+def _hub_sets() -> tuple[dict[str, list[str]], dict[str, Any]]:
     from data_prep.sources import SOURCES  # the sources' own modules need this package's
 
     options = argparse.Namespace(from_path=None, revision=None)
-    sets = {}
+    sets: dict[str, list[str]] = {}
+    origins: dict[str, Any] = {}
     for source in SOURCES.values():
         if source.is_evaluation:
             try:
-                items = source.read("test", options).items
-                sets[source.data_source] = [item.question for item in items if isinstance(item, Problem)]
+                split = source.read("test", options)
+                sets[source.data_source] = [item.question for item in split.items if isinstance(item, Problem)]
+                origins[source.data_source] = split.origin
             except DataError as error:
                 raise DataError(f"decontamination: {error} (--evaluation PATH, --no-decontamination)") from error
-    return sets
+    return sets, origins

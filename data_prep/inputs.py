@@ -70,6 +70,21 @@ def read_dataset(
     return Rows(_dataset_rows(data.select_columns(list(columns)), where), {}, total)
 
 
+def local_configs(directory: Path, configs: Sequence[str | None]) -> Sequence[str | None]:
+    """The configs to read of a directory: those asked for, or the only one of a directory that names none.
+
+    Raises:
+        DataError: there are no data files in it.
+    """
+    import datasets
+
+    try:
+        found = datasets.get_dataset_config_names(str(directory))
+    except Exception as error:  # as in read_dataset
+        raise DataError(f"{directory}: cannot be loaded: {_one_line(error)}") from error
+    return (None,) if found == ["default"] else configs
+
+
 def resolve_revision(repository: str, revision: str | None) -> str:
     """The commit that a branch, a tag, a commit or None (the main branch) stands for on the hub now.
 

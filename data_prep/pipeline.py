@@ -48,6 +48,8 @@ class Preparation:
                     self._prepare(split, checker)
             for sink in self._sinks.values():
                 sink.finish()
+            # an earlier run's manifest would describe other files than those that now come
+            (self.options.out / "manifest.json").unlink(missing_ok=True)
             for sink in self._sinks.values():
                 sink.commit()
         except BaseException:

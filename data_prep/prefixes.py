@@ -91,8 +91,9 @@ def _sample(options: argparse.Namespace) -> None:
     try:
         evaluate(arguments)
     except SystemExit as end:
-        if end.code:
-            raise DataError(str(end.code)) from end
+        if isinstance(end.code, str):
+            raise DataError(end.code.removeprefix("error: ")) from end
+        raise  # a wrong option, which the parser has explained
 
 
 def choose_prefixes(traces: TraceRun, seed: int) -> dict[int, dict[str, Any]]:

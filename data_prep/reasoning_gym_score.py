@@ -4,6 +4,8 @@ import ast
 import functools
 from typing import Any
 
+import reasoning_gym  # at the top: it takes seconds, which no answer's deadline should pay
+
 from mrt_verl.grading import extract_answer
 
 
@@ -21,6 +23,4 @@ def compute_score(data_source: str, solution_str: str, ground_truth: str, extra_
 
 @functools.lru_cache(maxsize=8)
 def _scorer(task: str) -> Any:
-    import reasoning_gym
-
     return reasoning_gym.get_score_answer_fn(task)

@@ -135,13 +135,13 @@ def _next_pair(problem: Problem, tried: Sequence[Pair], style: TraceStyle, rng: 
     if rng.random() < style.hit:
         return problem.solution
     if tried and rng.random() < style.repeat:
-        return tried[rng.integers(len(tried))]
+        return tried[int(rng.integers(len(tried)))]
     return _any_pair(problem, tried, rng)
 
 
 def _any_pair(problem: Problem, tried: Sequence[Pair], rng: np.random.Generator) -> Pair:
     fresh = [pair for pair in problem.pairs if pair not in tried] or problem.pairs
-    return fresh[rng.integers(len(fresh))]
+    return fresh[int(rng.integers(len(fresh)))]
 
 
 def _final_pair(

@@ -94,14 +94,21 @@ def demonstrate(
 
 
 def _other_paths(attempt: Attempt, step: Step, mrt: Settings) -> list[tuple[str, str]]:
-    """(text from the step on, answer) of right attempts that are the same up to the step."""
+    """(text from the step on, answer) of right attempts that are the same up to the step.
+
+    Where the backtrack sentence opens the step, the path's first step must have its name.
+    """
     before = _words_before(attempt.record, step)
     paths = []
     for other in attempt.others:
-        same = next((one for one in find_steps(other, mrt) if one.name == step.name), None)
-        if same is not None and _is_right(other) and _words_before(other, same) == before:
-            text = episodes_text(other, same.episode, len(other.episodes) - 1)
-            paths.append((str(text), str(other.own.extracted)))
+        if not _is_right(other):
+            continue
+        for own in find_steps(other, mrt):
+            is_named_so = own.name == step.name or not _header(step, mrt)
+            if is_named_so and _words_before(other, own) == before:
+                text = episodes_text(other, own.episode, len(other.episodes) - 1)
+                paths.append((str(text), str(other.own.extracted)))
+                break
     return paths
 
 

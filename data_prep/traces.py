@@ -13,6 +13,7 @@ from mrt_verl.evaluation.store import SETTINGS, TRACES, read_records
 from mrt_verl.grading.comparison import as_references
 
 HALF_CHARACTER = "\ufffd"
+"""What decoding makes of bytes that are no character; encoded again they are other tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def prefix_text(record: TraceRecord, through: int, think_open: str | None) -> st
     """What the model wrote up to the end of episode `through`: what stands right behind the prompt.
 
     The opening tag is part of it only if the model wrote it; the record's texts have lost it where it is a special
-    token. None if the text cannot be found, as where a boundary cuts a character in two.
+    token. None if the text cannot be told: it has bytes that are no character, or a boundary inside of one.
     """
     text = episodes_text(record, 0, through)
     if text is None:
@@ -86,7 +87,7 @@ def episodes_text(record: TraceRecord, first: int, last: int) -> str | None:
     start, end = 0, 0
     for number, episode in enumerate(record.episodes[: last + 1]):
         text = episode.text.strip()
-        if text.startswith(HALF_CHARACTER) or text.endswith(HALF_CHARACTER):
+        if HALF_CHARACTER in text:
             return None
         position = record.response.find(text, end)
         if position < 0:

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data_prep.problems import DataError
+
 CHUNK = 10_000
 """Rows per row group: what is in memory at a time."""
 
@@ -56,7 +58,8 @@ class ParquetSink:
             raise ValueError(f"{self.path}: no rows to write")
         self._flush()
         assert self._writer is not None
-        self._writer.close()
+        with _explained(self.path):
+            self._writer.close()
 
     def commit(self) -> None:
         """Give the whole file its name."""
@@ -73,10 +76,11 @@ class ParquetSink:
         if not self._chunk:
             return
         table = pa.Table.from_pylist(self._chunk, schema=self._schema.arrow())
-        if self._writer is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = pq.ParquetWriter(self._partial, table.schema, compression="zstd")
-        self._writer.write_table(table)
+        with _explained(self.path):
+            if self._writer is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._writer = pq.ParquetWriter(self._partial, table.schema, compression="zstd")
+            self._writer.write_table(table)
         self._chunk.clear()
 
 
@@ -106,13 +110,23 @@ def partial_path(path: Path) -> Path:
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A path to write to; it becomes `path` if the block ends without an error, and is removed otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_path(path)
     try:
-        yield partial
-        os.replace(partial, path)
+        with _explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield partial
+            os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """A full disk says what it could not take."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error}") from error
 
 
 def write_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:

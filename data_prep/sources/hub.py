@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.inputs import Rows, read_dataset, read_file, resolve_revision
+from data_prep.inputs import Rows, local_configs, read_dataset, read_file, resolve_revision
 from data_prep.problems import Convert, DataError, Dropped, Problem, Source, Split, Unusable
 
 
@@ -56,6 +56,7 @@ def _open(
     elif path.is_dir():
         revision, origin = None, {"path": str(path), "revision": None, "split": split}
         place, streaming = str(path), True
+        configs = local_configs(path, configs)
     elif path.is_file():
         part = read_file(path, columns)
         return [part], {**part.origin, "revision": None}

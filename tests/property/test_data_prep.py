@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from data_prep.contamination import Contamination, tokens
 from data_prep.duplicates import normalised
-from data_prep.sampling import Smallest, rank
+from data_prep.problems import Problem
+from data_prep.sampling import Selection, Smallest, rank
 from data_prep.schema import make_row, write_parquet
 
 texts = st.text(min_size=1, max_size=40).filter(lambda text: text.strip())
@@ -33,6 +34,28 @@ def test_a_choice_does_not_depend_on_the_order(items, count, seed, random):
     kept, fallen = choose(items)
     assert sorted([*kept, *fallen]) == sorted(items)
     assert len(kept) == min(count, len(items))
+
+
+@given(
+    st.dictionaries(st.text("abcdefgh", min_size=1), st.booleans(), max_size=25),
+    st.integers(0, 3),
+    st.integers(0, 6),
+    st.integers(0, 4),
+    st.integers(1, 7),
+)
+def test_checking_only_what_may_be_chosen_changes_no_choice(usable, skip, limit, held_out, batch):
+    """The answers of problems that cannot be chosen any more are not checked; the choice is as if all had been."""
+    everything = [Problem(text, "", row) for row, text in enumerate(usable)]
+    selection = Selection(7, skip=skip, limit=limit, held_out=held_out)
+    for start in range(0, len(everything), batch):
+        for problem in [one for one in everything[start : start + batch] if selection.may_take(one)]:
+            if usable[problem.question]:
+                assert selection.push(problem) is None
+    good = [one for one in everything if usable[one.question]]
+    held = sorted(good, key=lambda one: rank(one.question, 7, "test"))[:held_out]
+    others = sorted((one for one in good if one not in held), key=lambda one: rank(one.question, 7, "sample"))
+    assert selection.held_out() == held
+    assert selection.chosen() == others[skip : skip + limit]
 
 
 @given(st.lists(problems, min_size=1, max_size=6), st.lists(problems, min_size=1, max_size=6), st.integers(1, 5))

@@ -70,6 +70,17 @@ def test_another_beginning_is_a_path_from_the_first_step_only():
     )
 
 
+def test_steps_of_other_names_where_the_sentence_opens_none(monkeypatch):
+    """Steps named by what they try, as in the search task: the path brings its own first step."""
+    changes = {"step_pattern": "Try (\\d+)", "backtrack_text": "No, what was before {step} is right."}
+    monkeypatch.setattr(f"{__name__}.MRT", {**MRT, **changes})
+    failed = [("Try 1: no.\n\n", 0.5, "wrong"), ("Try 2: no.\n", 0.0, "wrong")]
+    right = record([("Try 1: no.\n\n", 0.5, "wrong"), ("Try 3: yes.\n", 1.0, "right")], number=1, own="right")
+    found = demonstrated(attempt(right, episodes=failed, before=0.0))
+    assert found.step.name == "2"
+    assert stitch(found, MRT)[1].startswith("No, what was before 2 is right.\n\nTry 3: yes.\n\n</think>")
+
+
 @pytest.mark.parametrize("changes", [{"own": "wrong"}, {"own": "right", "closed": False}])
 def test_no_path_without_a_right_answer(changes):
     assert demonstrated(attempt(record(RIGHT, number=1, **changes))) is None

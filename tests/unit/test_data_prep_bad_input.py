@@ -152,9 +152,21 @@ def test_the_hub_out_of_reach(capsys, tmp_path, monkeypatch):
 
 
 def test_a_directory_without_the_split(capsys, tmp_path):
-    write_rows(tmp_path / "copy" / "notes.jsonl", [{"a": 1}])
+    write_rows(tmp_path / "copy" / "train.jsonl", [{"question": "?", "answer": "#### 1"}])
     error = fails(capsys, tmp_path, "gsm8k", "--from", str(tmp_path / "copy"))
-    assert "(config main, split test): cannot be loaded" in error
+    assert "(split test): cannot be loaded" in error
+
+
+def test_a_directory_without_data(capsys, tmp_path):
+    (tmp_path / "copy").mkdir()
+    assert "copy: cannot be loaded" in fails(capsys, tmp_path, "gsm8k", "--from", str(tmp_path / "copy"))
+
+
+def test_a_directory_with_a_broken_file(capsys, tmp_path):
+    path = write_rows(tmp_path / "copy" / "train.parquet", GOOD)
+    path.write_bytes(path.read_bytes()[:-20])
+    error = fails(capsys, tmp_path, "deepscaler", "--from", str(tmp_path / "copy"))
+    assert "copy (split train): " in error
 
 
 def _command(tmp_path, rows):
@@ -171,6 +183,7 @@ def test_a_full_disk(tmp_path):
     command[1:3] = ["-c", limited, "data_prep"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 1
+    assert f"{tmp_path}/out/train.parquet: cannot be written" in result.stderr
     assert "File too large" in result.stderr
     assert "Traceback" not in result.stderr
     assert list((tmp_path / "out").iterdir()) == []

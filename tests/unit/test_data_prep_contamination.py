@@ -1,5 +1,6 @@
 """n-gram overlap and what comes of it; overlaps counted by hand."""
 
+import hashlib
 import json
 
 import pandas as pd
@@ -84,7 +85,14 @@ def test_training_data_against_prepared_sets(capsys, tmp_path):
     assert "not decontaminated" not in capsys.readouterr().err
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["dropped"]["train"] == {"question: contaminates aime_2024": 1}
-    assert manifest["decontaminated_against"] == {"sets": {"aime_2024": 1}, "ngram": 8, "overlap": 0.5}
+    file = tmp_path / "sets" / "aime_2024" / "test.parquet"
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    origin = {"path": str(file), "sha256": digest}
+    assert manifest["decontaminated_against"] == {
+        "sets": {"aime_2024": {"problems": 1, "origin": origin}},
+        "ngram": 8,
+        "overlap": 0.5,
+    }
     assert pd.read_parquet(out / "train.parquet").extra_info[0]["source_row"] == 1
 
 

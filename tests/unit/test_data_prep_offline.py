@@ -1,6 +1,7 @@
 """The sources that need no download, as a user calls them."""
 
 import ast
+import asyncio
 import json
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 from data_prep.__main__ import main
 from data_prep.reasoning_gym_score import compute_score
 from data_prep.sources.champ import plain_answer
+from mrt_verl.grading import Grader, Verdict
 
 
 def prepare(out, *command):
@@ -71,6 +73,26 @@ def test_reasoning_gym_has_its_own_scorer(tmp_path):
     }
     for solution, score in expected.items():
         assert compute_score(solution_str=solution, **arguments) == {"score": score, "acc": score}
+
+
+def test_the_scorer_runs_where_outcomes_are_graded(tmp_path):
+    """As mrt.outcome=compute_score has it: in a worker, which imports the file and unpickles the row's extra_info."""
+    prepare(tmp_path, "reasoning_gym", "--task", "chain_sum", "--size", "2")
+    row = read(tmp_path / "train.parquet")[0]
+    reference = row["reward_model"]["ground_truth"]
+    with Grader() as grader:
+
+        def grade(answer):
+            return grader.grade_outcome(
+                compute_score,
+                data_source=row["data_source"],
+                solution_str=f"\\boxed{{{answer}}}",
+                ground_truth=reference,
+                extra_info=row["extra_info"],
+            )
+
+        assert asyncio.run(grade(reference)).verdict is Verdict.RIGHT
+        assert asyncio.run(grade(int(reference) + 1)).verdict is Verdict.WRONG
 
 
 def test_reasoning_gym_task_without_a_reference(tmp_path):

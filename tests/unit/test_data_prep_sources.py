@@ -134,6 +134,43 @@ def test_a_copy_of_the_repository(tmp_path, name):
     assert json.loads((out / "manifest.json").read_text())["origin"]["test"]["path"] == str(tmp_path / "copy")
 
 
+@pytest.mark.parametrize("name", ["math", "gsm8k", "deepscaler"])
+def test_a_directory_that_names_no_configs(tmp_path, name):
+    for split, rows in LAYOUTS[name].items():
+        write_rows(tmp_path / "copy" / f"{split}.jsonl", rows)
+    out = tmp_path / "out"
+    assert main([name, "--out", str(out), "--from", str(tmp_path / "copy")]) == 0
+    for split, rows in LAYOUTS[name].items():
+        assert len(pd.read_parquet(out / f"{split}.parquet")) == len(rows)
+
+
+def test_what_is_in_test_is_not_taken_into_train(tmp_path):
+    rows = {
+        "train": [
+            {"question": "How many legs has  a cat?", "answer": "#### 4"},
+            {"question": "How many legs has a hen?", "answer": "#### 2"},
+        ],
+        "test": [{"question": "How many legs has a cat", "answer": "#### 4"}],
+    }
+    for split, content in rows.items():
+        write_rows(tmp_path / "copy" / f"{split}.jsonl", content)
+    out = tmp_path / "out"
+    assert main(["gsm8k", "--out", str(out), "--from", str(tmp_path / "copy")]) == 0
+    assert questions(pd.read_parquet(out / "train.parquet")) == ["How many legs has a hen?"]
+    assert questions(pd.read_parquet(out / "test.parquet")) == ["How many legs has a cat"]
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["dropped"] == {"test": {}, "train": {"question: duplicate of a test problem": 1}}
+
+
+def test_the_papers_sets_share_no_problem(tmp_path, monkeypatch):
+    from data_prep.sources import numinamath
+
+    monkeypatch.setitem(numinamath.SETS, "rl", (0, 1))
+    monkeypatch.setitem(numinamath.SETS, "star", (1, 1))
+    chosen = [prepare(tmp_path / name, "numinamath", "--set", name)[1] for name in ("rl", "star")]
+    assert sorted(answers(chosen[0]) + answers(chosen[1])) == ["25", "\\frac{1}{2}"]
+
+
 def test_the_hub_is_asked_for_the_pinned_revision(tmp_path, monkeypatch):
     """What `datasets` is called with; the hub itself is out of reach for a test."""
     import datasets
@@ -151,13 +188,26 @@ def test_the_hub_is_asked_for_the_pinned_revision(tmp_path, monkeypatch):
 
     def load_dataset(place, **how):
         loaded.append((place, how["name"], how["split"], how["revision"]))
-        return datasets.Dataset.from_list(LAYOUTS["gsm8k"][how["split"]])
+        name, split = next(
+            (name, split)
+            for name, source in SOURCES.items()
+            if f"({place})" in source.summary
+            for split in source.splits
+            if split == how["split"] or (source.is_evaluation and how["split"] == "train")
+        )
+        return datasets.Dataset.from_list(LAYOUTS[name][split])
 
     monkeypatch.setattr(huggingface_hub, "HfApi", Api)
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     out = tmp_path / "out"
-    assert main(["gsm8k", "--out", str(out), "--revision", "v1", "--no-decontamination"]) == 0
+    assert main(["gsm8k", "--out", str(out), "--revision", "v1"]) == 0
+    asked, loaded = asked[-2:], loaded[-2:]
     assert set(asked) == {("openai/gsm8k", "v1")}
     assert loaded == [("openai/gsm8k", "main", "test", "0123abcd"), ("openai/gsm8k", "main", "train", "0123abcd")]
     origin = json.loads((out / "manifest.json").read_text())["origin"]["train"]
     assert origin == {"repository": "openai/gsm8k", "revision": "0123abcd", "split": "train"}
+    sets = json.loads((out / "manifest.json").read_text())["decontaminated_against"]["sets"]
+    assert {name: about["problems"] for name, about in sets.items()} == {
+        SOURCES[name].data_source: len(LAYOUTS[name]["test"]) for name in EVALUATION_SETS
+    }
+    assert {about["origin"]["revision"] for about in sets.values()} == {"0123abcd"}
