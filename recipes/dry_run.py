@@ -39,7 +39,7 @@ def token_lines(config: Any, expected_share: float) -> Iterator[str]:
     trace = int(expected_share * response)
     yield f"rollouts    {prompts} prompts x {n} = {rollouts} a step"
     yield f"traces      worst: {rollouts} x {response:,} = {rollouts * response:,} tokens"
-    yield f"            expected ({expected_share:.0%} of the budget): {rollouts} x {trace:,} = {rollouts * trace:,} tokens"
+    yield f"            expected: {rollouts} x {expected_share:.0%} of the budget = {rollouts * trace:,} tokens"
     mrt = config.get("mrt")
     if mrt is None or config.algorithm.adv_estimator != "mrt":
         yield "branches    none"
@@ -60,14 +60,14 @@ def _online_lines(mrt: Any, prompts: int, rollouts: int, response: int, trace: i
     most = rollouts * mrt.max_episodes * boundary + prompts * boundary
     likely = most // 2
     yield (
-        f"branches    {mrt.prover}: at most {mrt.max_episodes} boundaries x {sampled} answers x {mrt.branch_max_tokens} "
-        f"tokens x {rollouts} rollouts + {prompts} prompts without thinking = {most:,} tokens"
+        f"branches    {mrt.prover}: at most ({mrt.max_episodes} boundaries x {rollouts} rollouts + {prompts} prompts "
+        f"without thinking) x {sampled} answers x {mrt.branch_max_tokens} tokens = {most:,} tokens"
     )
     share = f"{most / (rollouts * response):.1%} of full traces, {most / (rollouts * trace):.1%} of expected ones"
     yield f"            worst: {share}"
     yield (
-        f"            expected: answers half as long, {likely:,} tokens = {likely / (rollouts * trace):.1%} of the traces; "
-        "`mrt/branch_tokens_ratio` measures it"
+        f"            expected: answers half as long, {likely:,} tokens = {likely / (rollouts * trace):.1%} of the "
+        "traces; `mrt/branch_tokens_ratio` measures it"
     )
 
 
@@ -101,9 +101,11 @@ def state_lines(shape: Shape, gpus: int, lora_rank: int, dtype: str) -> Iterator
     width = 4 if dtype in ("fp32", "float32") else 2
     trained = shape.parameters
     if lora_rank:
-        trained = shape.layers * lora_rank * shape.linear_sides
-        yield f"LoRA        {shape.layers} layers x rank {lora_rank} x {shape.linear_sides:,} rows and columns = {trained:,}"
-    yield f"parameters  {width} B x {shape.parameters:,} / {gpus} GPUs = {width * shape.parameters / gpus / GIB:.2f} GiB"
+        sides = shape.linear_sides
+        trained = shape.layers * lora_rank * sides
+        yield f"LoRA        {shape.layers} layers x rank {lora_rank} x {sides:,} rows and columns = {trained:,}"
+    stored = width * shape.parameters
+    yield f"parameters  {width} B x {shape.parameters:,} / {gpus} GPUs = {stored / gpus / GIB:.2f} GiB"
     yield f"gradients   {width} B x {trained:,} / {gpus} = {width * trained / gpus / GIB:.2f} GiB"
     yield f"Adam        2 x {width} B x {trained:,} / {gpus} = {2 * width * trained / gpus / GIB:.2f} GiB"
 
@@ -113,9 +115,11 @@ def logits_lines(shape: Shape, tokens: int, chunked: bool) -> Iterator[str]:
     size = tokens * shape.vocabulary * 2 / GIB
     copies = "one bf16 copy and its gradient" if chunked else "a bf16 and two fp32 copies"
     total = size * (2 if chunked else 5)
-    yield f"logits      {tokens:,} tokens x {shape.vocabulary:,} x 2 B = {size:.1f} GiB; {copies}: about {total:.1f} GiB"
-    checkpoints = tokens * shape.hidden * shape.layers * 2 / GIB
-    yield f"activations {tokens:,} x {shape.hidden:,} x {shape.layers} layers x 2 B = {checkpoints:.1f} GiB with checkpointing"
+    yield (
+        f"logits      {tokens:,} tokens x {shape.vocabulary:,} x 2 B = {size:.1f} GiB; {copies}: about {total:.1f} GiB"
+    )
+    kept = tokens * shape.hidden * shape.layers * 2 / GIB
+    yield f"activations {tokens:,} x {shape.hidden:,} x {shape.layers} layers x 2 B = {kept:.1f} GiB with checkpointing"
 
 
 def time_lines(config: Any, shape: Shape, options: argparse.Namespace) -> Iterator[str]:
@@ -130,12 +134,12 @@ def time_lines(config: Any, shape: Shape, options: argparse.Namespace) -> Iterat
     step = generation + train + options.overhead
     hours = step * config.trainer.total_training_steps / 3600
     yield (
-        f"generation  {tokens:,} / {gpus} GPUs / {options.decode:,.0f} tokens/s = {fill:.0f} s, but not below the longest "
-        f"trace: {config.data.max_response_length:,} / {options.single:g} = {tail:.0f} s"
+        f"generation  {tokens:,} / {gpus} GPUs / {options.decode:,.0f} tokens/s = {fill:.0f} s, but not below the "
+        f"longest trace: {config.data.max_response_length:,} / {options.single:g} = {tail:.0f} s"
     )
     yield (
-        f"update      8 x {shape.parameters:,} x {tokens:,} FLOP (log-probs 2, update 6) / ({gpus} x {options.tflops:g} "
-        f"TFLOP/s) = {train:.0f} s"
+        f"update      8 x {shape.parameters:,} x {tokens:,} FLOP (log-probs 2, update 6) / ({gpus} x "
+        f"{options.tflops:g} TFLOP/s) = {train:.0f} s"
     )
     yield (
         f"run         ({generation:.0f} + {train:.0f} + {options.overhead:g} s for weights, branches, grading) x "
@@ -148,12 +152,14 @@ def sft_lines(config: Any, shape: Shape, options: argparse.Namespace) -> Iterato
     gpus = config.trainer.nnodes * config.trainer.n_gpus_per_node
     batch, length = config.data.train_batch_size, config.data.max_length
     tokens = int(batch * options.expected * length)
-    yield f"tokens      worst {batch} x {length:,} = {batch * length:,} a step; expected ({options.expected:.0%}) {tokens:,}"
+    expected = f"expected ({options.expected:.0%}) {tokens:,}"
+    yield f"tokens      worst {batch} x {length:,} = {batch * length:,} a step; {expected}"
     yield from state_lines(shape, gpus, config.model.lora_rank, config.engine.model_dtype)
     chunked = config.engine.get("entropy_from_logits_with_chunking")
     yield from logits_lines(shape, config.data.max_token_len_per_gpu, chunked)
     seconds = 6 * shape.parameters * tokens / (gpus * options.tflops * 1e12)
-    yield f"update      6 x {shape.parameters:,} x {tokens:,} FLOP / ({gpus} x {options.tflops:g} TFLOP/s) = {seconds:.1f} s"
+    work = f"6 x {shape.parameters:,} x {tokens:,} FLOP"
+    yield f"update      {work} / ({gpus} x {options.tflops:g} TFLOP/s) = {seconds:.1f} s a step"
 
 
 def describe(recipe: str, options: argparse.Namespace) -> list[str]:
