@@ -1,7 +1,7 @@
 """Gives a Llama 3 model thinking tags: two of its reserved tokens are renamed, so no embedding is added.
 
 MRT finds the end of the thinking on token ids, so each tag must be one token. The reserved tokens were never trained;
-the warm start trains them.
+the warm start trains the closing one, the opening one is written by the chat template.
 """
 
 import argparse
@@ -11,6 +11,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from transformers import AutoTokenizer
+
+HEADER = "<|start_header_id|>assistant<|end_header_id|>\\n\\n"
+"""What the chat template writes to ask for a response, as it stands in the template."""
 RENAMED = {"<|reserved_special_token_0|>": "<think>", "<|reserved_special_token_1|>": "</think>"}
 
 
@@ -37,6 +41,18 @@ def rename_tokens(directory: Path) -> None:
     _write(directory / "tokenizer_config.json", config)
 
 
+def open_thinking(template: str) -> str:
+    """The chat template that opens the thinking where it asks for a response, which is where it ends.
+
+    Raises:
+        ValueError: it does not end in Llama 3's header of a response.
+    """
+    before, header, after = template.rpartition(HEADER)
+    if not header:
+        raise ValueError(f"chat template: no {HEADER!r}; allowed: a template of Llama 3")
+    return f"{before}{header}<think>\\n{after}"
+
+
 def add_tags(model: Path, out: Path) -> None:
     """Copy the model's directory to `out` with the tags; a finished one is kept."""
     if out.exists():
@@ -45,6 +61,9 @@ def add_tags(model: Path, out: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(model, partial)
     rename_tokens(partial)
+    tokenizer = AutoTokenizer.from_pretrained(partial)
+    tokenizer.chat_template = open_thinking(tokenizer.chat_template)
+    tokenizer.save_pretrained(partial)
     os.replace(partial, out)
     print(f"model with thinking tags: {out}", flush=True)
 
