@@ -80,6 +80,10 @@ def memory_lines(config: Any, shape: Shape, gpu_gib: float) -> Iterator[str]:
     yield from logits_lines(shape, actor.ppo_max_token_len_per_gpu, actor.get("entropy_from_logits_with_chunking"))
     width = 2 if rollout.dtype == "bfloat16" else 4
     tensor = rollout.tensor_model_parallel_size
+    if rollout.dtype == "float32":  # +hardware=cpu
+        yield f"vLLM        weights {width} B x {shape.parameters:,} = {width * shape.parameters / GIB:.2f} GiB"
+        yield f"KV cache    VLLM_CPU_KVCACHE_SPACE; {2 * shape.layers * shape.kv_width * width:,} B a token"
+        return
     share = rollout.gpu_memory_utilization * gpu_gib
     weights = width * shape.parameters / tensor / GIB
     token = 2 * shape.layers * shape.kv_width * width // tensor
@@ -169,7 +173,9 @@ def describe(recipe: str, options: argparse.Namespace) -> list[str]:
         return list(sft_lines(config, read_shape(config.model.path), options))
     shape = read_shape(config.actor_rollout_ref.model.path)
     lines = [*token_lines(config, options.expected), *memory_lines(config, shape, options.gpu_gib)]
-    return lines if config.trainer.total_training_steps is None else [*lines, *time_lines(config, shape, options)]
+    if config.actor_rollout_ref.rollout.dtype == "float32":
+        return lines  # the speeds assumed are those of GPUs
+    return [*lines, *time_lines(config, shape, options)]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,7 +8,7 @@ source recipes/launch.sh
 if [ -z "${SCALE:-}" ]; then
   "$PYTHON_BIN" -m recipes.smollm2_cpu.prepare
   [ -d data/chain_sum ] || "$PYTHON_BIN" -m data_prep reasoning_gym --out data/chain_sum --task chain_sum --size 1000 \
-    --test-size 64 --config max_terms=3 --config min_digits=1 --config max_digits=2 \
-    --instruction "Work in short steps, one a paragraph, and put the final answer in \\boxed{}."
+    --test-size 64 --config max_terms=2 --config min_digits=1 --config max_digits=2 \
+    --instruction "Think step by step and put the final answer in \\boxed{}."
 fi
 train smollm2_cpu/mrt "$@"
