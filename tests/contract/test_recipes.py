@@ -1,6 +1,7 @@
 """Every recipe on the real verl: it composes, passes verl's own checks, its batches divide; SCALE=cpu replaces a fixed
 set of keys."""
 
+import asyncio
 import subprocess
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from mrt_verl.settings import MRTSettings
-from recipes import dry_run
+from recipes import dry_run, tiny
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 ARMS = ("mrt_prefix", "mrt", "grpo", "grpo_length")
@@ -189,3 +190,57 @@ def test_no_recipe_is_forgotten():
     shared = {name for name in files if name.endswith("/common")}
     others = {name for name in files if name.split("/")[0] in ("quickstart", "star", "study")}
     assert files - shared - others == named | {"multi_node/megatron"}
+
+
+def score_with(config, tokenizer, text):
+    """The reward of one response by the reward manager that verl makes from the config."""
+    import numpy as np
+    import torch
+    from verl import DataProto
+    from verl.trainer.ppo.reward import get_custom_reward_fn, load_reward_manager
+
+    ids = torch.tensor([tokenizer.encode(text, add_special_tokens=False)])
+    data = DataProto.from_dict(
+        tensors={"responses": ids, "attention_mask": torch.ones_like(ids)},
+        non_tensors={
+            "data_source": np.array(["numinamath"], dtype=object),
+            "reward_model": np.array([{"ground_truth": "12"}], dtype=object),
+            "extra_info": np.array([{}], dtype=object),
+        },
+    )
+
+    async def run():
+        assert get_custom_reward_fn(config) is not None
+        return await load_reward_manager(config, tokenizer).run_single(data)
+
+    return float(asyncio.run(run())["reward_score"]), ids.shape[1]
+
+
+@pytest.fixture
+def tagged(tokenizer, tmp_path):
+    """The tiny model's tokenizer as recipes/tiny.py makes it: decoding keeps the thinking tags."""
+    from transformers import AutoTokenizer
+
+    tokenizer.save_pretrained(tmp_path)
+    tiny.keep_tags_in_text(tmp_path / "tokenizer.json")
+    return AutoTokenizer.from_pretrained(tmp_path)
+
+
+ANSWERED = "so it is \\boxed{7}\n</think>\n\nThe answer is \\boxed{12}"
+
+
+def test_grpo_is_graded_as_mrt_is(tagged, monkeypatch):
+    monkeypatch.chdir(RECIPES.parent)
+    config = dry_run.compose("r1_distill_qwen_1.5b/grpo")
+    assert score_with(config, tagged, ANSWERED)[0] == 1.0
+    assert score_with(config, tagged, ANSWERED.replace("12", "13"))[0] == 0.0
+    assert score_with(config, tagged, "so it is \\boxed{12}")[0] == 0.0  # the thinking was never closed
+
+
+def test_length_penalty_is_half_a_point_for_the_whole_budget(tagged, monkeypatch):
+    monkeypatch.chdir(RECIPES.parent)
+    config = dry_run.compose("r1_distill_qwen_1.5b/grpo_length", ["data.max_response_length=1000"])
+    right, tokens = score_with(config, tagged, ANSWERED)
+    assert right == pytest.approx(1 - 0.5 * tokens / 1000)
+    wrong, tokens = score_with(config, tagged, ANSWERED.replace("12", "13"))
+    assert wrong == pytest.approx(-0.5 * tokens / 1000)
