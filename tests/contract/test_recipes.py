@@ -188,7 +188,7 @@ def test_no_recipe_is_forgotten():
     files = {path.relative_to(RECIPES).with_suffix("").as_posix() for path in RECIPES.glob("*/*.yaml")}
     named = {part for recipe in (*RL, *SFT) for part in recipe.split(",")}
     shared = {name for name in files if name.endswith("/common")}
-    others = {name for name in files if name.split("/")[0] in ("quickstart", "star", "study")}
+    others = {name for name in files if name.split("/")[0] in ("quickstart", "study")}
     assert files - shared - others == named | {"multi_node/megatron"}
 
 
