@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# SmolLM2-135M-Instruct on one CPU machine, three steps. SCALE=cpu: two steps of a tiny model instead.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+[ -n "${PYTHON_BIN:-}" ] || { bash recipes/install_cpu.sh; PYTHON_BIN=.venv/bin/python; }
+HARDWARE=cpu
+source recipes/launch.sh
+if [ -z "${SCALE:-}" ]; then
+  "$PYTHON_BIN" -m recipes.smollm2_cpu.prepare
+  [ -d data/chain_sum ] || "$PYTHON_BIN" -m data_prep reasoning_gym --out data/chain_sum --task chain_sum --size 1000 \
+    --test-size 64 --config max_terms=2 --config min_digits=1 --config max_digits=2 \
+    --instruction "Think step by step and put the final answer in \\boxed{}."
+fi
+train smollm2_cpu/mrt "$@"
