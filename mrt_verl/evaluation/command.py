@@ -21,6 +21,8 @@ from mrt_verl.evaluation.thinking import SamplingPlan, Thinker
 from mrt_verl.grading import Grader
 from mrt_verl.settings import MRTSettings
 
+TAKEN = ("merged", "report")
+"""Directories beside those of the runs."""
 TRAINING = "metrics.jsonl or tensorboard directory of a training run, drawn side by side"
 
 
@@ -194,8 +196,8 @@ def name_models(specifications: Sequence[str]) -> dict[str, str]:
         name, separator, model = specification.partition("=")
         if not separator:
             name, model = Path(specification).name, specification
-        if name in models or not name or "/" in name:
-            raise ValueError(f"{specification}: name {name!r} is taken or not usable; give another as NAME=MODEL")
+        if name in (*models, *TAKEN) or not name or "/" in name:
+            raise ValueError(f"{specification}: name {name!r} is taken or not usable; give another as NAME=…")
         models[name] = model
     return models
 

@@ -51,8 +51,8 @@ def test_a_settings_file_without_the_node(tmp_path):
 
 def test_models_have_names():
     assert name_models(["a=/x/model", "/y/base"]) == {"a": "/x/model", "base": "/y/base"}
-    for taken in (["/x/model", "/y/model"], ["=x"], ["a/b=x"]):
-        with pytest.raises(ValueError, match="is taken or not usable; give another as NAME=MODEL"):
+    for taken in (["/x/model", "/y/model"], ["=x"], ["a/b=x"], ["report=x"]):
+        with pytest.raises(ValueError, match="is taken or not usable; give another as NAME=…"):
             name_models(taken)
 
 
