@@ -47,6 +47,13 @@ def test_a_boundary_inside_a_character_is_not_used():
     assert prefix_text(made, 1, None) is None
 
 
+def test_bytes_that_are_no_characters_are_no_prefix():
+    """Encoded again they would be other tokens than the model wrote."""
+    made = record(("Try \ufffd 1.", 0.5, "wrong"), ("Wait, 2.", 0.5, "wrong"))
+    assert prefix_text(made, 0, None) is None
+    assert prefix_text(made, 1, None) is None
+
+
 def run(tmp_path, lines):
     return read_run(write_run(tmp_path / "run", lines))
 
