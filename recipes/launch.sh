@@ -6,7 +6,8 @@
 # .venv unless PYTHON_BIN says otherwise; it shows that a recipe works from end to end, not that it learns.
 if [ "${SCALE:-}" = cpu ]; then
   HARDWARE=cpu GPUS=1
-  export TINY=${TINY:-outputs/scale_cpu}
+  # one thread: on few cores a waiting thread takes the processor from a working one
+  export TINY=${TINY:-outputs/scale_cpu} OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
   [ -n "${PYTHON_BIN:-}" ] || { bash recipes/install_cpu.sh; PYTHON_BIN=.venv/bin/python; }
   "$PYTHON_BIN" -m recipes.tiny --out "$TINY"
 elif [ -n "${SCALE:-}" ]; then
