@@ -41,11 +41,13 @@ def runs(draw, least=1, per_problem=2):
     return [[draw(traces(problem, trace)) for trace in range(per_problem)] for problem in range(count)]
 
 
+@settings(deadline=None)
 @given(curve=points(), budget=BUDGETS)
 def test_regret_lies_between_0_and_1(curve, budget):
     assert 0 <= normalised_regret(*curve, budget) <= 1
 
 
+@settings(deadline=None)
 @given(curve=points(least=1), budget=BUDGETS, place=st.integers(0, 5))
 def test_an_episode_without_progress_and_tokens_changes_nothing(curve, budget, place):
     tokens, js = curve
@@ -56,6 +58,7 @@ def test_an_episode_without_progress_and_tokens_changes_nothing(curve, budget, p
     np.testing.assert_allclose(success_at(*longer, grid), success_at(*curve, grid))
 
 
+@settings(deadline=None)
 @given(curve=points(), higher=st.integers(0, 5), budget=BUDGETS)
 def test_more_success_never_means_more_regret(curve, higher, budget):
     tokens, js = curve
@@ -65,6 +68,7 @@ def test_more_success_never_means_more_regret(curve, higher, budget):
     assert normalised_regret(tokens, better, budget) <= normalised_regret(tokens, js, budget) + 1e-12
 
 
+@settings(deadline=None)
 @given(curve=points(), budget=st.integers(10, 400))
 def test_regret_of_a_grid_agrees_with_the_exact_one(curve, budget):
     grid = token_grid(budget, 2001)
@@ -72,6 +76,7 @@ def test_regret_of_a_grid_agrees_with_the_exact_one(curve, budget):
     assert on_grid == pytest.approx(normalised_regret(*curve, budget), abs=2e-3)
 
 
+@settings(deadline=None)
 @given(curve=points(least=1), target=J)
 def test_success_at_the_tokens_to_reach_it(curve, target):
     grid = token_grid(400, 401)
@@ -134,6 +139,7 @@ def test_every_summary_can_be_described(problems):
     assert not any(word in text for text in texts for word in ("None", "nan"))
 
 
+@settings(deadline=None)
 @given(answers=st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1, max_size=6), k=st.integers(1, 6))
 def test_votes_lie_between_0_and_1_and_one_vote_is_the_mean(answers, k):
     assume(k <= len(answers))
@@ -142,6 +148,7 @@ def test_votes_lie_between_0_and_1_and_one_vote_is_the_mean(answers, k):
     assert majority_at_k(answers, scores, 1) == pytest.approx(np.mean(scores))
 
 
+@settings(deadline=None)
 @given(count=st.integers(1, 12), right=st.integers(0, 12), k=st.integers(1, 12))
 def test_pass_at_k_grows_with_k_and_starts_at_the_mean(count, right, k):
     assume(right <= count and k < count)
@@ -149,6 +156,7 @@ def test_pass_at_k_grows_with_k_and_starts_at_the_mean(count, right, k):
     assert pass_at_k(count, right, k) <= pass_at_k(count, right, k + 1) + 1e-12
 
 
+@settings(deadline=None)
 @given(one=traces(0, 0))
 def test_a_traces_points_never_go_back(one):
     tokens, js = curve_points(one)
