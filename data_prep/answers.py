@@ -6,7 +6,7 @@ letters. The others go to the package's own grading workers, each answer once, s
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from mrt_verl.grading import Grader, Verdict, extract_answer
 
@@ -18,6 +18,12 @@ _CERTAIN = re.compile(rf"{_NUMBER}|{_FRACTION}|{_ROOT}|[A-Za-z]|\([A-J]\)")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 _WORD = re.compile(r"[^\W\d_]{3,}|\b(?:at|in|is|it|no|of|or|so|to)\b", re.IGNORECASE)
 _FUNCTIONS = frozenset({"sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "sqrt", "gcd", "lcm", "mod"})
+_REASONS = {
+    Verdict.TIMEOUT: "math-verify does not finish",
+    Verdict.WRONG: "math-verify finds nothing in it",
+}
+ATTEMPTS = 2
+"""A deadline that was missed may be the machine's fault: such an answer is asked about again."""
 MOST_WORDS = 2
 """More words than this are prose: math-verify reads them as products of letters, and no model repeats them exactly."""
 _COUNT_OBJECTS = "data_prep.answer_worker:count_objects"
@@ -66,13 +72,11 @@ class AnswerChecker:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    async def _ask(self, answers: Iterable[str]) -> None:
-        answers = list(answers)
-        grades = await asyncio.gather(
-            *(self._grader.grade_outcome(_COUNT_OBJECTS, solution_str=answer) for answer in answers)
-        )
-        for answer, grade in zip(answers, grades, strict=True):
-            if grade.verdict is Verdict.TIMEOUT:
-                self._known[answer] = "math-verify does not finish"
-            elif grade.score == 0:
-                self._known[answer] = "math-verify finds nothing in it"
+    async def _ask(self, answers: Sequence[str]) -> None:
+        for _ in range(ATTEMPTS):
+            grades = await asyncio.gather(
+                *(self._grader.grade_outcome(_COUNT_OBJECTS, solution_str=answer) for answer in answers)
+            )
+            for answer, grade in zip(answers, grades, strict=True):
+                self._known[answer] = None if grade.score else _REASONS.get(grade.verdict, _REASONS[Verdict.WRONG])
+            answers = [answer for answer in answers if self._known[answer] == _REASONS[Verdict.TIMEOUT]]
