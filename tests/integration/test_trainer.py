@@ -86,7 +86,8 @@ def test_prefix_variant(train):
     run = train("trainer.val_before_train=False", "trainer.test_freq=-1", reward_model="mrt_prefix")
     for step, traces in run.traces.items():
         assert run.steps[step]["training/rollout_probs_diff_max"] < 1e-4
-        assert run.steps[step]["actor/grad_norm"] > 0
+        # outcomes alone make its advantages: this model may have no right answer, and then no gradient
+        assert math.isfinite(run.steps[step]["actor/grad_norm"])
         kinds = [trace["kind"] for trace in traces]
         assert kinds.count("forced") == kinds.count("continued") > 0
         assert run.steps[step]["mrt/fallback_share"] == kinds.count("fallback") / 16
