@@ -58,6 +58,7 @@ def read_dataset(
 
     where = f"{place} (config {config}, split {split})" if config else f"{place} (split {split})"
     datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # what it reports, it also raises
     try:
         data = datasets.load_dataset(place, name=config, split=split, revision=revision, streaming=streaming)
         names = data.column_names or list(next(iter(data)))

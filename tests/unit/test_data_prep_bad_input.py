@@ -189,12 +189,17 @@ def test_a_full_disk(tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def _hear_sigint():
+    """A background job of a shell inherits SIGINT as ignored, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_leaves_no_output(tmp_path, how):
     """A killed run may leave a file, but only under its partial name; the next run replaces it."""
     rows = [{"problem": f"Number {n}?", "answer": str(n)} for n in range(200_000)]
     command = _command(tmp_path, rows)
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=_hear_sigint)
     out = tmp_path / "out"
     while not list(out.glob("*.partial")):
         assert process.poll() is None
