@@ -29,7 +29,7 @@ SCALED = {
     "fsdp_config.model_dtype",
     "actor_rollout_ref.rollout": "n gpu_memory_utilization max_model_len max_num_seqs max_num_batched_tokens "
     "log_prob_max_token_len_per_gpu val_kwargs.n",
-    "trainer": "nnodes total_training_steps save_freq test_freq resume_mode logger default_local_dir",
+    "trainer": "nnodes n_gpus_per_node total_training_steps save_freq test_freq resume_mode logger default_local_dir",
 }
 SCALED_SFT = {
     "data": "train_batch_size max_length max_token_len_per_gpu num_workers",
@@ -141,6 +141,16 @@ def test_scale_cpu_replaces_only_the_listed_keys(recipe):
     assert set(flatten(OmegaConf.load(RECIPES / "scale_cpu.yaml"))) == listed(SCALED)
     keys = changed(compose_rl(recipe), compose_rl(recipe, ",scale_cpu"))
     assert keys <= {*listed(SCALED), *hardware, *EMPTY}
+
+
+def test_hardware_sets_keys_that_verl_has():
+    """Hydra adds a key in the wrong place without a word."""
+    ours = flatten(OmegaConf.load(RECIPES.parent / "mrt_verl/cpu/conf/hardware/cpu.yaml"))
+    verls = flatten(dry_run.compose("r1_distill_qwen_1.5b/grpo"))
+    actor = "actor_rollout_ref.actor.fsdp_config.mixed_precision"
+    only_in_its_dataclasses = (f"{actor}.", "actor_rollout_ref.rollout.enable_sleep_mode")
+    free = (*EMPTY, "ray_kwargs.ray_init", *only_in_its_dataclasses)
+    assert [key for key in ours if key not in verls and not key.startswith(free)] == []
 
 
 @pytest.mark.parametrize("recipe", SFT)
