@@ -10,6 +10,11 @@ def _load_replica() -> type[RolloutReplica]:
 
     class CPUHttpServer(vLLMHttpServer):
         def _get_worker_extension_cls(self) -> str:
+            if self.lora_as_adapter and "dummy" in self.config.load_format:
+                raise ValueError(
+                    f"actor_rollout_ref.rollout.load_format={self.config.load_format} with LoRA; allowed on the CPU: "
+                    "safetensors (only the adapter is synchronised there)"
+                )
             return "mrt_verl.cpu.worker_extension.CPUWorkerExtension"
 
     class CPUReplica(vLLMReplica):

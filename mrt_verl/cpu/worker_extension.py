@@ -23,8 +23,9 @@ class CPUWorkerExtension(vLLMColocateWorkerExtension):
         vLLM's CPU layers pack their weights after loading and drop the originals, so a second load must go through
         vLLM's layerwise reload, which restores, loads and packs layer by layer.
         """
-        if peft_config:
-            raise NotImplementedError("LoRA weight sync is not available on the CPU; use a full fine-tune there")
+        if peft_config and base_sync_done:
+            super().update_weights_from_ipc(peft_config, base_sync_done, use_shm)  # an adapter packs nothing
+            return
         model = self.model_runner.model
         receiver = BucketedWeightReceiver(
             zmq_handle=self._get_zmq_handle(), device=torch.device("cpu"), use_shm=use_shm

@@ -1,9 +1,9 @@
-"""Runs or resumes the study: every arm and seed in turn, then its evaluation; what is finished is skipped.
+"""Runs or resumes the study: every arm and seed in turn, then its evaluation; what has a result is skipped.
 
-outputs/study/{model,data}           one warm start for all, problems of their own seed
-outputs/study/runs/ARM-SEED/         logs/, checkpoints/, done (after the last step)
-outputs/study/evaluation/ARM-SEED/   traces and forced answers on the held-out problems
-recipes/study/results/summary.json   see recipes.study.summary
+outputs/study/{model,data}                 one warm start for all, problems of their own seed
+outputs/study/runs/ARM-SEED/               logs/, checkpoints/; a killed run goes on from its last checkpoint
+outputs/study/evaluation-N-steps/ARM-SEED/ traces and forced answers on the held-out problems
+recipes/study/results/runs/ARM-SEED.json   what is kept of it (recipes.study.result)
 """
 
 import argparse
@@ -13,29 +13,33 @@ import sys
 import time
 from pathlib import Path
 
+from mrt_verl.evaluation.load import load_runs
 from recipes.quickstart.prepare import prepare
+from recipes.quickstart.report import merge_logs
 from recipes.study.arms import ARMS, COMMON, seeds_of
+from recipes.study.result import collect
 
 OUT = Path("outputs/study")
+STEPS = 120
 PROBLEM_SEED = 11
 """Of warm start and problems; the quickstart, on which settings were tuned, has another."""
 BUDGETS = "160,320"
 """The training budget and twice it, the latter by forced extrapolation."""
 
 
-def train(arm: str, seed: int, steps: int) -> None:
-    """One run of verl's trainer; a killed one goes on from its last checkpoint.
+def results_of(steps: int) -> Path:
+    """Where the results of a study of that length are; only the full one is kept in the repository."""
+    return Path("recipes/study/results") if steps == STEPS else OUT / f"results-{steps}-steps"
 
-    Raises:
-        SystemExit: the run failed; names its log.
-    """
+
+def evaluation_of(steps: int) -> Path:
+    """Where the traces of models with that many updates are."""
+    return OUT / f"evaluation-{steps}-steps"
+
+
+def overrides_of(arm: str, seed: int, steps: int) -> list[str]:
+    """What a run's trainer is started with."""
     run = OUT / "runs" / f"{arm}-{seed}"
-    done = run / f"done-{steps}"
-    if done.exists():
-        print(f"{run.name}: {steps} steps are done", flush=True)
-        return
-    (run / "logs").mkdir(parents=True, exist_ok=True)
-    log = run / "train.log"
     overrides = [
         *(*COMMON, *ARMS[arm]),
         *(f"data.train_files={OUT}/data/train.parquet", f"data.val_files={OUT}/data/test.parquet"),
@@ -43,37 +47,62 @@ def train(arm: str, seed: int, steps: int) -> None:
         *(f"actor_rollout_ref.actor.data_loader_seed={seed}", f"trainer.total_training_steps={steps}"),
         *(f"trainer.default_local_dir={run}/checkpoints", f"trainer.experiment_name={run.name}"),
     ]
-    if "~mrt" not in overrides:
-        overrides.append("mrt.trace_dir=null")
+    return overrides if "~mrt" in overrides else [*overrides, "mrt.trace_dir=null"]
+
+
+def train(name: str, overrides: list[str]) -> None:
+    """One run of verl's trainer.
+
+    Raises:
+        SystemExit: the run failed; names its log.
+    """
+    run = OUT / "runs" / name
+    (run / "logs").mkdir(parents=True, exist_ok=True)
+    log = run / "train.log"
     environment = {**os.environ, "VERL_PLATFORM": "cpu"}
     environment["VERL_FILE_LOGGER_PATH"] = str(run / "logs" / f"{int(time.time())}.jsonl")
     command = [sys.executable, "-m", "verl.trainer.main_ppo", "--config-dir", "recipes", *overrides]
-    print(f"{run.name}: training, output in {log}", flush=True)
+    print(f"{name}: training, output in {log}", flush=True)
     with log.open("ab") as file:
         status = subprocess.run(command, env=environment, stdout=file, stderr=subprocess.STDOUT).returncode
     if status:
-        raise SystemExit(f"{run.name}: the trainer ended with status {status}; see {log}")
-    done.touch()
+        raise SystemExit(f"{name}: the trainer ended with status {status}; see {log}")
+    merge_logs(run)
 
 
-def evaluate(arm: str, seed: int, problems: int) -> None:
-    """Held-out traces of a run's last checkpoint, with J from eight plain samples for every arm alike."""
-    name = f"{arm}-{seed}"
+def evaluate(name: str, steps: int, problems: int) -> None:
+    """Held-out traces of a run's last checkpoint, with J from plain samples for every arm alike."""
     command = [
         *(sys.executable, "-m", "mrt_verl.evaluation", "run"),
-        *("--model", f"{name}={OUT}/runs/{name}/checkpoints", "--data", f"{OUT}/data/test.parquet"),
-        *("--budgets", BUDGETS, "--out", f"{OUT}/evaluation", "--traces", "4", "--problems", str(problems)),
+        *("--model", f"{name}={OUT}/runs/{name}/checkpoints/global_step_{steps}", "--data", f"{OUT}/data/test.parquet"),
+        *("--budgets", BUDGETS, "--out", str(evaluation_of(steps)), "--traces", "2", "--problems", str(problems)),
         *("--insertions", "4", "--insertion-tokens", "40", "--settings", "recipes/quickstart/train.yaml"),
-        *("--set", "mrt.prover=sample", "mrt.branches=8", "mrt.trace_dir=null"),
+        *("--set", "mrt.prover=sample", "mrt.branches=4", "mrt.trace_dir=null"),
     ]
     subprocess.run(command, env={**os.environ, "VERL_PLATFORM": "cpu"}, check=True)
 
 
+def run_arm(arm: str, seed: int, steps: int, problems: int) -> None:
+    """Train, evaluate and keep the result, unless it is there."""
+    name = f"{arm}-{seed}"
+    result = results_of(steps) / "runs" / f"{name}.json"
+    if result.exists():
+        print(f"{name}: {result} is there", flush=True)
+        return
+    started = time.perf_counter()
+    overrides = overrides_of(arm, seed, steps)
+    train(name, overrides)
+    evaluate(name, steps, problems)
+    (evaluated,) = load_runs([evaluation_of(steps) / name])
+    collect(arm, seed, overrides, OUT / "runs" / name / "metrics.jsonl", evaluated).write(result)
+    print(f"{name}: {result}, {(time.perf_counter() - started) / 60:.0f} minutes", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=120, help="updates of every run (120)")
+    parser.add_argument("--steps", type=int, default=STEPS, help="updates of every run (%(default)s)")
     parser.add_argument("--seeds", type=int, help="seeds of every arm (5 of grpo and mrt, 3 of the others)")
-    parser.add_argument("--problems", type=int, default=512, help="held-out problems that are evaluated (512)")
+    parser.add_argument("--problems", type=int, default=512, help="held-out problems to evaluate (%(default)s)")
     parser.add_argument(
         "--arms", nargs="+", default=list(ARMS), choices=list(ARMS), metavar="ARM", help=", ".join(ARMS)
     )
@@ -83,8 +112,7 @@ def main() -> None:
     for seed in seeds_of("grpo", arguments.seeds):
         for arm in arguments.arms:
             if seed in seeds_of(arm, arguments.seeds):
-                train(arm, seed, arguments.steps)
-                evaluate(arm, seed, arguments.problems)
+                run_arm(arm, seed, arguments.steps, arguments.problems)
 
 
 if __name__ == "__main__":

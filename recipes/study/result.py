@@ -1,0 +1,109 @@
+"""What is kept of a finished run: recipes/study/results/runs/ARM-SEED.json, from verl's log and the evaluation.
+
+These files are small and committed, so a study can go on elsewhere and its summary can be checked without the runs.
+"""
+
+import dataclasses
+import json
+import statistics
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mrt_verl.evaluation import traces as of_trace
+from mrt_verl.evaluation.load import Run
+from mrt_verl.evaluation.measures import Measures
+from mrt_verl.evaluation.report.training import read_metrics
+from mrt_verl.progress import normalised_regret
+
+ACCURACY = "val-core/search_task/acc/mean@1"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run of an arm."""
+
+    arm: str
+    seed: int
+    commit: str
+    """Of the repository when the run was evaluated."""
+    overrides: list[str]
+    """What the trainer was started with."""
+    steps: list[int]
+    """Updates after which there was a validation, of one trace for each held-out problem."""
+    accuracy: list[float]
+    tokens: list[float]
+    """Generated tokens up to then, branches counted, in thousands."""
+    hours: list[float]
+    """Time of the training steps up to then."""
+    seconds_per_step: float
+    problems: int
+    """Held-out problems of the evaluation after the last update, on which all that follows was measured."""
+    pass_at_1: float
+    regret: dict[str, float]
+    """Normalised regret by budget in tokens."""
+    regret_extended: dict[str, float]
+    """The same with forced extrapolation behind each trace's end."""
+    grid: list[float]
+    """Tokens of `curve`."""
+    curve: list[float]
+    """J behind so many tokens, mean over traces and problems."""
+
+    def write(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(dataclasses.asdict(self)) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> "Result":
+        return cls(**json.loads(path.read_text()))
+
+
+def collect(arm: str, seed: int, overrides: list[str], metrics: Path, evaluated: Run) -> Result:
+    """The result of one run from its merged metrics.jsonl and its evaluation."""
+    tokens = hours = 0.0
+    rows: list[tuple[int, float, float, float]] = []
+    log = read_metrics(metrics)
+    for step, data in log.items():
+        tokens += _generated_tokens(data) / 1000
+        hours += data.get("timing_s/step", 0.0) / 3600
+        if ACCURACY in data:
+            rows.append((step, data[ACCURACY], round(tokens, 3), round(hours, 5)))
+    steps, accuracy, spent, clock = map(list, zip(*rows, strict=True))
+    measures = Measures(evaluated)
+    return Result(
+        arm=arm,
+        seed=seed,
+        commit=_commit(),
+        overrides=overrides,
+        steps=steps,
+        accuracy=accuracy,
+        tokens=spent,
+        hours=clock,
+        seconds_per_step=statistics.median(data["timing_s/step"] for data in log.values() if "timing_s/step" in data),
+        problems=len(evaluated.problems),
+        pass_at_1=float(measures.outcomes.mean()),
+        regret={str(budget): _regret(evaluated, budget, extended=False) for budget in evaluated.budgets},
+        regret_extended={str(budget): _regret(evaluated, budget, extended=True) for budget in evaluated.budgets},
+        grid=measures.grid.tolist(),
+        curve=np.round(measures.plain_curves.mean(axis=0), 5).tolist(),
+    )
+
+
+def _generated_tokens(data: dict[str, float]) -> float:
+    """Tokens the policy generated in a step for training: rollouts, and branches in proportion to them."""
+    if "response_length/mean" not in data:  # the validation before training
+        return 0.0
+    rollouts = data["perf/total_num_tokens"] / (data["prompt_length/mean"] + data["response_length/mean"])
+    return rollouts * data["response_length/mean"] * (1.0 + data.get("mrt/branch_tokens_ratio", 0.0))
+
+
+def _regret(run: Run, budget: float, *, extended: bool) -> float:
+    points = [[of_trace.curve_points(record, extended=extended) for record in problem] for problem in run.problems]
+    return float(np.mean([np.mean([normalised_regret(*p, budget) for p in row]) for row in points]))
+
+
+def _commit() -> str:
+    result = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
+    return result.stdout.strip() or "unknown"

@@ -1,0 +1,112 @@
+"""The study's arithmetic on hand-made results."""
+
+import json
+
+import pytest
+
+from recipes.study.arms import ARMS
+from recipes.study.result import Result, _generated_tokens
+from recipes.study.study import overrides_of, results_of
+from recipes.study.summary import describe, draw, interval, summarise
+
+
+def result(arm, seed, accuracy, tokens, curve, **changes):
+    fields = {
+        "arm": arm,
+        "seed": seed,
+        "commit": "abc",
+        "overrides": [],
+        "steps": [0, 10],
+        "accuracy": accuracy,
+        "tokens": tokens,
+        "hours": [0.0, tokens[-1] / 100],
+        "seconds_per_step": 5.0,
+        "problems": 4,
+        "pass_at_1": curve[-1],
+        "regret": {"160": 0.5, "320": 0.4},
+        "regret_extended": {"160": 0.5, "320": 0.3},
+        "grid": [0.0, 80.0, 160.0],
+        "curve": curve,
+    }
+    return Result(**{**fields, **changes})
+
+
+GRPO = [result("grpo", 1, [0.1, 0.3], [0.0, 10.0], [0.0, 0.2, 0.4])]
+MRT = [
+    result("mrt", 1, [0.1, 0.5], [0.0, 20.0], [0.0, 0.4, 0.6]),
+    result("mrt", 2, [0.1, 0.3], [0.0, 20.0], [0.0, 0.1, 0.3]),
+]
+
+
+def test_arms_at_equal_cost():
+    arms = summarise([*GRPO, *MRT])["arms"]
+    assert arms["mrt"]["accuracy_at_equal_updates"]["seeds"] == [0.5, 0.3]
+    assert arms["mrt"]["accuracy_at_equal_tokens"]["seeds"] == pytest.approx([0.3, 0.2])  # at half of its tokens
+    assert arms["mrt"]["accuracy_at_equal_hours"]["mean"] == pytest.approx(0.25)
+    assert arms["grpo"]["accuracy_at_equal_tokens"]["mean"] == pytest.approx(0.3)
+
+
+def test_tokens_to_grpos_accuracy():
+    """GRPO's 0.4 takes it 160 tokens; the first seed of MRT 80; the second never gets there."""
+    arms = summarise([*GRPO, *MRT])["arms"]
+    assert arms["grpo"]["tokens_to_target_accuracy"] == [160.0]
+    assert arms["mrt"]["tokens_to_target_accuracy"] == [80.0, None]
+
+
+def test_regret_at_twice_the_budget_is_the_extended_one():
+    row = summarise(GRPO)["arms"]["grpo"]
+    assert (row["regret_160"]["mean"], row["regret_320_extended"]["mean"]) == (0.5, 0.3)
+
+
+def test_interval_of_one_seed_has_no_width():
+    assert interval([0.25]) == {"mean": 0.25, "low": 0.25, "high": 0.25, "seeds": [0.25]}
+
+
+def test_interval_lies_between_the_seeds():
+    some = interval([0.2, 0.3, 0.4])
+    assert some["mean"] == pytest.approx(0.3)
+    assert 0.2 - 1e-9 <= some["low"] < 0.3 < some["high"] <= 0.4 + 1e-9
+
+
+@pytest.mark.parametrize("change", [{"steps": [0, 20]}, {"problems": 5}])
+def test_results_of_different_studies_are_refused(change):
+    with pytest.raises(ValueError, match=r"results of different (updates: 10, 20|problems: 4, 5)"):
+        summarise([*GRPO, result("mrt", 1, [0.1, 0.5], [0.0, 20.0], [0.0, 0.4, 0.6], **change)])
+
+
+def test_no_results():
+    with pytest.raises(ValueError, match="no results"):
+        summarise([])
+
+
+def test_written_and_read(tmp_path):
+    GRPO[0].write(tmp_path / "runs" / "grpo-1.json")
+    assert Result.read(tmp_path / "runs" / "grpo-1.json") == GRPO[0]
+
+
+def test_picture_and_lines(tmp_path):
+    draw([*GRPO, *MRT], tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").stat().st_size > 10_000
+    lines = describe(json.loads(json.dumps(summarise([*GRPO, *MRT]))))
+    assert lines[1].startswith("mrt ") and "pass@1 0.450" in lines[1] and "2 seeds" in lines[1]
+
+
+def test_generated_tokens_count_branches():
+    """8 rollouts of 30 tokens and branches of half as many, from what verl logs."""
+    data = {"perf/total_num_tokens": 400, "prompt_length/mean": 20, "response_length/mean": 30}
+    assert _generated_tokens(data) == 240
+    assert _generated_tokens({**data, "mrt/branch_tokens_ratio": 0.5}) == 360
+    assert _generated_tokens({"val-core/x": 1.0}) == 0
+
+
+def test_arms_differ_only_in_what_they_list():
+    common = set(overrides_of("mrt", 2, 120)) - set(ARMS["mrt"])
+    for arm in ARMS:
+        rest = {one for one in overrides_of(arm, 2, 120) if one not in ARMS[arm]}
+        expected = {one.replace("mrt-2", f"{arm}-2") for one in common}
+        assert expected - rest <= {"mrt.trace_dir=null"}
+        assert rest - expected == set()
+
+
+def test_a_shortened_study_keeps_the_full_ones_results():
+    assert results_of(120) != results_of(20)
