@@ -31,6 +31,7 @@ def check_run(config: Any) -> None:
             f"actor_rollout_ref.rollout.n={rollout.n}; allowed: 2 or more, outcomes are normalised over a group"
         )
     check_rollout(settings, rollout)
+    check_adapter(settings, config.actor_rollout_ref.model)
     check_tokenizer(settings, config.actor_rollout_ref.model)
     check_context(settings, config)
 
@@ -50,6 +51,16 @@ def check_rollout(settings: MRTSettings, rollout: Any) -> None:
             f"{rollout.agent.default_agent_loop}; allowed: reward_model=mrt or reward_model=mrt_prefix, which set both"
         )
     load_policy(settings)
+
+
+def check_adapter(settings: MRTSettings, model: Any) -> None:
+    """vLLM loses an adapter's part of the head where it scores a prompt (its issue 51594), or fails there (CPU)."""
+    rank = model.lora_rank or model.lora.get("rank", 0)
+    if rank > 0 and not model.lora.get("merge", False) and settings.prover in ("likelihood", "anchored"):
+        raise ValueError(
+            f"mrt.prover={settings.prover} with a LoRA adapter of rank {rank}; allowed: sample, ht, or "
+            "actor_rollout_ref.model.lora.merge=True, because vLLM's scores of a prompt may lack the adapter"
+        )
 
 
 def check_tokenizer(settings: MRTSettings, model: Any) -> None:

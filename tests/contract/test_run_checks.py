@@ -23,6 +23,10 @@ def test_the_other_experiments_pass(compose, model):
         check_run(compose(f"reward_model={name}", GROUP, VLLM, model))
 
 
+def test_an_adapter_that_is_not_scored_passes(compose, model):
+    check_run(compose("reward_model=mrt", GROUP, VLLM, model, "actor_rollout_ref.model.lora_rank=8", "mrt.prover=ht"))
+
+
 def test_another_estimator_is_left_alone(compose):
     check_run(compose("reward_model=mrt", "algorithm.adv_estimator=grpo"))
 
@@ -45,6 +49,10 @@ def test_another_estimator_is_left_alone(compose):
         (
             (GROUP, VLLM, "mrt.variant=prefix", "mrt.prover=sample"),
             r"mrt\.variant=prefix with .*agent_loop=mrt; allowed: reward_model",
+        ),
+        (
+            (GROUP, VLLM, "actor_rollout_ref.model.lora_rank=8"),
+            r"mrt\.prover=anchored with a LoRA adapter of rank 8; allowed: sample, ht, or .*lora\.merge=True",
         ),
         ((GROUP, VLLM, "mrt.insertion=no.such:Policy"), r"mrt\.insertion='no\.such:Policy': No module named 'no'"),
         ((GROUP, "+mrt.alfa=1"), r"mrt\.alfa is not a setting"),
