@@ -42,10 +42,10 @@ class Result:
     problems: int
     """Held-out problems of the evaluation after the last update, on which all that follows was measured."""
     pass_at_1: float
-    regret: dict[str, float]
-    """Normalised regret by budget in tokens."""
-    regret_extended: dict[str, float]
-    """The same with forced extrapolation behind each trace's end."""
+    regret: float
+    """Normalised regret at the training budget."""
+    regret_at_twice: float
+    """At twice the training budget, with forced extrapolation behind each trace's end."""
     grid: list[float]
     """Tokens of `curve`."""
     curve: list[float]
@@ -84,8 +84,8 @@ def collect(arm: str, seed: int, overrides: list[str], metrics: Path, evaluated:
         seconds_per_step=statistics.median(data["timing_s/step"] for data in log.values() if "timing_s/step" in data),
         problems=len(evaluated.problems),
         pass_at_1=float(measures.outcomes.mean()),
-        regret={str(budget): _regret(evaluated, budget, extended=False) for budget in evaluated.budgets},
-        regret_extended={str(budget): _regret(evaluated, budget, extended=True) for budget in evaluated.budgets},
+        regret=_regret(evaluated, measures.budget, extended=False),
+        regret_at_twice=_regret(evaluated, 2 * measures.budget, extended=True),
         grid=measures.grid.tolist(),
         curve=np.round(measures.plain_curves.mean(axis=0), 5).tolist(),
     )

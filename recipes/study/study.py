@@ -23,8 +23,10 @@ OUT = Path("outputs/study")
 STEPS = 120
 PROBLEM_SEED = 11
 """Of warm start and problems; the quickstart, on which settings were tuned, has another."""
-BUDGETS = "160,320"
-"""The training budget and twice it, the latter by forced extrapolation."""
+BUDGET = 160
+"""Response tokens, in training and evaluation."""
+INSERTIONS, INSERTION_TOKENS = 4, 40
+"""Forced extrapolation behind a trace's end: up to BUDGET more tokens."""
 
 
 def results_of(steps: int) -> Path:
@@ -75,8 +77,15 @@ def evaluate(name: str, steps: int, problems: int) -> None:
     command = [
         *(sys.executable, "-m", "mrt_verl.evaluation", "run"),
         *("--model", f"{name}={OUT}/runs/{name}/checkpoints/global_step_{steps}", "--data", f"{OUT}/data/test.parquet"),
-        *("--budgets", BUDGETS, "--out", str(evaluation_of(steps)), "--traces", "2", "--problems", str(problems)),
-        *("--insertions", "4", "--insertion-tokens", "40", "--settings", "recipes/quickstart/train.yaml"),
+        *("--budgets", str(BUDGET), "--out", str(evaluation_of(steps)), "--traces", "2", "--problems", str(problems)),
+        *(
+            "--insertions",
+            str(INSERTIONS),
+            "--insertion-tokens",
+            str(INSERTION_TOKENS),
+            "--settings",
+            "recipes/quickstart/train.yaml",
+        ),
         *("--set", "mrt.prover=sample", "mrt.branches=4", "mrt.trace_dir=null"),
     ]
     subprocess.run(command, env={**os.environ, "VERL_PLATFORM": "cpu"}, check=True)

@@ -66,11 +66,10 @@ def summarise(results: list[Result]) -> dict[str, Any]:
 
 def _measures(some: list[Result], target: float, tokens: float, hours: float) -> dict[str, Any]:
     reach = [float(tokens_to_reach(np.array(one.grid), np.array([one.curve]), np.array([target]))[0]) for one in some]
-    training, *_, extended = some[0].regret
     return {
         "pass@1": interval([one.pass_at_1 for one in some]),
-        f"regret_{training}": interval([one.regret[training] for one in some]),
-        f"regret_{extended}_extended": interval([one.regret_extended[extended] for one in some]),
+        "regret": interval([one.regret for one in some]),
+        "regret_at_twice_the_budget": interval([one.regret_at_twice for one in some]),
         "tokens_to_target_accuracy": [reached if np.isfinite(reached) else None for reached in reach],
         "seconds_per_step": interval([one.seconds_per_step for one in some]),
         "generated_tokens_thousands": interval([one.tokens[-1] for one in some]),
@@ -110,10 +109,9 @@ def describe(summary: dict[str, Any]) -> list[str]:
     """A line for each arm."""
     lines = []
     for arm, row in summary["arms"].items():
-        regret = next(value for key, value in row.items() if key.startswith("regret"))
         shown = " ".join(
             f"{label} {value['mean']:.3f} [{value['low']:.3f}, {value['high']:.3f}] "
-            for label, value in (("pass@1", row["pass@1"]), ("regret", regret))
+            for label, value in (("pass@1", row["pass@1"]), ("regret", row["regret"]))
         )
         seconds = row["seconds_per_step"]["mean"]
         lines.append(f"{arm:15s} {shown} {seconds:.1f} s a step  {len(row['pass@1']['seeds'])} seeds")
