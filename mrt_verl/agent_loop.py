@@ -17,7 +17,6 @@ from mrt_verl.grading.comparison import as_references
 from mrt_verl.insertions import backtrack_marker, load_policy
 from mrt_verl.prover import Branches, MetaProver
 from mrt_verl.rollout_record import RolloutRecord
-from mrt_verl.sampling_params import trace_params
 from mrt_verl.settings import MRTSettings
 from mrt_verl.trace import Trace, TraceSampler
 
@@ -73,7 +72,6 @@ class MRTAgentLoop(AgentLoopBase):
     async def run(self, sampling_params: dict[str, Any], **row: Any) -> MRTAgentLoopOutput:
         """One rollout of one dataset row; validation rollouts are plain traces unless `mrt.val_branches`."""
         prompt_ids = await self.ct_build_initial_tokens(list(row["raw_prompt"]))
-        sampling_params = trace_params(sampling_params, self.rollout_config.name)
         return await self.run_trace(prompt_ids, sampling_params, row)
 
     async def run_trace(

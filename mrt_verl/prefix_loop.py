@@ -21,7 +21,6 @@ from mrt_verl.agent_loop_output import MRTAgentLoopOutput
 from mrt_verl.episodes import EpisodeSplit
 from mrt_verl.prover import Branches
 from mrt_verl.rollout_record import RolloutRecord
-from mrt_verl.sampling_params import trace_params
 from mrt_verl.trace import Trace
 
 ATTEMPTS = 2
@@ -50,7 +49,6 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
     async def run(self, sampling_params: dict[str, Any], **row: Any) -> MRTAgentLoopOutput:
         """One rollout of one dataset row; validation rollouts are plain traces."""
         prompt_ids = await self.ct_build_initial_tokens(list(row["raw_prompt"]))
-        sampling_params = trace_params(sampling_params, self.rollout_config.name)
         if row.get("mrt_validate", False):
             return await self.run_trace(prompt_ids, sampling_params, row)
         prefix, is_mine = await self._shared_prefix(prompt_ids, sampling_params, row)

@@ -29,20 +29,6 @@ def check_server(server: str, prover: str) -> None:
         raise ValueError(f"mrt.prover={prover} with actor_rollout_ref.rollout.name={server}; allowed there: {allowed}")
 
 
-def trace_params(of_verl: dict[str, Any], server: str) -> dict[str, Any]:
-    """verl's parameters of a rollout; of a vLLM server only token ids are asked for, nobody reads its text."""
-    if server != "vllm" or of_verl.get("stop"):
-        return dict(of_verl)
-    return {**of_verl, "detokenize": False}
-
-
-def stopping_at(params: dict[str, Any], stop: Sequence[str]) -> dict[str, Any]:
-    """The same, ending behind one of some texts as well, which needs the server's text."""
-    if not stop:
-        return params
-    return {**{key: value for key, value in params.items() if key != "detokenize"}, "stop": list(stop)}
-
-
 def answer_params(
     of_trace: dict[str, Any], *, max_tokens: int, stop: Sequence[str], temperature: float | None, log_probs: bool
 ) -> dict[str, Any]:
@@ -50,7 +36,9 @@ def answer_params(
     params = {**of_trace, "max_tokens": max_tokens, "logprobs": log_probs}
     if temperature is not None:
         params["temperature"] = temperature
-    return stopping_at(params, stop)
+    if stop:
+        params["stop"] = list(stop)
+    return params
 
 
 def segment_params(of_trace: dict[str, Any], *, max_tokens: int, pause_ids: Sequence[int]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mrt_verl.insertions import GradeForced, InsertionPolicy, Pause
-from mrt_verl.sampling_params import segment_params, stopping_at
+from mrt_verl.sampling_params import segment_params
 
 
 @dataclass(slots=True)
@@ -91,7 +91,7 @@ class TraceSampler:
                 return trace
             if not is_closing:  # finish the paragraph, an insertion opens a new one
                 params = segment_params(sampling_params, max_tokens=left - limit, pause_ids=pause_ids)
-                last = await self._piece(trace, prompt_ids, stopping_at(params, ["\n\n"]), request_id)
+                last = await self._piece(trace, prompt_ids, {**params, "stop": ["\n\n"]}, request_id)
                 is_closing = last in self.close_ids
             text = await policy.insert(
                 Pause(prompt_ids, trace.ids, tuple(trace.inserted), is_closing, grade_forced, self.tokenizer)
