@@ -1,8 +1,9 @@
 """What the study's results say: summary.json and curves.png beside them, and the evaluation's page of what is here.
 
 Measures, fixed before the runs: held-out pass@1; normalised regret at the training budget and at twice it with forced
-extrapolation; tokens to reach GRPO's final accuracy; seconds per step. Arms are compared at equal updates, at equal
-generated tokens (branches counted) and at equal wall-clock. Intervals are 95 % of a bootstrap over seeds.
+extrapolation; tokens at which forced answers are as often right as GRPO's at the end of the budget; seconds per step.
+Arms are compared at equal updates, at equal generated tokens (branches counted) and at equal wall-clock. Intervals are
+95 % of a bootstrap over seeds.
 """
 
 import argparse
@@ -50,14 +51,14 @@ def summarise(results: list[Result]) -> dict[str, Any]:
             raise ValueError(f"results of different {what}: {', '.join(map(str, sorted(values)))}")
     arms = {arm: [result for result in results if result.arm == arm] for arm in ARMS}
     arms = {arm: some for arm, some in arms.items() if some}
-    target = float(np.mean([result.pass_at_1 for result in arms.get("grpo", results)]))
+    target = float(np.mean([result.curve[-1] for result in arms.get("grpo", results)]))
     tokens = min(result.tokens[-1] for result in results)
     hours = min(result.hours[-1] for result in results)
     return {
         "updates": results[0].steps[-1],
         "problems": results[0].problems,
         "commits": sorted({result.commit for result in results}),
-        "target_accuracy": target,
+        "target_success": target,
         "equal_tokens_thousands": tokens,
         "equal_hours": hours,
         "arms": {arm: _measures(some, target, tokens, hours) for arm, some in arms.items()},
@@ -70,7 +71,7 @@ def _measures(some: list[Result], target: float, tokens: float, hours: float) ->
         "pass@1": interval([one.pass_at_1 for one in some]),
         "regret": interval([one.regret for one in some]),
         "regret_at_twice_the_budget": interval([one.regret_at_twice for one in some]),
-        "tokens_to_target_accuracy": [reached if np.isfinite(reached) else None for reached in reach],
+        "tokens_to_target_success": [reached if np.isfinite(reached) else None for reached in reach],
         "seconds_per_step": interval([one.seconds_per_step for one in some]),
         "generated_tokens_thousands": interval([one.tokens[-1] for one in some]),
         "accuracy_at_equal_updates": interval([one.accuracy[-1] for one in some]),
@@ -94,7 +95,8 @@ def draw(results: list[Result], path: Path) -> None:
             for result in some:
                 axis.plot(getattr(result, key), result.accuracy, color=colour, linewidth=0.6, alpha=0.5)
             if some:
-                common = np.linspace(0, min(getattr(result, key)[-1] for result in some), 30)
+                end = min(getattr(one, key)[-1] for one in some)
+                common = np.unique([x for one in some for x in getattr(one, key) if x <= end])
                 mean = np.mean([np.interp(common, getattr(one, key), one.accuracy) for one in some], axis=0)
                 axis.plot(common, mean, color=colour, linewidth=2, label=f"{arm} ({len(some)})")
         axis.set(xlabel=label)

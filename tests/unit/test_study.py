@@ -46,11 +46,11 @@ def test_arms_at_equal_cost():
     assert arms["grpo"]["accuracy_at_equal_tokens"]["mean"] == pytest.approx(0.3)
 
 
-def test_tokens_to_grpos_accuracy():
-    """GRPO's 0.4 takes it 160 tokens; the first seed of MRT 80; the second never gets there."""
+def test_tokens_to_grpos_success():
+    """GRPO's J of 0.4 takes it 160 tokens; the first seed of MRT 80; the second never gets there."""
     arms = summarise([*GRPO, *MRT])["arms"]
-    assert arms["grpo"]["tokens_to_target_accuracy"] == [160.0]
-    assert arms["mrt"]["tokens_to_target_accuracy"] == [80.0, None]
+    assert arms["grpo"]["tokens_to_target_success"] == [160.0]
+    assert arms["mrt"]["tokens_to_target_success"] == [80.0, None]
 
 
 def test_both_regrets():
