@@ -71,7 +71,8 @@ def prefix_text(record: TraceRecord, through: int, think_open: str | None) -> st
     """What the model wrote up to the end of episode `through`: what stands right behind the prompt.
 
     The opening tag is part of it only if the model wrote it; the record's texts have lost it where it is a special
-    token. None if the text cannot be told: it has bytes that are no character, or a boundary inside of one.
+    token. None if the text cannot be told: it has bytes that are no character, a boundary inside of one, or
+    a special token, which the episodes' texts have lost.
     """
     text = episodes_text(record, 0, through)
     if text is None:

@@ -77,10 +77,11 @@ def test_prefixes_are_what_the_model_wrote(sampled, workspace):
     for record in run.records:
         for number, episode in enumerate(record.episodes):
             text = prefix_text(record, number, "<think>")
-            if "\ufffd" in "".join(one.text for one in record.episodes[: number + 1]):
-                assert text is None  # so little a warm start may write bytes that are no characters
+            is_half = "\ufffd" in "".join(one.text for one in record.episodes[: number + 1])
+            assert text is None or not is_half
+            if text is None:  # so little a warm start may write bytes that are no characters, or a control token
+                assert is_half or any(token in record.response for token in ("<|im_start|>", "<|im_end|>", "<think>"))
                 continue
-            assert text is not None
             assert record.response.startswith(text)
             assert text.endswith(episode.text)
             assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
