@@ -19,7 +19,7 @@ class Measures:
     """Measures of a run, computed when asked for; P problems of t traces."""
 
     run: Run
-    _regrets: dict[float, Floats] = field(default_factory=dict, init=False, repr=False)
+    _regrets: dict[tuple[float, bool], Floats] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def traces(self) -> list[TraceRecord]:
@@ -72,12 +72,14 @@ class Measures:
         """(P, t) scores of the traces' own final answers."""
         return np.array([[record.own.score for record in problem] for problem in self.run.problems])
 
-    def regrets(self, budget: float) -> Floats:
-        """(P,) normalised regret at a budget, mean over the problem's traces."""
-        if budget not in self._regrets:
-            points = [[of_trace.curve_points(record) for record in problem] for problem in self.run.problems]
-            self._regrets[budget] = np.array([np.mean([normalised_regret(*p, budget) for p in row]) for row in points])
-        return self._regrets[budget]
+    def regrets(self, budget: float, *, extended: bool = False) -> Floats:
+        """(P,) normalised regret at a budget, mean over the problem's traces; `extended`: with budget forcing."""
+        key = (budget, extended)
+        if key not in self._regrets:
+            problems = self.run.problems
+            points = [[of_trace.curve_points(record, extended=extended) for record in problem] for problem in problems]
+            self._regrets[key] = np.array([np.mean([normalised_regret(*p, budget) for p in row]) for row in points])
+        return self._regrets[key]
 
     def success_within(self, budget: float) -> Floats:
         """(P,) J(c) at c = budget: thinking is stopped there and an answer forced."""

@@ -5,11 +5,12 @@ the thinking block, which the chat template of add_tags.py opens; it is untraine
 """
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from data_prep.writing import whole_file
 
 OPEN, CLOSE = "<think>\n", "\n</think>\n\n"
 
@@ -31,9 +32,8 @@ def wrap(row: dict[str, Any]) -> dict[str, Any]:
 
 def main(data: Path, out: Path) -> None:
     rows = [wrap(row) for row in pd.read_parquet(data).to_dict("records")]
-    partial = out.with_name(out.name + ".partial")
-    pd.DataFrame(rows).to_parquet(partial)
-    os.replace(partial, out)
+    with whole_file(out) as partial:
+        pd.DataFrame(rows).to_parquet(partial)
     print(f"{len(rows)} demonstrations in {out}", flush=True)
 
 

@@ -12,11 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mrt_verl.evaluation import traces as of_trace
 from mrt_verl.evaluation.load import Run
 from mrt_verl.evaluation.measures import Measures
 from mrt_verl.evaluation.report.training import read_metrics
-from mrt_verl.progress import normalised_regret
 
 ACCURACY = "val-core/search_task/acc/mean@1"
 
@@ -84,8 +82,8 @@ def collect(arm: str, seed: int, overrides: list[str], metrics: Path, evaluated:
         seconds_per_step=statistics.median(data["timing_s/step"] for data in log.values() if "timing_s/step" in data),
         problems=len(evaluated.problems),
         pass_at_1=float(measures.outcomes.mean()),
-        regret=_regret(evaluated, measures.budget, extended=False),
-        regret_at_twice=_regret(evaluated, 2 * measures.budget, extended=True),
+        regret=float(measures.regrets(measures.budget).mean()),
+        regret_at_twice=float(measures.regrets(2 * measures.budget, extended=True).mean()),
         grid=measures.grid.tolist(),
         curve=np.round(measures.plain_curves.mean(axis=0), 5).tolist(),
     )
@@ -97,11 +95,6 @@ def _generated_tokens(data: dict[str, float]) -> float:
         return 0.0
     rollouts = data["perf/total_num_tokens"] / (data["prompt_length/mean"] + data["response_length/mean"])
     return rollouts * data["response_length/mean"] * (1.0 + data.get("mrt/branch_tokens_ratio", 0.0))
-
-
-def _regret(run: Run, budget: float, *, extended: bool) -> float:
-    points = [[of_trace.curve_points(record, extended=extended) for record in problem] for problem in run.problems]
-    return float(np.mean([np.mean([normalised_regret(*p, budget) for p in row]) for row in points]))
 
 
 def _commit() -> str:

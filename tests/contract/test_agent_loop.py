@@ -12,7 +12,6 @@ WAIT = "Wait, let me try 9 and 4. 9 + 4 = 6, yes.\n\n"
 ANSWER = "</think>\n\nThe answer is \\boxed{9, 4}<|im_end|>"
 OVERRIDES = (
     "reward_model=mrt",
-    "actor_rollout_ref.rollout.name=vllm",
     "actor_rollout_ref.rollout.n=2",
     "actor_rollout_ref.rollout.response_length=120",
     "mrt.prover=sample",
