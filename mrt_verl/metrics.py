@@ -23,6 +23,7 @@ def build_replay_buffer(**kwargs: Any) -> ReplayBuffer:
     """verl's replay buffer of the trainer mode, which also returns mrt/* metrics; named by `custom_sampler.name`."""
     base = ReplayBuffer if kwargs["trainer_mode"] == "sync" else ReplayBufferAsync
     settings = kwargs["sampler_kwargs"]
+    kwargs.setdefault("poll_interval", settings["poll_interval"])
     if settings["filter_groups"]["enable"]:  # verl does not hand DAPO's group filter on to custom samplers
         kwargs.update(
             filter_groups_metric=settings["filter_groups"]["metric"],

@@ -4,7 +4,7 @@ verl's estimators see nothing but `token_level_rewards` and `response_mask`, so 
 
     last trained token            the outcome; an outcome of 0 is stored as -0.0, equal to 0 but visible in its bits
     last trained token of a span  alpha · progress of a rewarded step; a progress of 0 is stored as +TINY
-    token before a span           -TINY: the bonus starts behind this token, so an opening marker carries none
+    token before a span           -TINY: the bonus starts behind this token
     all other tokens              0
 
 A boundary that falls on the outcome's token moves to the trained token before it. No -TINY is needed, nor stored, where

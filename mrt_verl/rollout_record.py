@@ -74,8 +74,16 @@ class RolloutRecord:
         return asdict(self)
 
     def spans(self) -> list[tuple[int, int]]:
-        """Tokens each rewarded step's bonus falls on: behind the opening marker of its first episode, to its end."""
-        return [(self.episodes[first][1], self.episodes[boundary][2]) for first, boundary, _ in self.progress]
+        """Tokens each rewarded step's bonus falls on: behind the marker that opens it, through what ends it.
+
+        Ending an episode, by the next marker or by closing the thinking, is its last decision and carries its bonus.
+        Without it a policy is paid for whatever else it writes behind an episode that made progress, and within 20
+        updates it no longer writes markers nor closes its thinking.
+        """
+        starts = [marker_end for _, marker_end, _ in self.episodes]
+        think_end = max((end for *_, end in self.episodes), default=0)
+        ends = [*starts[1:], max(think_end, self.answer_start or 0)]
+        return [(starts[first], ends[boundary]) for first, boundary, _ in self.progress]
 
     def add_branches(self, branches: Sequence[Any]) -> None:
         """Add the cost of some prover.Branches."""

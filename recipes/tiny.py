@@ -5,7 +5,6 @@ It has no numbered steps to go back to, so the demonstrations of backtracking ar
 """
 
 import argparse
-import json
 import os
 import shutil
 from pathlib import Path
@@ -37,7 +36,6 @@ def make_tiny(out: Path) -> None:
     partial = out / "model.partial"
     shutil.rmtree(partial, ignore_errors=True)
     warm_start(partial, problems[TEST + TRAIN :], seed=3, stages=STAGES)
-    keep_tags_in_text(partial / "tokenizer.json")
     os.replace(partial, out / "model")
 
 
@@ -50,15 +48,6 @@ def backtrack_row(problem: Problem) -> dict[str, Any]:
     content = f"{failed}{back}{right}{ANSWER_TEXT}{problem.answer}}}"
     messages = [{"role": "user", "content": problem.question}, {"role": "assistant", "content": content}]
     return {"messages": messages, "untrained_characters": len(failed)}
-
-
-def keep_tags_in_text(path: Path) -> None:
-    """Make the thinking tags ordinary added tokens, as R1's and Qwen3's are: decoding keeps them for verl's graders."""
-    tokenizer = json.loads(path.read_text(encoding="utf-8"))
-    for token in tokenizer["added_tokens"]:
-        if token["content"] in ("<think>", "</think>"):
-            token["special"] = False
-    path.write_text(json.dumps(tokenizer, ensure_ascii=False), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 
 from data_prep.schema import make_row, write_parquet
 from data_prep.search_task import Problem, make_problems
-from recipes.quickstart.make_model import warm_start
+from recipes.quickstart.make_model import STAGES, Stages, warm_start
 
 TEST, TRAIN = 512, 2048
 
@@ -29,7 +29,7 @@ def rows(problems: Sequence[Problem], split: str) -> list[dict[str, Any]]:
     ]
 
 
-def prepare(out: Path, seed: int) -> None:
+def prepare(out: Path, seed: int, stages: Stages = STAGES) -> None:
     """Write `out`/data and `out`/model; no problem serves two of test, training and warm start."""
     (out / "logs").mkdir(parents=True, exist_ok=True)
     problems = make_problems(seed)
@@ -45,7 +45,7 @@ def prepare(out: Path, seed: int) -> None:
     started = time.perf_counter()
     partial = out / "model.partial"
     shutil.rmtree(partial, ignore_errors=True)
-    warm_start(partial, rest, seed=seed)
+    warm_start(partial, rest, seed=seed, stages=stages)
     partial.rename(model)
     print(f"model: {model}, made in {time.perf_counter() - started:.0f} s", flush=True)
 

@@ -1,21 +1,28 @@
 """The study's arms: what each sets on top of one common experiment, and nothing else."""
 
-COMMON = ("+hardware=cpu", "+quickstart=train", "data.train_batch_size=16", "actor_rollout_ref.rollout.n=8")
+COMMON = (
+    "+hardware=cpu",
+    "+quickstart=train",
+    "algorithm.rollout_correction.bypass_mode=true",  # one update a step: the rollout's log-probs are the old ones
+    "trainer.test_freq=20",
+)
 
 
 def _grpo(reward: str) -> tuple[str, ...]:
     return (
         "algorithm.adv_estimator=grpo",
         "~mrt",  # the quickstart's settings of MRT; these arms know nothing of it
-        "reward.custom_reward_function.path=recipes/study/rewards.py",
-        f"reward.custom_reward_function.name={reward}",
+        f"reward.custom_reward_function.path={reward}",
+        "reward.custom_reward_function.name=compute_score",
         "actor_rollout_ref.rollout.calculate_log_probs=true",
+        "trainer.v1.sampler.custom_sampler.path=recipes/study/sampler.py",
+        "trainer.v1.sampler.custom_sampler.name=build_replay_buffer",
     )
 
 
 ARMS: dict[str, tuple[str, ...]] = {
-    "grpo": _grpo("outcome"),
-    "grpo_length": _grpo("outcome_with_length"),
+    "grpo": _grpo("recipes/outcome.py"),
+    "grpo_length": _grpo("recipes/study/rewards.py"),
     "mrt": ("reward_model=mrt",),
     "mrt_sample": ("reward_model=mrt", "mrt.prover=sample", "mrt.branches=4"),
     "mrt_ht": ("reward_model=mrt", "mrt.prover=ht", "mrt.branches=2"),

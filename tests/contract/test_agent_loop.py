@@ -221,10 +221,10 @@ def test_rewards_are_laid_out_when_the_record_is_judged(rollout):
     fields = output.as_dict()
     rewards = fields["rm_scores"]
     assert rewards.dtype == torch.float32 and rewards.shape == fields["responses"].shape
-    (_, _, first), (_, _, last) = judged.episodes
-    # J: 1/3 before, 1/3, then 1; progress 0 and 2/3, weighted by alpha
-    assert 0 < rewards[first - 1] < 1e-20
-    assert math.isclose(rewards[last - 1], 1 / 3, rel_tol=1e-6)
+    _, (_, marker_end, _) = judged.episodes
+    # J: 1/3 before, 1/3, then 1; progress 0 and 2/3, weighted by alpha; the marker and the closing tag end their episodes
+    assert 0 < rewards[marker_end - 1] < 1e-20
+    assert math.isclose(rewards[judged.answer_start - 1], 1 / 3, rel_tol=1e-6)
     assert rewards[-1] == 1.0
     assert math.isclose(rewards.sum(), 1 + 0.5 * (1 - 1 / 3), rel_tol=1e-6)
     assert "mrt" not in fields["extra_fields"]
