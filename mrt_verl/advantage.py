@@ -21,12 +21,12 @@ def compute_mrt_advantage(
     """Advantage A_t = GRPO(outcome) + alpha · R_j / max(RMS, floor) for a token t of episode j.
 
     R_j is the episode's credit (progress.compute_credit), RMS its root mean square over all episodes of the group's
-    rollouts; the marker or tag that ends an episode is its last token (RolloutRecord.spans). The credit is scaled, never
-    centred: centred, credits that look ahead make late episodes negative and thinking collapses. Outcome and bonus are
-    normalised apart, so that neither drowns the other and alpha keeps one meaning. Tokens of no span (such as the
-    answer) carry the outcome part alone. With alpha = 0, and for groups without episodes, the result is exactly verl's
-    GRPO; a row without trained tokens is one of its group there as here. The prefix variant has an advantage of its own
-    (prefix_advantage).
+    rollouts; what ends an episode, a marker or tag, is its last token (RolloutRecord.spans). The credit is scaled,
+    never centred: centred, credits that look ahead make late episodes negative and thinking collapses. Outcome and
+    bonus are normalised apart, so that neither drowns the other and alpha keeps one meaning. Tokens of no span (such as
+    the answer) carry the outcome part alone. With alpha = 0, and for groups without episodes, the result is exactly
+    verl's GRPO; a row without trained tokens is one of its group there as here. The prefix variant has an advantage of
+    its own (prefix_advantage).
 
     Args:
         token_level_rewards: (bs, response_length) float32, rows as reward_layout.write_rewards makes them.

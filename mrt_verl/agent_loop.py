@@ -10,7 +10,7 @@ from uuid import uuid4
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase, register
 
 from mrt_verl.agent_loop_output import MRTAgentLoopOutput, make_output
-from mrt_verl.branching import SharedBranches, branch_where_uncertain, choose_evenly
+from mrt_verl.branching import PromptBranches, SharedBranches, branch_where_uncertain, choose_evenly
 from mrt_verl.episodes import EpisodeSplit, EpisodeSplitter
 from mrt_verl.grading import Grade, Grader
 from mrt_verl.grading.comparison import as_references
@@ -78,10 +78,21 @@ class MRTAgentLoop(AgentLoopBase):
         self, prompt_ids: list[int], sampling_params: dict[str, Any], row: dict[str, Any], kind: str = "trace"
     ) -> MRTAgentLoopOutput:
         """A trace from the prompt with J at its boundaries; without J if it is a `fallback` of the prefix variant."""
+        with self._shared.of_prompt(row["uid"]) as branches:
+            return await self._run_trace(prompt_ids, sampling_params, row, kind, branches)
+
+    async def _run_trace(
+        self,
+        prompt_ids: list[int],
+        sampling_params: dict[str, Any],
+        row: dict[str, Any],
+        kind: str,
+        branches: PromptBranches,
+    ) -> MRTAgentLoopOutput:
         thinking_open = self.splitter.is_thinking_open(prompt_ids)
         is_branching = kind != "fallback" and (self.settings.val_branches or not row.get("mrt_validate", False))
         branch = functools.partial(
-            self._branch, uid=row["uid"], sampling_params=sampling_params, references=_references(row)
+            branches.start, self.prover, sampling_params=sampling_params, references=_references(row)
         )
         if is_branching:
             tag = self.settings.think_open
@@ -136,11 +147,6 @@ class MRTAgentLoop(AgentLoopBase):
             grade_forced=None if row.get("mrt_validate", False) else grade_forced,
         )
         return trace, cost
-
-    def _branch(
-        self, prefix_ids: list[int], *, uid: str, count: int, **how: Any
-    ) -> tuple["asyncio.Task[Branches]", bool]:
-        return self._shared.start(self.prover, uid, prefix_ids, count=count, **how)
 
     async def _branch_boundaries(
         self,

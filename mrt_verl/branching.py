@@ -1,37 +1,53 @@
 """Which boundaries of a trace are branched, and that equal prefixes of one prompt are branched once."""
 
 import asyncio
+import contextlib
 import itertools
 from array import array
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Any
-from weakref import WeakValueDictionary
 
 from mrt_verl.prover import Branches, MetaProver
 
 
-class SharedBranches:
-    """Branches by prompt and prefix, shared by the rollouts of a prompt: verl starts them together in one process.
-
-    Weak: an entry lives as long as a rollout holds it, and a prompt that is run again simply makes new ones.
-    """
+class PromptBranches:
+    """Branches behind the prefixes of one prompt, each started once."""
 
     def __init__(self) -> None:
-        self._tasks: WeakValueDictionary[tuple[str, int, bytes], asyncio.Task[Branches]] = WeakValueDictionary()
+        self.rollouts = 0
+        """Rollouts of the prompt that are under way."""
+        self._tasks: dict[tuple[int, bytes], asyncio.Task[Branches]] = {}
 
     def start(
-        self, prover: MetaProver, uid: str, prefix_ids: Sequence[int], *, count: int, **how: Any
+        self, prover: MetaProver, prefix_ids: Sequence[int], *, count: int, **how: Any
     ) -> tuple["asyncio.Task[Branches]", bool]:
         """The branches behind a prefix, and whether this call started (and pays for) them; `how` as for `branch`."""
-        key = (uid, count, blake2b(array("q", prefix_ids).tobytes(), digest_size=16).digest())
-        task = self._tasks.get(key)
-        if task is not None:
-            return task, False
-        task = asyncio.create_task(prover.branch(prefix_ids, count=count, **how))
-        self._tasks[key] = task
-        return task, True
+        key = (count, blake2b(array("q", prefix_ids).tobytes(), digest_size=16).digest())
+        is_new = key not in self._tasks
+        if is_new:
+            self._tasks[key] = asyncio.create_task(prover.branch(prefix_ids, count=count, **how))
+        return self._tasks[key], is_new
+
+
+class SharedBranches:
+    """Branches by prompt, kept while any of its rollouts is under way: verl starts them together in one process."""
+
+    def __init__(self) -> None:
+        self._prompts: dict[str, PromptBranches] = {}
+
+    @contextlib.contextmanager
+    def of_prompt(self, uid: str) -> Iterator[PromptBranches]:
+        """The prompt's branches, for one of its rollouts."""
+        branches = self._prompts.setdefault(uid, PromptBranches())
+        branches.rollouts += 1
+        try:
+            yield branches
+        finally:
+            branches.rollouts -= 1
+            if not branches.rollouts:
+                del self._prompts[uid]
 
 
 def choose_evenly(count: int, most: int) -> list[int]:

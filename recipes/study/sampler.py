@@ -1,4 +1,4 @@
-"""verl's replay buffer with the study's polling interval: at verl's own 2 s, steps of some seconds cannot be compared."""
+"""verl's replay buffer with the study's polling interval: its own 2 s hide differences between short steps."""
 
 from typing import Any
 

@@ -13,14 +13,18 @@ import sys
 import time
 from pathlib import Path
 
+from data_prep.search_task import TraceStyle
 from mrt_verl.evaluation.load import load_runs
+from recipes.quickstart.make_model import Stages
 from recipes.quickstart.prepare import prepare
 from recipes.quickstart.report import merge_logs
 from recipes.study.arms import ARMS, COMMON, seeds_of
 from recipes.study.result import collect
 
 OUT = Path("outputs/study")
-STEPS = 120
+STEPS = 80
+STAGES: Stages = ((5000, TraceStyle(hit=0.3)),)
+"""Warm start: long enough that sums and verdicts are right, so that thinking pays from the first update on."""
 PROBLEM_SEED = 11
 """Of warm start and problems; the quickstart, on which settings were tuned, has another."""
 BUDGET = 160
@@ -116,7 +120,7 @@ def main() -> None:
         "--arms", nargs="+", default=list(ARMS), choices=list(ARMS), metavar="ARM", help=", ".join(ARMS)
     )
     arguments = parser.parse_args()
-    prepare(OUT, PROBLEM_SEED)
+    prepare(OUT, PROBLEM_SEED, STAGES)
     # seed by seed, so that a study cut short still compares all arms
     for seed in seeds_of("grpo", arguments.seeds):
         for arm in arguments.arms:

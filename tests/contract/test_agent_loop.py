@@ -222,7 +222,7 @@ def test_rewards_are_laid_out_when_the_record_is_judged(rollout):
     rewards = fields["rm_scores"]
     assert rewards.dtype == torch.float32 and rewards.shape == fields["responses"].shape
     _, (_, marker_end, _) = judged.episodes
-    # J: 1/3 before, 1/3, then 1; progress 0 and 2/3, weighted by alpha; the marker and the closing tag end their episodes
+    # J: 1/3 before, 1/3, then 1; progress 0 and 2/3, weighted by alpha; what ends an episode carries it
     assert 0 < rewards[marker_end - 1] < 1e-20
     assert math.isclose(rewards[judged.answer_start - 1], 1 / 3, rel_tol=1e-6)
     assert rewards[-1] == 1.0

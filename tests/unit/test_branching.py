@@ -74,16 +74,17 @@ class Prover:
 def test_equal_prefixes_of_a_prompt_are_branched_once():
     async def group():
         prover, shared = Prover(), SharedBranches()
-        started = [
-            shared.start(prover, uid, prefix, count=count, request_id="r")
-            for uid, prefix, count in [
-                ("u", [1, 2], 4),
-                ("u", [1, 2], 4),
-                ("u", [1, 3], 4),
-                ("v", [1, 2], 4),
-                ("u", [1, 2], 3),
+        with shared.of_prompt("u") as u, shared.of_prompt("v") as v, shared.of_prompt("u") as again:
+            started = [
+                branches.start(prover, prefix, count=count, request_id="r")
+                for branches, prefix, count in [
+                    (u, [1, 2], 4),
+                    (again, [1, 2], 4),
+                    (u, [1, 3], 4),
+                    (v, [1, 2], 4),
+                    (u, [1, 2], 3),
+                ]
             ]
-        ]
         results = await asyncio.gather(*(task for task, _ in started))
         return prover, [is_mine for _, is_mine in started], results
 
@@ -91,3 +92,19 @@ def test_equal_prefixes_of_a_prompt_are_branched_once():
     assert is_mine == [True, False, True, True, True]
     assert prover.calls == [([1, 2], 4), ([1, 3], 4), ([1, 2], 4), ([1, 2], 3)]
     assert results[0] is results[1]
+
+
+def test_branches_are_kept_until_the_prompts_last_rollout_ends():
+    async def rollouts():
+        prover, shared = Prover(), SharedBranches()
+        with shared.of_prompt("u") as last:
+            with shared.of_prompt("u") as first:
+                await first.start(prover, [1], count=2, request_id="r")[0]
+            await last.start(prover, [1], count=2, request_id="r")[0]
+        with shared.of_prompt("u") as next_epoch:
+            await next_epoch.start(prover, [1], count=2, request_id="r")[0]
+        return prover, shared
+
+    prover, shared = asyncio.run(rollouts())
+    assert len(prover.calls) == 2
+    assert shared._prompts == {}
