@@ -6,7 +6,7 @@ import pytest
 
 from recipes.study.arms import ARMS
 from recipes.study.result import Result, _generated_tokens
-from recipes.study.study import overrides_of, results_of
+from recipes.study.study import STEPS, overrides_of, results_of
 from recipes.study.summary import describe, draw, interval, summarise
 
 
@@ -109,4 +109,4 @@ def test_arms_differ_only_in_what_they_list():
 
 
 def test_a_shortened_study_keeps_the_full_ones_results():
-    assert results_of(120) != results_of(20)
+    assert results_of(STEPS) != results_of(20)
