@@ -108,13 +108,15 @@ def draw(results: list[Result], path: Path) -> None:
 
 
 def describe(summary: dict[str, Any]) -> list[str]:
-    """A line for each arm."""
+    """A line for each arm; without intervals where there is one seed."""
+
+    def show(value: dict[str, Any]) -> str:
+        between = f" [{value['low']:.3f}, {value['high']:.3f}]" if len(value["seeds"]) > 1 else ""
+        return f"{value['mean']:.3f}{between}"
+
     lines = []
     for arm, row in summary["arms"].items():
-        shown = " ".join(
-            f"{label} {value['mean']:.3f} [{value['low']:.3f}, {value['high']:.3f}] "
-            for label, value in (("pass@1", row["pass@1"]), ("regret", row["regret"]))
-        )
+        shown = f"pass@1 {show(row['pass@1'])}  regret {show(row['regret'])} "
         seconds = row["seconds_per_step"]["mean"]
         lines.append(f"{arm:15s} {shown} {seconds:.1f} s a step  {len(row['pass@1']['seeds'])} seeds")
     return lines

@@ -88,7 +88,8 @@ def test_picture_and_lines(tmp_path):
     draw([*GRPO, *MRT], tmp_path / "curves.png")
     assert (tmp_path / "curves.png").stat().st_size > 10_000
     lines = describe(json.loads(json.dumps(summarise([*GRPO, *MRT]))))
-    assert lines[1].startswith("mrt ") and "pass@1 0.450" in lines[1] and "2 seeds" in lines[1]
+    assert lines[0].startswith("grpo ") and "pass@1 0.400  regret 0.500 " in lines[0]
+    assert lines[1].startswith("mrt ") and "pass@1 0.450 [0.300, 0.600]" in lines[1] and "2 seeds" in lines[1]
 
 
 def test_generated_tokens_count_branches():
