@@ -4,7 +4,6 @@ COMMON = (
     "+hardware=cpu",
     "+quickstart=train",
     "algorithm.rollout_correction.bypass_mode=true",  # one update a step: the rollout's log-probs are the old ones
-    "actor_rollout_ref.actor.optim.lr=3e-4",
     "trainer.test_freq=20",
 )
 
