@@ -23,8 +23,8 @@ CHAT_TEMPLATE = (
 )
 Stages = Sequence[tuple[int, TraceStyle]]
 STAGES: Stages = ((3000, TraceStyle(hit=0.3)),)
-"""Steps and style of the demonstrations. After half as many a third of the attempts is no pair of the problem, and it is
-luck whether thinking pays at all: one such model succeeded in 9 % of its traces and learned nothing in 16 updates."""
+"""Steps and style of the demonstrations. After half as many a third of the attempts is no pair of the problem, and
+whether thinking pays is luck: one such model succeeded in 9 % of its traces and learned nothing in 16 updates."""
 BATCH = 16
 POOL = 32
 """Batches made at once from demonstrations sorted by length, which saves most of the padding."""
