@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from mrt_verl.settings import MRTSettings
-from recipes import dry_run, tiny
+from recipes import dry_run
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 ARMS = ("mrt_prefix", "mrt", "grpo", "grpo_length")
@@ -226,31 +226,21 @@ def score_with(config, tokenizer, text):
     return float(asyncio.run(run())["reward_score"]), ids.shape[1]
 
 
-@pytest.fixture
-def tagged(tokenizer, tmp_path):
-    """The tiny model's tokenizer as recipes/tiny.py makes it: decoding keeps the thinking tags."""
-    from transformers import AutoTokenizer
-
-    tokenizer.save_pretrained(tmp_path)
-    tiny.keep_tags_in_text(tmp_path / "tokenizer.json")
-    return AutoTokenizer.from_pretrained(tmp_path)
-
-
 ANSWERED = "so it is \\boxed{7}\n</think>\n\nThe answer is \\boxed{12}"
 
 
-def test_grpo_is_graded_as_mrt_is(tagged, monkeypatch):
+def test_grpo_is_graded_as_mrt_is(tokenizer, monkeypatch):
     monkeypatch.chdir(RECIPES.parent)
     config = dry_run.compose("r1_distill_qwen_1.5b/grpo")
-    assert score_with(config, tagged, ANSWERED)[0] == 1.0
-    assert score_with(config, tagged, ANSWERED.replace("12", "13"))[0] == 0.0
-    assert score_with(config, tagged, "so it is \\boxed{12}")[0] == 0.0  # the thinking was never closed
+    assert score_with(config, tokenizer, ANSWERED)[0] == 1.0
+    assert score_with(config, tokenizer, ANSWERED.replace("12", "13"))[0] == 0.0
+    assert score_with(config, tokenizer, "so it is \\boxed{12}")[0] == 0.0  # the thinking was never closed
 
 
-def test_length_penalty_is_half_a_point_for_the_whole_budget(tagged, monkeypatch):
+def test_length_penalty_is_half_a_point_for_the_whole_budget(tokenizer, monkeypatch):
     monkeypatch.chdir(RECIPES.parent)
     config = dry_run.compose("r1_distill_qwen_1.5b/grpo_length", ["data.max_response_length=1000"])
-    right, tokens = score_with(config, tagged, ANSWERED)
+    right, tokens = score_with(config, tokenizer, ANSWERED)
     assert right == pytest.approx(1 - 0.5 * tokens / 1000)
-    wrong, tokens = score_with(config, tagged, ANSWERED.replace("12", "13"))
+    wrong, tokens = score_with(config, tokenizer, ANSWERED.replace("12", "13"))
     assert wrong == pytest.approx(-0.5 * tokens / 1000)
