@@ -5,8 +5,6 @@ It has no numbered steps to go back to, so the demonstrations of backtracking ar
 """
 
 import argparse
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pandas as pd
 
 from data_prep.schema import write_parquet
 from data_prep.search_task import ANSWER_TEXT, Problem, TraceStyle, make_problems, write_attempt
+from data_prep.writing import whole_directory
 from recipes.quickstart.make_model import warm_start
 from recipes.quickstart.prepare import rows
 
@@ -33,10 +32,8 @@ def make_tiny(out: Path) -> None:
     pd.DataFrame(demonstrations).to_parquet(out / "data" / "backtrack.parquet")
     if (out / "model").exists():
         return
-    partial = out / "model.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    warm_start(partial, problems[TEST + TRAIN :], seed=3, stages=STAGES)
-    os.replace(partial, out / "model")
+    with whole_directory(out / "model") as partial:
+        warm_start(partial, problems[TEST + TRAIN :], seed=3, stages=STAGES)
 
 
 def backtrack_row(problem: Problem) -> dict[str, Any]:

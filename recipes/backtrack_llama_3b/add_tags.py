@@ -6,12 +6,13 @@ the warm start trains the closing one, the opening one is written by the chat te
 
 import argparse
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from transformers import AutoTokenizer
+
+from data_prep.writing import whole_directory
 
 HEADER = "<|start_header_id|>assistant<|end_header_id|>\\n\\n"
 """What the chat template writes to ask for a response, as it stands in the template."""
@@ -57,14 +58,12 @@ def add_tags(model: Path, out: Path) -> None:
     """Copy the model's directory to `out` with the tags; a finished one is kept."""
     if out.exists():
         return
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(model, partial)
-    rename_tokens(partial)
-    tokenizer = AutoTokenizer.from_pretrained(partial)
-    tokenizer.chat_template = open_thinking(tokenizer.chat_template)
-    tokenizer.save_pretrained(partial)
-    os.replace(partial, out)
+    with whole_directory(out) as partial:
+        shutil.copytree(model, partial)
+        rename_tokens(partial)
+        tokenizer = AutoTokenizer.from_pretrained(partial)
+        tokenizer.chat_template = open_thinking(tokenizer.chat_template)
+        tokenizer.save_pretrained(partial)
     print(f"model with thinking tags: {out}", flush=True)
 
 

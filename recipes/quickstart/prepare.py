@@ -1,7 +1,6 @@
 """Makes the quickstart's data and model; what is finished already is kept."""
 
 import argparse
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from data_prep.schema import make_row, write_parquet
 from data_prep.search_task import Problem, make_problems
+from data_prep.writing import whole_directory
 from recipes.quickstart.make_model import STAGES, Stages, warm_start
 
 TEST, TRAIN = 512, 2048
@@ -43,10 +43,8 @@ def prepare(out: Path, seed: int, stages: Stages = STAGES) -> None:
         print(f"model: {model} is there already", flush=True)
         return
     started = time.perf_counter()
-    partial = out / "model.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    warm_start(partial, rest, seed=seed, stages=stages)
-    partial.rename(model)
+    with whole_directory(model) as partial:
+        warm_start(partial, rest, seed=seed, stages=stages)
     print(f"model: {model}, made in {time.perf_counter() - started:.0f} s", flush=True)
 
 

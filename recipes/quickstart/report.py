@@ -55,6 +55,6 @@ def main(out: Path, problems: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("outputs/quickstart"))
-    parser.add_argument("--problems", type=int, default=512, help="held-out problems that are evaluated (512)")
+    parser.add_argument("--problems", type=int, default=256, help="held-out problems that are evaluated (%(default)s)")
     arguments = parser.parse_args()
     main(arguments.out, arguments.problems)

