@@ -16,6 +16,7 @@ from mrt_verl.grading import Grade, Grader
 from mrt_verl.grading.comparison import as_references
 from mrt_verl.insertions import backtrack_marker, load_policy
 from mrt_verl.prover import Branches, MetaProver
+from mrt_verl.replica import pinned
 from mrt_verl.rollout_record import RolloutRecord
 from mrt_verl.settings import MRTSettings
 from mrt_verl.trace import Trace, TraceSampler
@@ -91,13 +92,13 @@ class MRTAgentLoop(AgentLoopBase):
     ) -> MRTAgentLoopOutput:
         thinking_open = self.splitter.is_thinking_open(prompt_ids)
         is_branching = kind != "fallback" and (self.settings.val_branches or not row.get("mrt_validate", False))
-        branch = functools.partial(
-            branches.start, self.prover, sampling_params=sampling_params, references=_references(row)
-        )
+        branch = functools.partial(branches.start, sampling_params=sampling_params, references=_references(row))
         if is_branching:
             tag = self.settings.think_open
             opening = self.tokenizer.encode(tag, add_special_tokens=False) if tag and not thinking_open else []
-            before, is_mine = branch([*prompt_ids, *opening], count=self.settings.branches, request_id=uuid4().hex)
+            before, is_mine = branch(
+                self.prover, [*prompt_ids, *opening], count=self.settings.branches, request_id=uuid4().hex
+            )
 
         request_id = uuid4().hex
         started = time.perf_counter()
@@ -111,8 +112,9 @@ class MRTAgentLoop(AgentLoopBase):
             without_thinking = await asyncio.shield(before)
             record.add_branches([without_thinking] if is_mine else [])
             record.forced_before = list(without_thinking.answers)
-            at_boundary = functools.partial(branch, request_id=request_id)
-            await self._branch_boundaries(record, prompt_ids, trace.ids, without_thinking, at_boundary)
+            async with pinned(self.server_manager, request_id, prompt_ids) as replica:
+                at_boundary = functools.partial(branch, self.prover.at(replica), request_id=request_id)
+                await self._branch_boundaries(record, prompt_ids, trace.ids, without_thinking, at_boundary)
             record.branch_seconds = time.perf_counter() - started
         return self.make_output(prompt_ids, trace, record, trace_seconds)
 

@@ -6,6 +6,8 @@ are concatenated, never re-tokenised, so the engine's prefix cache serves the pr
 """
 
 import asyncio
+import copy
+import functools
 import logging
 import math
 from collections.abc import Sequence
@@ -62,7 +64,13 @@ class MetaProver:
         self.server_manager = server_manager
         self.tokenizer = tokenizer
         self.settings = settings
-        self.stop_ids: list[int] = tokenizer.encode(settings.stop_text, add_special_tokens=False)
+        self.stop_ids = _encode(tokenizer, settings.stop_text)
+
+    def at(self, server_manager: Any) -> "MetaProver":
+        """The same prover, asking another client."""
+        other = copy.copy(self)
+        other.server_manager = server_manager
+        return other
 
     async def branch(
         self,
@@ -100,7 +108,7 @@ class MetaProver:
         self, sampled: Branches, prompt_ids: list[int], references: Sequence[str], request_id: str
     ) -> Branches:
         """J = P(the reference) + the Horvitz-Thompson sum of the other answers: what is known exactly has no noise."""
-        spelled = {tuple(self._encode(text)): text for text in self._spell(references)}
+        spelled = {_encode(self.tokenizer, text): text for text in self._spell(references)}
         drawn: dict[tuple[int, ...], ForcedAnswer] = {}
         for sample in sampled.samples:
             for ids in spelled:
@@ -108,7 +116,7 @@ class MetaProver:
                     drawn[ids] = ForcedAnswer(spelled[ids], True, math.exp(sum((sample.log_probs or ())[: len(ids)])))
         texts = [text for ids, text in spelled.items() if ids not in drawn]
         scored = await self._score(prompt_ids, texts, request_id)
-        exact = [*drawn, *(tuple(self._encode(answer.text)) for answer in scored.answers)]
+        exact = [*drawn, *(_encode(self.tokenizer, answer.text) for answer in scored.answers)]
         others = [
             answer._replace(weight=0.0) if any(sample.token_ids[: len(ids)] == ids for ids in exact) else answer
             for answer, sample in zip(sampled.answers, sampled.samples, strict=True)
@@ -185,7 +193,7 @@ class MetaProver:
 
     async def _score_one(self, prompt_ids: list[int], text: str, request_id: str) -> tuple[float, int, int] | None:
         """(log-probability of the text's tokens, prompt length, cached tokens), None if it failed."""
-        ids = [*prompt_ids, *self._encode(text)]
+        ids = [*prompt_ids, *_encode(self.tokenizer, text)]
         output = await self._generate(ids, score_params(read_prefix_cache=True), request_id)
         # the token before the first one scored must have been computed, not read from the cache
         if output is not None and _cached(output) >= len(prompt_ids):
@@ -195,9 +203,6 @@ class MetaProver:
         # verl's list starts with the log-prob of the prompt's second token and ends in a filler
         rows = output.extra_fields["prompt_logprobs"][len(prompt_ids) - 1 : len(ids) - 1]
         return sum(log_prob for (log_prob,) in rows), len(ids), _cached(output)
-
-    def _encode(self, text: str) -> list[int]:
-        return list(self.tokenizer.encode(text, add_special_tokens=False))
 
     def _read(self, sample: Sample, weight: float | None) -> ForcedAnswer:
         ids = sample.token_ids
@@ -214,6 +219,12 @@ class MetaProver:
         except Exception as error:  # whatever an engine raises: a branch never harms its trace, it is counted
             logger.warning("a branch failed and is left out of its mean: %r", error)
             return None
+
+
+@functools.lru_cache(maxsize=1024)
+def _encode(tokenizer: Any, text: str) -> tuple[int, ...]:
+    """Token ids of a stop text or a reference: every boundary of a prompt's rollouts asks for the same."""
+    return tuple(tokenizer.encode(text, add_special_tokens=False))
 
 
 def _cached(output: Any) -> int:

@@ -11,8 +11,14 @@ from typing import Any, Protocol, Self
 
 KEPT_WORDS = {"stop": "completed", "length": "completed", "abort": "aborted"}
 """The engine's finish reason in verl's words."""
-CPU_DEFAULTS = {"dtype": "float32", "enforce_eager": True, "block_size": 16, "max_num_seqs": 256}
-"""Engine settings for a machine without a GPU; its default block of 128 tokens never reuses a short prefix."""
+CPU_DEFAULTS = {
+    "dtype": "float32",
+    "enforce_eager": True,
+    "block_size": 16,
+    "max_num_seqs": 256,
+    "distributed_executor_backend": "vllm.v1.executor.uniproc_executor.UniProcExecutor",
+}
+"""Engine settings for a machine without a GPU, see `cpu/conf/hardware/cpu.yaml` for the reasons."""
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}"
 )
 Stages = Sequence[tuple[int, TraceStyle]]
-STAGES: Stages = ((2000, TraceStyle(hit=0.3)),)
+STAGES: Stages = ((3000, TraceStyle(hit=0.3)),)
 """Steps and style of the demonstrations. After 1,500 a third of the attempts is no pair of the problem, and
 whether thinking pays is luck: one such model succeeded in 9 % of its traces and learned nothing in 16 updates."""
 BATCH = 16

@@ -1,0 +1,128 @@
+"""A trace's branches on one replica, through verl's own client."""
+
+import asyncio
+
+import pytest
+
+
+class Remote:
+    """A Ray actor's method, called in this process."""
+
+    def __init__(self, function):
+        self.function, self.calls = function, []
+
+    def remote(self, *args, **kwargs):
+        self.calls.append(kwargs)
+
+        async def answer():
+            return self.function(*args, **kwargs)
+
+        return asyncio.ensure_future(answer())
+
+
+class Server:
+    def __init__(self, name):
+        self.generate = Remote(lambda **request: self.output(name, request))
+
+    def output(self, name, request):
+        from verl.workers.rollout.replica import TokenOutput
+
+        return TokenOutput(token_ids=[1], log_probs=None, extra_fields={"by": name, "global_steps": 5})
+
+
+class Balancer:
+    """verl's own balancer, its methods as an actor's."""
+
+    def __init__(self, servers):
+        from verl.workers.rollout.router import GlobalRequestLoadBalancer
+
+        self.balancer = GlobalRequestLoadBalancer(servers)
+        for name in ("acquire_server", "release_server", "require_acquire_fields", "require_release_fields"):
+            setattr(self, name, Remote(getattr(self.balancer, name)))
+
+    @property
+    def in_flight(self):
+        return self.balancer._inflight_requests
+
+
+@pytest.fixture
+def balancer():
+    return Balancer({"a": Server("a"), "b": Server("b")})
+
+
+@pytest.fixture
+def client(compose, balancer):
+    from verl.workers.rollout.llm_server import LLMServerClient
+
+    return LLMServerClient(
+        compose("reward_model=mrt", "actor_rollout_ref.rollout.name=vllm"), load_balancer_handle=balancer
+    )
+
+
+def generate(client, request_id="trace"):
+    return client.generate(request_id, prompt_ids=[1, 2], sampling_params={})
+
+
+def test_the_branches_of_a_trace_go_where_the_trace_went_and_ask_the_balancer_once(client, balancer):
+    from mrt_verl.replica import pinned
+
+    async def run():
+        trace = await generate(client)
+        async with pinned(client, "trace", [1, 2]) as replica:
+            branches = await asyncio.gather(*(generate(replica) for _ in range(5)))
+            held = dict(balancer.in_flight)
+        await asyncio.sleep(0.01)  # a release is not awaited
+        return trace, branches, held
+
+    trace, branches, held = asyncio.run(run())
+    where = trace.extra_fields["by"]
+    assert [branch.extra_fields for branch in branches] == [trace.extra_fields] * 5
+    assert len(balancer.acquire_server.calls) == len(balancer.release_server.calls) == 2  # the trace, then its branches
+    assert held[where] == 1, "the replica counts as busy while the branches run"
+    assert set(balancer.in_flight.values()) == {0}
+
+
+def test_the_replica_is_given_back_where_a_branch_raises(client, balancer):
+    from mrt_verl.replica import pinned
+
+    async def run():
+        with pytest.raises(ZeroDivisionError):
+            async with pinned(client, "trace", [1, 2]):
+                raise ZeroDivisionError
+        await asyncio.sleep(0.01)
+
+    asyncio.run(run())
+    assert set(balancer.in_flight.values()) == {0}
+
+
+def test_a_client_that_may_move_requests_is_left_alone(client, balancer):
+    from verl.workers.rollout.llm_server import FullyAsyncLLMServerClient
+
+    from mrt_verl.replica import pinned
+
+    moving = FullyAsyncLLMServerClient(client.config, load_balancer_handle=balancer)
+
+    async def run(some_client):
+        async with pinned(some_client, "trace", [1, 2]) as replica:
+            return replica
+
+    engine = object()
+    assert asyncio.run(run(moving)) is moving
+    assert asyncio.run(run(engine)) is engine
+    assert not balancer.acquire_server.calls
+
+
+def test_without_a_replica_each_branch_asks_for_itself(client, balancer, caplog):
+    from mrt_verl.replica import pinned
+
+    def fail(**_):
+        raise RuntimeError("No available servers in load balancer")
+
+    balancer.acquire_server.function = fail
+
+    async def run():
+        async with pinned(client, "trace", [1, 2]) as replica:
+            return replica
+
+    assert asyncio.run(run()) is client
+    assert "No available servers" in caplog.text
