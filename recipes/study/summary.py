@@ -2,8 +2,9 @@
 
 Measures, fixed before the runs: held-out pass@1; normalised regret at the training budget and at twice it with forced
 extrapolation; tokens at which forced answers are as often right as GRPO's at the end of the budget; seconds per step.
-Arms are compared at equal updates, at equal generated tokens (branches counted) and at equal wall-clock. Intervals are
-95 % of a bootstrap over seeds.
+Arms are compared at equal updates, at equal generated tokens (branches counted) and at equal wall-clock, each seed by its
+cheapest run: the runs of a seed follow one another, those of other seeds may come from another machine or day. Intervals
+are 95 % of a bootstrap over seeds, of the differences to GRPO as well: seeds of both are paired.
 """
 
 import argparse
@@ -52,20 +53,45 @@ def summarise(results: list[Result]) -> dict[str, Any]:
     arms = {arm: [result for result in results if result.arm == arm] for arm in ARMS}
     arms = {arm: some for arm, some in arms.items() if some}
     target = float(np.mean([result.curve[-1] for result in arms.get("grpo", results)]))
-    tokens = min(result.tokens[-1] for result in results)
-    hours = min(result.hours[-1] for result in results)
+    seeds = sorted({result.seed for result in results})
+    limits = {seed: _cheapest([result for result in results if result.seed == seed]) for seed in seeds}
+    measures = {arm: _measures(some, target, limits) for arm, some in arms.items()}
     return {
         "updates": results[0].steps[-1],
         "problems": results[0].problems,
         "commits": sorted({result.commit for result in results}),
         "target_success": target,
-        "equal_tokens_thousands": tokens,
-        "equal_hours": hours,
-        "arms": {arm: _measures(some, target, tokens, hours) for arm, some in arms.items()},
+        "equal_tokens_thousands": {seed: tokens for seed, (tokens, _) in limits.items()},
+        "equal_hours": {seed: hours for seed, (_, hours) in limits.items()},
+        "arms": measures,
+        "differences_to_grpo": _differences(arms, measures),
     }
 
 
-def _measures(some: list[Result], target: float, tokens: float, hours: float) -> dict[str, Any]:
+def _cheapest(of_a_seed: list[Result]) -> tuple[float, float]:
+    """(thousands of tokens, hours) that every run of a seed reached."""
+    return min(result.tokens[-1] for result in of_a_seed), min(result.hours[-1] for result in of_a_seed)
+
+
+def _differences(arms: dict[str, list[Result]], measures: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Each other arm minus GRPO, on the seeds that both have; measures without an interval are left out."""
+    if "grpo" not in arms:
+        return {}
+    at = {arm: {one.seed: index for index, one in enumerate(some)} for arm, some in arms.items()}
+    differences: dict[str, dict[str, Any]] = {}
+    for arm in arms:
+        common = [seed for seed in at[arm] if seed in at["grpo"]]
+        if arm == "grpo" or not common:
+            continue
+        differences[arm] = {
+            name: interval([row["seeds"][at[arm][s]] - measures["grpo"][name]["seeds"][at["grpo"][s]] for s in common])
+            for name, row in measures[arm].items()
+            if isinstance(row, dict)
+        }
+    return differences
+
+
+def _measures(some: list[Result], target: float, limits: dict[int, tuple[float, float]]) -> dict[str, Any]:
     reach = [float(tokens_to_reach(np.array(one.grid), np.array([one.curve]), np.array([target]))[0]) for one in some]
     return {
         "pass@1": interval([one.pass_at_1 for one in some]),
@@ -75,8 +101,8 @@ def _measures(some: list[Result], target: float, tokens: float, hours: float) ->
         "seconds_per_step": interval([one.seconds_per_step for one in some]),
         "generated_tokens_thousands": interval([one.tokens[-1] for one in some]),
         "accuracy_at_equal_updates": interval([one.accuracy[-1] for one in some]),
-        "accuracy_at_equal_tokens": interval([_at(one.tokens, one.accuracy, tokens) for one in some]),
-        "accuracy_at_equal_hours": interval([_at(one.hours, one.accuracy, hours) for one in some]),
+        "accuracy_at_equal_tokens": interval([_at(one.tokens, one.accuracy, limits[one.seed][0]) for one in some]),
+        "accuracy_at_equal_hours": interval([_at(one.hours, one.accuracy, limits[one.seed][1]) for one in some]),
     }
 
 
@@ -119,6 +145,8 @@ def describe(summary: dict[str, Any]) -> list[str]:
         shown = f"pass@1 {show(row['pass@1'])}  regret {show(row['regret'])} "
         seconds = row["seconds_per_step"]["mean"]
         lines.append(f"{arm:15s} {shown} {seconds:.1f} s a step  {len(row['pass@1']['seeds'])} seeds")
+    for arm, row in summary["differences_to_grpo"].items():
+        lines.append(f"{arm} - grpo: pass@1 {show(row['pass@1'])}  regret {show(row['regret'])}")
     return lines
 
 

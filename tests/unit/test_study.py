@@ -41,9 +41,19 @@ MRT = [
 def test_arms_at_equal_cost():
     arms = summarise([*GRPO, *MRT])["arms"]
     assert arms["mrt"]["accuracy_at_equal_updates"]["seeds"] == [0.5, 0.3]
-    assert arms["mrt"]["accuracy_at_equal_tokens"]["seeds"] == pytest.approx([0.3, 0.2])  # at half of its tokens
-    assert arms["mrt"]["accuracy_at_equal_hours"]["mean"] == pytest.approx(0.25)
+    # at half of its tokens where GRPO has a run of that seed, at all of them where it has none
+    assert arms["mrt"]["accuracy_at_equal_tokens"]["seeds"] == pytest.approx([0.3, 0.3])
+    assert arms["mrt"]["accuracy_at_equal_hours"]["mean"] == pytest.approx(0.3)
     assert arms["grpo"]["accuracy_at_equal_tokens"]["mean"] == pytest.approx(0.3)
+
+
+def test_differences_are_of_the_same_seed():
+    second = result("grpo", 2, [0.1, 0.2], [0.0, 10.0], [0.0, 0.1, 0.2], pass_at_1=0.1)
+    summary = summarise([second, *GRPO, *MRT])
+    row = summary["differences_to_grpo"]["mrt"]
+    assert row["accuracy_at_equal_updates"]["seeds"] == pytest.approx([0.5 - 0.3, 0.3 - 0.2])
+    assert row["pass@1"]["mean"] == pytest.approx(((0.6 - 0.4) + (0.3 - 0.1)) / 2)
+    assert "grpo" not in summary["differences_to_grpo"]
 
 
 def test_tokens_to_grpos_success():
@@ -89,6 +99,7 @@ def test_picture_and_lines(tmp_path):
     assert (tmp_path / "curves.png").stat().st_size > 10_000
     lines = describe(json.loads(json.dumps(summarise([*GRPO, *MRT]))))
     assert lines[0].startswith("grpo ") and "pass@1 0.400  regret 0.500 " in lines[0]
+    assert lines[2] == "mrt - grpo: pass@1 0.200  regret 0.000"
     assert lines[1].startswith("mrt ") and "pass@1 0.450 [0.300, 0.600]" in lines[1] and "2 seeds" in lines[1]
 
 
