@@ -6,7 +6,8 @@ Where what happens, in the order of the data:
     hydra_plugin.py    makes `reward_model=mrt` compose; run_checks.py: refuses a bad run before Ray starts
     settings.py        MRTSettings, the validated view of the `mrt:` node (conf/reward_model/*.yaml)
     agent_loop.py      one rollout: sample a trace (trace.py), split it (episodes.py, token_text.py), branch forced
-                       answers at its boundaries (branching.py, prover.py); agent_loop_output.py hands it to verl
+                       answers at its boundaries (branching.py, prover.py) on the trace's own replica (replica.py);
+                       agent_loop_output.py hands it to verl
     prefix_loop.py     the rollouts of a prompt from one shared prefix; insertions.py: text written into a trace
     rollout_record.py  what a rollout hands on beside the tokens verl knows
     reward_manager.py  grades all answers (grading/); judgement.py turns grades into J and progress (progress.py)

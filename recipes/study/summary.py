@@ -2,9 +2,9 @@
 
 Measures, fixed before the runs: held-out pass@1; normalised regret at the training budget and at twice it with forced
 extrapolation; tokens at which forced answers are as often right as GRPO's at the end of the budget; seconds per step.
-Arms are compared at equal updates, at equal generated tokens (branches counted) and at equal wall-clock, each seed by its
-cheapest run: the runs of a seed follow one another, those of other seeds may come from another machine or day. Intervals
-are 95 % of a bootstrap over seeds, of the differences to GRPO as well: seeds of both are paired.
+Arms are compared at equal updates, at equal generated tokens (branches counted) and at equal wall-clock; these two
+within each seed, up to what its cheapest run cost: runs of other seeds may come from another machine or day. Intervals
+are 95 % of a bootstrap over seeds, of the differences to GRPO as well: there the seeds of both are paired.
 """
 
 import argparse
