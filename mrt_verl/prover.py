@@ -8,6 +8,7 @@ are concatenated, never re-tokenised, so the engine's prefix cache serves the pr
 import asyncio
 import copy
 import functools
+import itertools
 import logging
 import math
 from collections.abc import Sequence
@@ -115,7 +116,7 @@ class MetaProver:
                 if sample.token_ids[: len(ids)] == ids:  # its probability is known without scoring it
                     drawn[ids] = ForcedAnswer(spelled[ids], True, math.exp(sum((sample.log_probs or ())[: len(ids)])))
         texts = [text for ids, text in spelled.items() if ids not in drawn]
-        scored = await self._score(prompt_ids, texts, request_id)
+        scored = await self._score(prompt_ids, texts, request_id, sampled.samples)
         exact = [*drawn, *(_encode(self.tokenizer, answer.text) for answer in scored.answers)]
         others = [
             answer._replace(weight=0.0) if any(sample.token_ids[: len(ids)] == ids for ids in exact) else answer
@@ -178,31 +179,39 @@ class MetaProver:
         """The references as the policy writes them behind the stop text."""
         return [self.settings.reference_text.replace("{reference}", one) for one in dict.fromkeys(references)]
 
-    async def _score(self, prompt_ids: list[int], texts: Sequence[str], request_id: str) -> Branches:
+    async def _score(
+        self, prompt_ids: list[int], texts: Sequence[str], request_id: str, samples: Sequence[Sample] = ()
+    ) -> Branches:
         """The probability of each text, as the weight of one answer that says just that."""
-        scored = await asyncio.gather(*(self._score_one(prompt_ids, text, request_id) for text in texts))
+        scored = await asyncio.gather(*(self._score_one(prompt_ids, text, request_id, samples) for text in texts))
         done = [(text, *one) for text, one in zip(texts, scored, strict=True) if one is not None]
         return Branches(
             answers=tuple(ForcedAnswer(text, True, math.exp(log_prob)) for text, log_prob, *_ in done),
             samples=(),
             failures=len(texts) - len(done),
-            tokens=len(done),
-            prompt_tokens=sum(length for *_, length, _ in done),
-            cached_tokens=sum(cached for *_, cached in done),
+            tokens=sum(len(outputs) for _, _, outputs, _ in done),
+            prompt_tokens=sum(length * len(outputs) for _, _, outputs, length in done),
+            cached_tokens=sum(_cached(output) for _, _, outputs, _ in done for output in outputs),
         )
 
-    async def _score_one(self, prompt_ids: list[int], text: str, request_id: str) -> tuple[float, int, int] | None:
-        """(log-probability of the text's tokens, prompt length, cached tokens), None if it failed."""
-        ids = [*prompt_ids, *_encode(self.tokenizer, text)]
-        output = await self._generate(ids, score_params(read_prefix_cache=True), request_id)
+    async def _score_one(
+        self, prompt_ids: list[int], text: str, request_id: str, samples: Sequence[Sample]
+    ) -> tuple[float, list[Any], int] | None:
+        """(log-probability of the text's tokens, the outputs it took, their prompt's length), None if it failed."""
+        answer = _encode(self.tokenizer, text)
+        ids = [*prompt_ids, *answer]
+        # an answer that was drawn and begins alike is what puts the text's first tokens into the cache; it knows them
+        known = max((_shared_head(answer, sample) for sample in samples), key=len, default=())
+        first = len(prompt_ids) + len(known)
+        outputs = [await self._generate(ids, score_params(read_prefix_cache=True), request_id)]
         # the token before the first one scored must have been computed, not read from the cache
-        if output is not None and _cached(output) >= len(prompt_ids):
-            output = await self._generate(ids, score_params(read_prefix_cache=False), request_id)
-        if output is None:
+        if outputs[0] is not None and _cached(outputs[0]) >= first:
+            outputs.append(await self._generate(ids, score_params(read_prefix_cache=False), request_id))
+        if outputs[-1] is None:
             return None
         # verl's list starts with the log-prob of the prompt's second token and ends in a filler
-        rows = output.extra_fields["prompt_logprobs"][len(prompt_ids) - 1 : len(ids) - 1]
-        return sum(log_prob for (log_prob,) in rows), len(ids), _cached(output)
+        rows = outputs[-1].extra_fields["prompt_logprobs"][first - 1 : len(ids) - 1]
+        return sum(known) + sum(log_prob for (log_prob,) in rows), outputs, len(ids)
 
     def _read(self, sample: Sample, weight: float | None) -> ForcedAnswer:
         ids = sample.token_ids
@@ -225,6 +234,13 @@ class MetaProver:
 def _encode(tokenizer: Any, text: str) -> tuple[int, ...]:
     """Token ids of a stop text or a reference: every boundary of a prompt's rollouts asks for the same."""
     return tuple(tokenizer.encode(text, add_special_tokens=False))
+
+
+def _shared_head(answer: Sequence[int], sample: Sample) -> tuple[float, ...]:
+    """The log-probs of the tokens that a sample has in common with the beginning of an answer."""
+    pairs = zip(answer, sample.token_ids, strict=False)
+    length = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return (sample.log_probs or ())[:length]
 
 
 def _cached(output: Any) -> int:

@@ -16,6 +16,34 @@ HOW = {"count": 3, "sampling_params": {"temperature": 0.8, "top_p": 1.0, "top_k"
 BLOCK = 16
 
 
+class Greedy:
+    """An engine that draws the likeliest answer."""
+
+    def __init__(self, engine):
+        self.engine = engine
+
+    async def generate(self, *, sampling_params, **request):
+        return await self.engine.generate(sampling_params={**sampling_params, "temperature": 0.0}, **request)
+
+
+async def anchor(engine, tokenizer, prefix):
+    """A reference that begins like the answer drawn behind `prefix`, scored by `anchored`; None if it has no text."""
+    prover = MetaProver(Greedy(engine), tokenizer, default_settings(**{**OWN, "reference_text": "{reference}"}))
+    how = {**HOW, "count": 1}
+    (sample,) = (await prover.sample(prefix, **how, weighted=True)).samples
+    reference = tokenizer.decode(sample.token_ids[:3]) + "}"
+    ids = tokenizer.encode(reference, add_special_tokens=False)
+    if tuple(ids[:2]) != sample.token_ids[:2] or tuple(ids) == sample.token_ids[: len(ids)]:
+        return None
+    branches = await prover.branch(prefix, **how, references=[reference])
+    return {
+        "prompt_ids": [*prefix, *prover.stop_ids],
+        "answer_ids": ids,
+        "weight": branches.answers[0].weight,
+        "prompt_tokens": branches.prompt_tokens,
+    }
+
+
 async def main(model: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(model)
     text = tokenizer.encode(PROMPT)
@@ -30,13 +58,16 @@ async def main(model: str) -> None:
                     "prompt_ids": [*prefix, *likelihood.stop_ids],
                     "weights": [one.answers[0].weight for one in twice],
                     "cached": [one.cached_tokens for one in twice],
+                    "prompt_tokens": [one.prompt_tokens for one in twice],
                 }
             )
+        anchored = [await anchor(engine, tokenizer, text[: len(text) - shorter]) for shorter in range(2 * BLOCK)]
         ht = MetaProver(engine, tokenizer, default_settings(**OWN, prover="ht"))
         samples = (await ht.branch(text, **HOW)).samples
     answer = tokenizer.encode(" 3, 7}", add_special_tokens=False)
     drawn = [[list(sample.token_ids), list(sample.log_probs or ())] for sample in samples]
-    print(json.dumps({"answer_ids": answer, "scored": scored, "prompt_ids": [*text, *ht.stop_ids], "samples": drawn}))
+    found = {"answer_ids": answer, "scored": scored, "prompt_ids": [*text, *ht.stop_ids], "samples": drawn}
+    print(json.dumps({**found, "anchored": [one for one in anchored if one]}))
 
 
 if __name__ == "__main__":

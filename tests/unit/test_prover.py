@@ -186,6 +186,24 @@ def test_anchored_scores_nothing_that_was_drawn():
     assert len(server.calls) == 2
 
 
+def test_anchored_takes_the_tokens_it_drew_from_the_draw():
+    """The draw begins like the reference: its first token's probability is known, so the cache may reach over it."""
+    draws = Output([52, 51, 125], [math.log(0.5), -1.0, 0.0]), Output([53, 125], [math.log(0.25), 0.0])
+    rows = [-9, -9, -9, -9, -9, math.log(0.6), 0.0]  # the first token's row is what a cached position leaves there
+    server = Server(*draws, scored(rows, cached=5))
+    branches = score(server, ["42"], prover="anchored")
+    assert branches.answers[0].weight == pytest.approx(0.5 * 0.6)
+    assert len(server.calls) == 3
+    # one token further and the second token's row is lost as well: all is computed anew, and paid for
+    server = Server(
+        *draws, scored(rows, cached=6), scored([-9, -9, -9, -9, math.log(0.4), math.log(0.6), 0.0], cached=0)
+    )
+    branches = score(server, ["42"], prover="anchored")
+    assert branches.answers[0].weight == pytest.approx(0.5 * 0.6)
+    assert [call[2].get("skip_reading_prefix_cache") for call in server.calls] == [None, None, False, True]
+    assert (branches.tokens, branches.prompt_tokens) == (3 + 2 + 2, 5 + 5 + 8 + 8)
+
+
 def test_anchored_without_its_anchor_is_horvitz_thompson():
     draws = Output([54, 125], [math.log(0.5), 0.0]), Output([53, 125], [math.log(0.5)] * 2)
     branches = score(Server(*draws, RuntimeError("no score")), ["42"], prover="anchored")
