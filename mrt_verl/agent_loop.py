@@ -112,9 +112,11 @@ class MRTAgentLoop(AgentLoopBase):
             without_thinking = await asyncio.shield(before)
             record.add_branches([without_thinking] if is_mine else [])
             record.forced_before = list(without_thinking.answers)
-            async with pinned(self.server_manager, request_id, prompt_ids) as replica:
-                at_boundary = functools.partial(branch, self.prover.at(replica), request_id=request_id)
-                await self._branch_boundaries(record, prompt_ids, trace.ids, without_thinking, at_boundary)
+            if record.episodes:
+                async with pinned(self.server_manager, request_id, prompt_ids) as replica:
+                    prover = MetaProver(replica, self.tokenizer, self.settings)
+                    at_boundary = functools.partial(branch, prover, request_id=request_id)
+                    await self._branch_boundaries(record, prompt_ids, trace.ids, without_thinking, at_boundary)
             record.branch_seconds = time.perf_counter() - started
         return self.make_output(prompt_ids, trace, record, trace_seconds)
 
@@ -158,9 +160,7 @@ class MRTAgentLoop(AgentLoopBase):
         before: Branches,
         branch: Callable[..., tuple["asyncio.Task[Branches]", bool]],
     ) -> None:
-        """Forced answers at the chosen boundaries, into the record."""
-        if not record.episodes:
-            return
+        """Forced answers at the chosen boundaries, into a record that has episodes."""
         # a closed trace's own final answer is one sample of its last boundary
         record.own_is_sample = self.settings.prover == "sample" and record.answer_start is not None
         last = len(record.episodes) - 1

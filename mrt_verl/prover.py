@@ -6,7 +6,6 @@ are concatenated, never re-tokenised, so the engine's prefix cache serves the pr
 """
 
 import asyncio
-import copy
 import functools
 import itertools
 import logging
@@ -67,12 +66,6 @@ class MetaProver:
         self.settings = settings
         self.stop_ids = _encode(tokenizer, settings.stop_text)
 
-    def at(self, server_manager: Any) -> "MetaProver":
-        """The same prover, asking another client."""
-        other = copy.copy(self)
-        other.server_manager = server_manager
-        return other
-
     async def branch(
         self,
         prefix_ids: Sequence[int],
@@ -109,21 +102,15 @@ class MetaProver:
         self, sampled: Branches, prompt_ids: list[int], references: Sequence[str], request_id: str
     ) -> Branches:
         """J = P(the reference) + the Horvitz-Thompson sum of the other answers: what is known exactly has no noise."""
-        spelled = {_encode(self.tokenizer, text): text for text in self._spell(references)}
-        drawn: dict[tuple[int, ...], ForcedAnswer] = {}
-        for sample in sampled.samples:
-            for ids in spelled:
-                if sample.token_ids[: len(ids)] == ids:  # its probability is known without scoring it
-                    drawn[ids] = ForcedAnswer(spelled[ids], True, math.exp(sum((sample.log_probs or ())[: len(ids)])))
-        texts = [text for ids, text in spelled.items() if ids not in drawn]
-        scored = await self._score(prompt_ids, texts, request_id, sampled.samples)
-        exact = [*drawn, *(_encode(self.tokenizer, answer.text) for answer in scored.answers)]
+        texts = {_encode(self.tokenizer, text): text for text in self._spell(references)}
+        scored = await self._score(prompt_ids, list(texts.values()), request_id, sampled.samples)
+        exact = [_encode(self.tokenizer, answer.text) for answer in scored.answers]
         others = [
             answer._replace(weight=0.0) if any(sample.token_ids[: len(ids)] == ids for ids in exact) else answer
             for answer, sample in zip(sampled.answers, sampled.samples, strict=True)
         ]
         return Branches(
-            answers=(*drawn.values(), *scored.answers, *others),
+            answers=(*scored.answers, *others),
             samples=(),
             failures=scored.failures + sampled.failures,
             tokens=scored.tokens + sampled.tokens,
@@ -197,11 +184,15 @@ class MetaProver:
     async def _score_one(
         self, prompt_ids: list[int], text: str, request_id: str, samples: Sequence[Sample]
     ) -> tuple[float, list[Any], int] | None:
-        """(log-probability of the text's tokens, the outputs it took, their prompt's length), None if it failed."""
+        """(log-probability of the text's tokens, the outputs it took, their prompt's length), None if it failed.
+
+        What a sample has in common with the text need not be scored; one that begins with all of it saves the request.
+        """
         answer = _encode(self.tokenizer, text)
         ids = [*prompt_ids, *answer]
-        # an answer that was drawn and begins alike is what puts the text's first tokens into the cache; it knows them
         known = max((_shared_head(answer, sample) for sample in samples), key=len, default=())
+        if len(known) == len(answer):
+            return sum(known), [], len(ids)
         first = len(prompt_ids) + len(known)
         outputs = [await self._generate(ids, score_params(read_prefix_cache=True), request_id)]
         # the token before the first one scored must have been computed, not read from the cache

@@ -77,17 +77,20 @@ def _differences(arms: dict[str, list[Result]], measures: dict[str, dict[str, An
     """Each other arm minus GRPO, on the seeds that both have; measures without an interval are left out."""
     if "grpo" not in arms:
         return {}
-    at = {arm: {one.seed: index for index, one in enumerate(some)} for arm, some in arms.items()}
+
+    def by_seed(arm: str, name: str) -> dict[int, float]:
+        return dict(zip((one.seed for one in arms[arm]), measures[arm][name]["seeds"], strict=True))
+
+    names = [name for name, row in measures["grpo"].items() if isinstance(row, dict)]
     differences: dict[str, dict[str, Any]] = {}
     for arm in arms:
-        common = [seed for seed in at[arm] if seed in at["grpo"]]
-        if arm == "grpo" or not common:
-            continue
-        differences[arm] = {
-            name: interval([row["seeds"][at[arm][s]] - measures["grpo"][name]["seeds"][at["grpo"][s]] for s in common])
-            for name, row in measures[arm].items()
-            if isinstance(row, dict)
-        }
+        common = {one.seed for one in arms[arm]} & {one.seed for one in arms["grpo"]}
+        if arm != "grpo" and common:
+            pairs = {name: (by_seed(arm, name), by_seed("grpo", name)) for name in names}
+            differences[arm] = {
+                name: interval([one[seed] - other[seed] for seed in sorted(common)])
+                for name, (one, other) in pairs.items()
+            }
     return differences
 
 
