@@ -18,6 +18,9 @@ from mrt_verl.rollout_record import RolloutRecord
 
 logger = logging.getLogger(__name__)
 
+LEAST_PROBABILITY, LEAST_RIGHT = 0.02, 8
+"""Mean probability of the reference below which its spelling is doubted, and right rollouts of a step that it takes."""
+
 
 def build_replay_buffer(**kwargs: Any) -> ReplayBuffer:
     """verl's replay buffer of the trainer mode, which also returns mrt/* metrics; named by `custom_sampler.name`."""
@@ -40,9 +43,11 @@ def build_replay_buffer(**kwargs: Any) -> ReplayBuffer:
             if partition_id == "train":
                 records = read_records(batch)
                 budget = self.sampler_kwargs["response_length"]
+                settings = self.sampler_kwargs["mrt"]
                 metrics = {**metrics, **compute_metrics(records, budget=budget), **meter.step(records)}
+                metrics |= check_spelling(records, settings, global_steps)
                 warn_of_timeouts(records, global_steps)
-                log_traces(records, self.sampler_kwargs["mrt"], global_steps)
+                log_traces(records, settings, global_steps)
             return batch, metrics
 
     return MRTReplayBuffer(**kwargs)
@@ -91,6 +96,28 @@ def warn_of_timeouts(records: Sequence[RolloutRecord], step: int) -> None:
             "step %d: %d of %d gradings timed out (%.1f %%) and are left out of J; one of them ends in %r",
             *(step, timeouts, answers, 100 * timeouts / answers, example),
         )
+
+
+def check_spelling(records: Sequence[RolloutRecord], settings: Any, step: int) -> dict[str, float]:
+    """`mrt/reference_probability`: of the scored reference at the end of the thinking of rollouts that answer right.
+
+    Near 0 there, the policy spells its answers in another way than `mrt.reference_text` does, and J misses them:
+    warned of. {} for provers that score no reference, and without such rollouts.
+    """
+    if settings["prover"] not in ("likelihood", "anchored"):
+        return {}
+    right = [record for record in records if record.outcome == 1.0 and record.forced and record.forced[-1]]
+    if not right:
+        return {}
+    probability = _mean(record.forced[-1][0][2] or 0.0 for record in right)
+    if probability < LEAST_PROBABILITY and len(right) >= LEAST_RIGHT:
+        logger.warning(
+            "step %d: %d rollouts end in a right answer, but at the end of their thinking mrt.reference_text=%r has a "
+            "mean probability of %.4f: the policy spells its answers otherwise. Look at forced answers in "
+            "mrt.trace_dir and fit mrt.reference_text, or take mrt.prover=ht, which needs none",
+            *(step, len(right), settings["reference_text"], probability),
+        )
+    return {"mrt/reference_probability": probability}
 
 
 def compute_metrics(records: Sequence[RolloutRecord], *, budget: int) -> dict[str, float]:

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from mrt_verl.grading.grades import GraderStats
-from mrt_verl.metrics import GradingMeter, compute_metrics, warn_of_timeouts
+from mrt_verl.metrics import GradingMeter, check_spelling, compute_metrics, warn_of_timeouts
 from mrt_verl.rollout_record import RolloutRecord
 
 
@@ -91,6 +91,31 @@ def test_a_warning_with_an_example_above_one_percent(caplog):
         assert caplog.text == ""
         warn_of_timeouts([*quiet, record(answers=0, grade_timeouts=1, timeout_example="7^7^7")], step=4)
     assert "step 4: 3 of 200 gradings timed out (1.5 %)" in caplog.text and "'9^9^9'" in caplog.text
+
+
+SCORING = {"prover": "anchored", "reference_text": "{reference}}"}
+
+
+def spelt(probability, outcome=1.0):
+    """A rollout whose last boundary has a scored reference, and one sampled answer behind it."""
+    return record(outcome=outcome, forced=[[("7", True, 0.9)], [("7", True, probability), ("8", True, 0.5)]])
+
+
+def test_probability_of_the_reference_where_the_answer_is_right(caplog):
+    records = [spelt(0.2), spelt(0.6), spelt(0.0, outcome=0.0), record()]
+    with caplog.at_level(logging.WARNING):
+        assert check_spelling(records, SCORING, 3) == {"mrt/reference_probability": pytest.approx(0.4)}
+        assert check_spelling([spelt(0.001)] * 7, SCORING, 3)  # too few to tell
+        assert check_spelling([spelt(0.001)] * 8, {**SCORING, "prover": "sample"}, 3) == {}
+        assert check_spelling([spelt(0.001, outcome=0.0)] * 8, SCORING, 3) == {}
+    assert caplog.text == ""
+
+
+def test_a_reference_the_policy_does_not_write_is_warned_of(caplog):
+    with caplog.at_level(logging.WARNING):
+        check_spelling([spelt(0.001)] * 8, SCORING, 4)
+    assert "step 4: 8 rollouts end in a right answer" in caplog.text
+    assert "mrt.reference_text='{reference}}' has a mean probability of 0.0010" in caplog.text
 
 
 def test_no_rollouts():
