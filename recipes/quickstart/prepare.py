@@ -29,8 +29,8 @@ def rows(problems: Sequence[Problem], split: str) -> list[dict[str, Any]]:
     ]
 
 
-def prepare(out: Path, seed: int, stages: Stages = STAGES) -> None:
-    """Write `out`/data and `out`/model; no problem serves two of test, training and warm start."""
+def prepare(out: Path, seed: int, stages: Stages = STAGES, model: Path | None = None) -> None:
+    """Write `out`/data and the model (`out`/model); no problem serves two of test, training and warm start."""
     (out / "logs").mkdir(parents=True, exist_ok=True)
     problems = make_problems(seed)
     test, train, rest = problems[:TEST], problems[TEST : TEST + TRAIN], problems[TEST + TRAIN :]
@@ -38,7 +38,7 @@ def prepare(out: Path, seed: int, stages: Stages = STAGES) -> None:
         path = out / "data" / f"{split}.parquet"
         if not path.exists():
             print(f"data: {write_parquet(rows(part, split), path)} problems in {path}", flush=True)
-    model = out / "model"
+    model = model or out / "model"
     if model.exists():
         print(f"model: {model} is there already", flush=True)
         return

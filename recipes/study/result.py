@@ -27,6 +27,8 @@ class Result:
     seed: int
     commit: str
     """Of the repository when the run was evaluated."""
+    place: str
+    """The checkout it ran in (study.place): only there are its times comparable."""
     overrides: list[str]
     """What the trainer was started with."""
     steps: list[int]
@@ -58,7 +60,7 @@ class Result:
         return cls(**json.loads(path.read_text()))
 
 
-def collect(arm: str, seed: int, overrides: list[str], metrics: Path, evaluated: Run) -> Result:
+def collect(arm: str, seed: int, place: str, overrides: list[str], metrics: Path, evaluated: Run) -> Result:
     """The result of one run from its merged metrics.jsonl and its evaluation."""
     tokens = hours = 0.0
     rows: list[tuple[int, float, float, float]] = []
@@ -74,6 +76,7 @@ def collect(arm: str, seed: int, overrides: list[str], metrics: Path, evaluated:
         arm=arm,
         seed=seed,
         commit=_commit(),
+        place=place,
         overrides=overrides,
         steps=steps,
         accuracy=accuracy,

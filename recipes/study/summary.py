@@ -3,8 +3,8 @@
 Measures, fixed before the runs: held-out pass@1; normalised regret at the training budget and at twice it with forced
 extrapolation; tokens at which forced answers are as often right as GRPO's at the end of the budget; seconds per step.
 Arms are compared at equal updates, at equal generated tokens (branches counted) and at equal wall-clock; these two
-within each seed, up to what its cheapest run cost: runs of other seeds may come from another machine or day. Intervals
-are 95 % of a bootstrap over seeds, of the differences to GRPO as well: there the seeds of both are paired.
+within each seed, up to what its cheapest run cost, and times only between runs made in one place. Intervals are 95 %
+of a bootstrap over seeds, of the differences to GRPO as well: there the seeds of both are paired.
 """
 
 import argparse
@@ -53,60 +53,74 @@ def summarise(results: list[Result]) -> dict[str, Any]:
     arms = {arm: [result for result in results if result.arm == arm] for arm in ARMS}
     arms = {arm: some for arm, some in arms.items() if some}
     target = float(np.mean([result.curve[-1] for result in arms.get("grpo", results)]))
-    seeds = sorted({result.seed for result in results})
-    limits = {seed: _cheapest([result for result in results if result.seed == seed]) for seed in seeds}
-    measures = {arm: _measures(some, target, limits) for arm, some in arms.items()}
+    tokens, hours = _limits(results)
+    values = {arm: _values(some, tokens, hours) for arm, some in arms.items()}
     return {
         "updates": results[0].steps[-1],
         "problems": results[0].problems,
         "commits": sorted({result.commit for result in results}),
         "target_success": target,
-        "equal_tokens_thousands": {seed: tokens for seed, (tokens, _) in limits.items()},
-        "equal_hours": {seed: hours for seed, (_, hours) in limits.items()},
-        "arms": measures,
-        "differences_to_grpo": _differences(arms, measures),
-    }
-
-
-def _cheapest(of_a_seed: list[Result]) -> tuple[float, float]:
-    """(thousands of tokens, hours) that every run of a seed reached."""
-    return min(result.tokens[-1] for result in of_a_seed), min(result.hours[-1] for result in of_a_seed)
-
-
-def _differences(arms: dict[str, list[Result]], measures: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Each other arm minus GRPO, on the seeds that both have; measures without an interval are left out."""
-    if "grpo" not in arms:
-        return {}
-
-    def by_seed(arm: str, name: str) -> dict[int, float]:
-        return dict(zip((one.seed for one in arms[arm]), measures[arm][name]["seeds"], strict=True))
-
-    names = [name for name, row in measures["grpo"].items() if isinstance(row, dict)]
-    differences: dict[str, dict[str, Any]] = {}
-    for arm in arms:
-        common = {one.seed for one in arms[arm]} & {one.seed for one in arms["grpo"]}
-        if arm != "grpo" and common:
-            pairs = {name: (by_seed(arm, name), by_seed("grpo", name)) for name in names}
-            differences[arm] = {
-                name: interval([one[seed] - other[seed] for seed in sorted(common)])
-                for name, (one, other) in pairs.items()
+        "equal_tokens_thousands": tokens,
+        "equal_hours": {f"{seed} at {place}": limit for (seed, place), limit in hours.items()},
+        "arms": {
+            arm: {
+                **{name: interval(list(by_seed.values())) for name, by_seed in values[arm].items() if by_seed},
+                "tokens_to_target_success": [_tokens_to(one, target) for one in some],
             }
-    return differences
-
-
-def _measures(some: list[Result], target: float, limits: dict[int, tuple[float, float]]) -> dict[str, Any]:
-    reach = [float(tokens_to_reach(np.array(one.grid), np.array([one.curve]), np.array([target]))[0]) for one in some]
-    return {
-        "pass@1": interval([one.pass_at_1 for one in some]),
-        "regret": interval([one.regret for one in some]),
-        "regret_at_twice_the_budget": interval([one.regret_at_twice for one in some]),
-        "tokens_to_target_success": [reached if np.isfinite(reached) else None for reached in reach],
-        "seconds_per_step": interval([one.seconds_per_step for one in some]),
-        "generated_tokens_thousands": interval([one.tokens[-1] for one in some]),
-        "accuracy_at_equal_updates": interval([one.accuracy[-1] for one in some]),
-        "accuracy_at_equal_tokens": interval([_at(one.tokens, one.accuracy, limits[one.seed][0]) for one in some]),
-        "accuracy_at_equal_hours": interval([_at(one.hours, one.accuracy, limits[one.seed][1]) for one in some]),
+            for arm, some in arms.items()
+        },
+        "differences_to_grpo": {
+            arm: _differences(values[arm], values["grpo"]) for arm in arms if arm != "grpo" and "grpo" in arms
+        },
     }
+
+
+def _limits(results: list[Result]) -> tuple[dict[int, float], dict[tuple[int, str], float]]:
+    """Thousands of tokens that every run of a seed reached, and hours that every run of a seed in one place did.
+
+    Hours are compared in the place of GRPO's run only: elsewhere the machine may be another.
+    """
+    tokens = {
+        seed: min(one.tokens[-1] for one in results if one.seed == seed)
+        for seed in sorted({one.seed for one in results})
+    }
+    places = sorted({(one.seed, one.place) for one in results if one.arm == "grpo"})
+    hours = {at: min(one.hours[-1] for one in results if (one.seed, one.place) == at) for at in places}
+    return tokens, hours
+
+
+def _values(
+    some: list[Result], tokens: dict[int, float], hours: dict[tuple[int, str], float]
+) -> dict[str, dict[int, float]]:
+    """Each measure of an arm by seed."""
+    timed = [one for one in some if (one.seed, one.place) in hours]
+    return {
+        "pass@1": {one.seed: one.pass_at_1 for one in some},
+        "regret": {one.seed: one.regret for one in some},
+        "regret_at_twice_the_budget": {one.seed: one.regret_at_twice for one in some},
+        "seconds_per_step": {one.seed: one.seconds_per_step for one in timed},
+        "generated_tokens_thousands": {one.seed: one.tokens[-1] for one in some},
+        "accuracy_at_equal_updates": {one.seed: one.accuracy[-1] for one in some},
+        "accuracy_at_equal_tokens": {one.seed: _at(one.tokens, one.accuracy, tokens[one.seed]) for one in some},
+        "accuracy_at_equal_hours": {
+            one.seed: _at(one.hours, one.accuracy, hours[one.seed, one.place]) for one in timed
+        },
+    }
+
+
+def _differences(ours: dict[str, dict[int, float]], grpos: dict[str, dict[int, float]]) -> dict[str, dict[str, Any]]:
+    """An arm minus GRPO, on the seeds that both have."""
+    pairs = {
+        name: [value - grpos[name][seed] for seed, value in by_seed.items() if seed in grpos[name]]
+        for name, by_seed in ours.items()
+    }
+    return {name: interval(differences) for name, differences in pairs.items() if differences}
+
+
+def _tokens_to(one: Result, target: float) -> float | None:
+    """Tokens at which a run's forced answers are right as often as `target`; None if they never are."""
+    reached = float(tokens_to_reach(np.array(one.grid), np.array([one.curve]), np.array([target]))[0])
+    return reached if np.isfinite(reached) else None
 
 
 def _at(x: list[float], y: list[float], where: float) -> float:
@@ -146,8 +160,8 @@ def describe(summary: dict[str, Any]) -> list[str]:
     lines = []
     for arm, row in summary["arms"].items():
         shown = f"pass@1 {show(row['pass@1'])}  regret {show(row['regret'])} "
-        seconds = row["seconds_per_step"]["mean"]
-        lines.append(f"{arm:15s} {shown} {seconds:.1f} s a step  {len(row['pass@1']['seeds'])} seeds")
+        seconds = f"{row['seconds_per_step']['mean']:.1f} s a step  " if "seconds_per_step" in row else ""
+        lines.append(f"{arm:15s} {shown} {seconds}{len(row['pass@1']['seeds'])} seeds")
     for arm, row in summary["differences_to_grpo"].items():
         lines.append(f"{arm} - grpo: pass@1 {show(row['pass@1'])}  regret {show(row['regret'])}")
     return lines

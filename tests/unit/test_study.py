@@ -15,6 +15,7 @@ def result(arm, seed, accuracy, tokens, curve, **changes):
         "arm": arm,
         "seed": seed,
         "commit": "abc",
+        "place": "here",
         "overrides": [],
         "steps": [0, 10],
         "accuracy": accuracy,
@@ -45,6 +46,15 @@ def test_arms_at_equal_cost():
     assert arms["mrt"]["accuracy_at_equal_tokens"]["seeds"] == pytest.approx([0.3, 0.3])
     assert arms["mrt"]["accuracy_at_equal_hours"]["mean"] == pytest.approx(0.3)
     assert arms["grpo"]["accuracy_at_equal_tokens"]["mean"] == pytest.approx(0.3)
+
+
+def test_times_of_another_place_are_left_out():
+    elsewhere = result("mrt", 1, [0.1, 0.5], [0.0, 20.0], [0.0, 0.4, 0.6], place="elsewhere")
+    summary = summarise([*GRPO, elsewhere])
+    assert not {"accuracy_at_equal_hours", "seconds_per_step"} & set(summary["arms"]["mrt"])
+    assert not {"accuracy_at_equal_hours", "seconds_per_step"} & set(summary["differences_to_grpo"]["mrt"])
+    assert summary["arms"]["mrt"]["accuracy_at_equal_tokens"]["seeds"] == pytest.approx([0.3])
+    assert "s a step" not in describe(summary)[1]
 
 
 def test_differences_are_of_the_same_seed():
