@@ -4,5 +4,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bash recipes/install_cpu.sh
-.venv/bin/python -m recipes.study.study --steps "${STUDY_STEPS:-80}" ${STUDY_SEEDS:+--seeds "$STUDY_SEEDS"} "$@"
-.venv/bin/python -m recipes.study.summary --steps "${STUDY_STEPS:-80}"
+.venv/bin/python -m recipes.study.study ${STUDY_STEPS:+--steps "$STUDY_STEPS"} ${STUDY_SEEDS:+--seeds "$STUDY_SEEDS"} "$@"
+.venv/bin/python -m recipes.study.summary ${STUDY_STEPS:+--steps "$STUDY_STEPS"}
