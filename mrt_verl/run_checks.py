@@ -1,5 +1,6 @@
 """Checks a run that asks for MRT before Ray starts; every error names the key, the value and what is allowed."""
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,11 @@ from omegaconf import OmegaConf
 from mrt_verl.insertions import load_policy
 from mrt_verl.sampling_params import check_server
 from mrt_verl.settings import MRTSettings
+
+logger = logging.getLogger(__name__)
+
+LONG_RESPONSE = 2048
+"""Tokens of a response beyond which scoring a prompt costs more than sampling (tests/benchmarks/scored_prompts.py)."""
 
 
 def check_run(config: Any) -> None:
@@ -34,6 +40,17 @@ def check_run(config: Any) -> None:
     check_adapter(settings, config.actor_rollout_ref.model)
     check_tokenizer(settings, config.actor_rollout_ref.model)
     check_context(settings, config)
+    warn_of_long_scores(settings, config.data.max_response_length)
+
+
+def warn_of_long_scores(settings: MRTSettings, response_tokens: int) -> None:
+    """vLLM's front end unpacks each token of a scored prompt, cached or not: behind long traces sampling is cheaper."""
+    if settings.prover in ("likelihood", "anchored") and response_tokens > LONG_RESPONSE:
+        logger.warning(
+            "mrt.prover=%s with data.max_response_length=%d: each scored prompt keeps vLLM's front end busy for some "
+            "10 microseconds a token. Behind long traces mrt.prover=ht mrt.branches=4 is cheaper",
+            *(settings.prover, response_tokens),
+        )
 
 
 def check_rollout(settings: MRTSettings, rollout: Any) -> None:

@@ -1,5 +1,7 @@
 """A run that could not train with MRT ends before Ray starts, with the key, the value and what is allowed."""
 
+import logging
+
 import pytest
 
 from mrt_verl.run_checks import check_run
@@ -25,6 +27,20 @@ def test_the_other_experiments_pass(compose, model):
 
 def test_an_adapter_that_is_not_scored_passes(compose, model):
     check_run(compose("reward_model=mrt", GROUP, VLLM, model, "actor_rollout_ref.model.lora_rank=8", "mrt.prover=ht"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "is_warned"),
+    [
+        (("data.max_response_length=2048",), False),
+        (("data.max_response_length=16384",), True),
+        (("data.max_response_length=16384", "mrt.prover=ht"), False),
+    ],
+)
+def test_scoring_behind_long_traces_is_warned_of(compose, model, caplog, overrides, is_warned):
+    with caplog.at_level(logging.WARNING):
+        check_run(compose("reward_model=mrt", GROUP, VLLM, model, *overrides))
+    assert ("data.max_response_length=16384: each scored prompt" in caplog.text) == is_warned
 
 
 def test_another_estimator_is_left_alone(compose):
