@@ -15,6 +15,7 @@ from mrt_verl.grading.accounts import WARN_SHARE
 from mrt_verl.grading.grades import GraderStats
 from mrt_verl.progress import normalised_regret
 from mrt_verl.rollout_record import RolloutRecord
+from mrt_verl.settings import SCORING_PROVERS
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ def check_spelling(records: Sequence[RolloutRecord], settings: Any, step: int) -
     Near 0 there, the policy spells its answers in another way than `mrt.reference_text` does, and J misses them:
     warned of. {} for provers that score no reference, and without such rollouts.
     """
-    if settings["prover"] not in ("likelihood", "anchored"):
+    if settings["prover"] not in SCORING_PROVERS:
         return {}
     right = [record for record in records if record.outcome == 1.0 and record.forced and record.forced[-1]]
     if not right:

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from mrt_verl.insertions import load_policy
 from mrt_verl.sampling_params import check_server
-from mrt_verl.settings import MRTSettings
+from mrt_verl.settings import SCORING_PROVERS, MRTSettings
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def check_run(config: Any) -> None:
 
 def warn_of_long_scores(settings: MRTSettings, response_tokens: int) -> None:
     """vLLM's front end unpacks each token of a scored prompt, cached or not: behind long traces sampling is cheaper."""
-    if settings.prover in ("likelihood", "anchored") and response_tokens > LONG_RESPONSE:
+    if settings.prover in SCORING_PROVERS and response_tokens > LONG_RESPONSE:
         logger.warning(
             "mrt.prover=%s with data.max_response_length=%d: each scored prompt keeps vLLM's front end busy for some "
             "10 microseconds a token. Behind long traces mrt.prover=ht mrt.branches=4 is cheaper",
@@ -73,7 +73,7 @@ def check_rollout(settings: MRTSettings, rollout: Any) -> None:
 def check_adapter(settings: MRTSettings, model: Any) -> None:
     """vLLM loses an adapter's part of the head where it scores a prompt (its issue 51594), or fails there (CPU)."""
     rank = model.lora_rank or model.lora.get("rank", 0)
-    if rank > 0 and not model.lora.get("merge", False) and settings.prover in ("likelihood", "anchored"):
+    if rank > 0 and not model.lora.get("merge", False) and settings.prover in SCORING_PROVERS:
         raise ValueError(
             f"mrt.prover={settings.prover} with a LoRA adapter of rank {rank}; allowed: sample, ht, or "
             "actor_rollout_ref.model.lora.merge=True, because vLLM's scores of a prompt may lack the adapter"

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-PROVERS = ("sample", "ht", "likelihood", "anchored")
+SCORING_PROVERS = ("likelihood", "anchored")
+"""Provers that score the reference answer."""
+PROVERS = ("sample", "ht", *SCORING_PROVERS)
 CREDITS = ("progress", "to_go", "regret")
 BONUS_NORMS = ("rms", "none")
 OUTCOMES = ("math_verify", "compute_score")
@@ -199,7 +201,7 @@ class MRTSettings:
 
     def _check_pairs(self) -> None:
         """Settings that exclude each other."""
-        if self.prover in ("likelihood", "anchored"):
+        if self.prover in SCORING_PROVERS:
             self._check_scored()
         if self.variant == "prefix" and self.prover != "sample":
             raise ValueError(f"mrt.prover={self.prover!r} with mrt.variant='prefix'; allowed there: sample")
@@ -231,7 +233,7 @@ class MRTSettings:
     def boundary_tokens(self) -> int:
         """Tokens that the branches of a boundary generate at most, with one reference answer."""
         drawn = 0 if self.prover == "likelihood" else self.branches * self.branch_max_tokens
-        return drawn + (self.prover in ("likelihood", "anchored"))
+        return drawn + (self.prover in SCORING_PROVERS)
 
     @property
     def most_boundaries(self) -> int:
