@@ -52,7 +52,7 @@ def _is_verl_config(path: str) -> bool:
     import verl
 
     directory = Path(verl.__file__).parent / "trainer" / "config"
-    return path == f"pkg://{VERL_CONFIG}" or Path(path.removeprefix("file://")).absolute() == directory
+    return path == f"pkg://{VERL_CONFIG}" or Path(path.removeprefix("file://")).resolve() == directory.resolve()
 
 
 class CheckRun(Callback):

@@ -48,7 +48,7 @@ def test_stop_texts_by_model_family(compose, family):
     explain = MRTSettings.from_config(
         compose("reward_model=mrt_prefix", f"mrt_family={family}", "mrt_stop=explain").mrt
     )
-    assert short.stop_text.endswith("\\boxed{") and (short.branch_max_tokens, short.prover) == (24, "anchored")
+    assert short.stop_text.endswith("\\boxed{") and (short.branch_max_tokens, short.prover) == (24, "ht")
     assert explain.stop_text == short.stop_texts["explain"] and explain.branch_max_tokens == 512
     assert explain.prover == "sample"  # the prefix variant's
     assert (family == "plain") == (short.think_open is None)
@@ -81,6 +81,19 @@ def test_a_run_without_it_is_verls(compose, monkeypatch):
     ours = [read(*overrides, config_name=name) for overrides, name in cases]
     monkeypatch.setattr(hydra_plugin.MRTSearchPath, "manipulate_search_path", lambda self, path: None)
     assert [read(*overrides, config_name=name) for overrides, name in cases] == ours
+
+
+def test_verl_behind_a_link_is_still_verl(tmp_path, monkeypatch):
+    """An environment that is reached by a symbolic link: Hydra resolves the config's path, Python does not."""
+    import verl
+
+    from mrt_verl.hydra_plugin import _is_verl_config
+
+    real = Path(verl.__file__).resolve().parent
+    (tmp_path / "packages").symlink_to(real.parent)
+    monkeypatch.setattr(verl, "__file__", str(tmp_path / "packages/verl/__init__.py"))
+    assert _is_verl_config(f"file://{real}/trainer/config")
+    assert not _is_verl_config(f"file://{tmp_path}")
 
 
 def test_the_quickstart_composes(compose, monkeypatch):
