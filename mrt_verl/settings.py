@@ -44,7 +44,7 @@ class MRTSettings:
     several spellings are right), `anchored` that probability plus the Horvitz-Thompson sum of the other forced answers
     (ours: unbiased at temperature 1, which its answers are drawn at; noise is left only where other spellings are)."""
     branches: int
-    """Forced answers per boundary (G), >= 1; 4 in the reference code, 1 here (provers.py among the benchmarks)."""
+    """Forced answers per boundary (G), >= 1; 4 in the reference code."""
     boundary_choice: str
     """Which boundaries are branched when there are more than `max_episodes` or the budget allows: `even`, or
     `uncertain` (those between which the forced answers disagree most; one after the other)."""

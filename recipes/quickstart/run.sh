@@ -8,6 +8,7 @@ export VERL_PLATFORM=cpu OUT=outputs/quickstart
 export VERL_FILE_LOGGER_PATH=$OUT/logs/$(date +%s).jsonl
 .venv/bin/python -m recipes.quickstart.prepare --out $OUT
 .venv/bin/python -m verl.trainer.main_ppo --config-dir recipes reward_model=mrt +hardware=cpu +quickstart=train \
-  trainer.total_training_steps="${QUICKSTART_STEPS:-40}" 2>&1 | .venv/bin/python -m recipes.quickstart.follow $OUT/train.log \
+  mrt.prover=likelihood trainer.total_training_steps="${QUICKSTART_STEPS:-40}" 2>&1 \
+  | .venv/bin/python -m recipes.quickstart.follow $OUT/train.log \
   || { tail -n 40 $OUT/train.log; exit 1; }
 .venv/bin/python -m recipes.quickstart.report --out $OUT ${QUICKSTART_STEPS:+--problems 64}

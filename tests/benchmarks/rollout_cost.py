@@ -38,7 +38,7 @@ OVERRIDES = (
 VARIANTS = {
     "default": (),
     "sample, G=4": ("mrt.prover=sample", "mrt.branches=4"),
-    "anchored, G=2": ("mrt.branches=2",),
+    "anchored, G=1": ("mrt.prover=anchored", "mrt.branches=1"),
     "likelihood": ("mrt.prover=likelihood",),
     "uncertain": ("mrt.boundary_choice=uncertain",),
 }

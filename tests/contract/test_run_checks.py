@@ -26,15 +26,15 @@ def test_the_other_experiments_pass(compose, model):
 
 
 def test_an_adapter_that_is_not_scored_passes(compose, model):
-    check_run(compose("reward_model=mrt", GROUP, VLLM, model, "actor_rollout_ref.model.lora_rank=8", "mrt.prover=ht"))
+    check_run(compose("reward_model=mrt", GROUP, VLLM, model, "actor_rollout_ref.model.lora_rank=8"))
 
 
 @pytest.mark.parametrize(
     ("overrides", "is_warned"),
     [
-        (("data.max_response_length=2048",), False),
-        (("data.max_response_length=16384",), True),
-        (("data.max_response_length=16384", "mrt.prover=ht"), False),
+        (("data.max_response_length=2048", "mrt.prover=anchored"), False),
+        (("data.max_response_length=16384", "mrt.prover=anchored"), True),
+        (("data.max_response_length=16384",), False),
     ],
 )
 def test_scoring_behind_long_traces_is_warned_of(compose, model, caplog, overrides, is_warned):
@@ -67,7 +67,7 @@ def test_another_estimator_is_left_alone(compose):
             r"mrt\.variant=prefix with .*agent_loop=mrt; allowed: reward_model",
         ),
         (
-            (GROUP, VLLM, "actor_rollout_ref.model.lora_rank=8"),
+            (GROUP, VLLM, "actor_rollout_ref.model.lora_rank=8", "mrt.prover=anchored"),
             r"mrt\.prover=anchored with a LoRA adapter of rank 8; allowed: sample, ht, or .*lora\.merge=True",
         ),
         ((GROUP, VLLM, "mrt.insertion=no.such:Policy"), r"mrt\.insertion='no\.such:Policy': No module named 'no'"),

@@ -28,7 +28,8 @@ class Greedy:
 
 async def anchor(engine, tokenizer, prefix):
     """A reference that begins like the answer drawn behind `prefix`, scored by `anchored`; None if it has no text."""
-    prover = MetaProver(Greedy(engine), tokenizer, default_settings(**{**OWN, "reference_text": "{reference}"}))
+    own = {**OWN, "reference_text": "{reference}", "prover": "anchored"}
+    prover = MetaProver(Greedy(engine), tokenizer, default_settings(**own))
     how = {**HOW, "count": 1}
     (sample,) = (await prover.sample(prefix, **how, weighted=True)).samples
     reference = tokenizer.decode(sample.token_ids[:3]) + "}"

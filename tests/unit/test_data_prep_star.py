@@ -80,7 +80,7 @@ def test_no_own_answer_without_the_end_of_thinking(tmp_path, tokenizer):
 
 
 def test_the_scored_reference_is_no_answer_of_the_model(tmp_path, tokenizer):
-    """The default prover scores the reference (weight: its probability) beside the answers it samples."""
+    """`anchored` scores the reference (weight: its probability) beside the answers it samples."""
     lines = [trace([("One.\n\n", 0.25, "right"), ("Two.\n", 0.75, "wrong")])]
     scored = {**lines[0]["episodes"][0]["forced"][0], "weight": 0.25}
     for episode in lines[0]["episodes"]:

@@ -21,7 +21,7 @@ def test_shipped_defaults_are_valid_and_complete():
         ("alpha", float("nan"), r"mrt\.alpha=nan; allowed"),
         ("variant", "offline", r"mrt\.variant='offline'; allowed: online, prefix"),
         ("boundary_choice", "all", r"mrt\.boundary_choice='all'; allowed: even, uncertain"),
-        ("branch_token_budget", 24, r"mrt\.branch_token_budget=24; allowed: 25 or more"),
+        ("branch_token_budget", 95, r"mrt\.branch_token_budget=95; allowed: 96 or more"),
         ("branch_token_budget", 0, r"mrt\.branch_token_budget=0; allowed: a whole number >= 1"),
         ("insert_every", 0, r"mrt\.insert_every=0; allowed"),
         ("insert_max", -1, r"mrt\.insert_max=-1; allowed"),
@@ -82,8 +82,13 @@ def test_settings_that_exclude_each_other(changes, message):
 
 
 def test_a_budget_limits_the_boundaries():
-    for budget, boundaries in ((None, 6), (25, 1), (75, 3), (10_000, 6)):
+    for budget, boundaries in ((None, 6), (96, 1), (300, 3), (10_000, 6)):
         assert MRTSettings.from_config(default_node(branch_token_budget=budget)).most_boundaries == boundaries
+
+
+def test_a_scored_reference_is_a_token_of_the_budget():
+    scored = default_node(prover="anchored", branches=1, branch_token_budget=75)
+    assert MRTSettings.from_config(scored).most_boundaries == 3
 
 
 def test_unknown_key():
