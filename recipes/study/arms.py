@@ -4,8 +4,14 @@ COMMON = (
     "+hardware=cpu",
     "+quickstart=train",
     "algorithm.rollout_correction.bypass_mode=true",  # one update a step: the rollout's log-probs are the old ones
-    "trainer.test_freq=20",
+    "data.train_batch_size=8",
+    "actor_rollout_ref.actor.ppo_mini_batch_size=8",
+    "actor_rollout_ref.rollout.n=4",
+    "actor_rollout_ref.actor.optim.lr_scheduler_type=cosine",
+    "trainer.test_freq=25",
 )
+LIKELIHOOD = ("mrt.prover=likelihood",)
+"""J by the least noise for its tokens; fit for traces so short, from a policy that writes answers in one way."""
 
 
 def _grpo(reward: str) -> tuple[str, ...]:
@@ -23,11 +29,10 @@ def _grpo(reward: str) -> tuple[str, ...]:
 ARMS: dict[str, tuple[str, ...]] = {
     "grpo": _grpo("recipes/outcome.py"),
     "grpo_length": _grpo("recipes/study/rewards.py"),
-    "mrt": ("reward_model=mrt",),
+    "mrt": ("reward_model=mrt", *LIKELIHOOD),
     "mrt_sample": ("reward_model=mrt", "mrt.prover=sample", "mrt.branches=4"),
-    "mrt_ht": ("reward_model=mrt", "mrt.prover=ht", "mrt.branches=2"),
-    "mrt_likelihood": ("reward_model=mrt", "mrt.prover=likelihood"),
-    "mrt_regret": ("reward_model=mrt", "mrt.credit=regret"),
+    "mrt_ht": ("reward_model=mrt", "mrt.prover=ht", "mrt.branches=4"),
+    "mrt_regret": ("reward_model=mrt", *LIKELIHOOD, "mrt.credit=regret"),
     "mrt_prefix": ("reward_model=mrt_prefix", "mrt.baseline=termination"),
 }
 SEEDS = {"grpo": 5, "mrt": 5}

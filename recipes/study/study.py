@@ -24,7 +24,7 @@ from recipes.study.arms import ARMS, COMMON, seeds_of
 from recipes.study.result import collect
 
 OUT = Path("outputs/study")
-STEPS = 80
+STEPS = 150
 WARM_START = Path("recipes/study/warm_start")
 """Kept in the repository: made anew from the same seed on another kind of processor it is another model."""
 STAGES: Stages = ((7000, TraceStyle(hit=0.3)),)

@@ -25,7 +25,7 @@ from recipes.study.arms import ARMS
 from recipes.study.result import Result
 from recipes.study.study import OUT, STEPS, evaluation_of, results_of
 
-COLOURS = ("#000000", "#999999", "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7")
+COLOURS = ("#000000", "#999999", "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#CC79A7")
 
 
 def interval(values: list[float], resamples: int = 10_000) -> dict[str, Any]:
