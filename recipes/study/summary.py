@@ -128,24 +128,30 @@ def _at(x: list[float], y: list[float], where: float) -> float:
 
 
 def draw(results: list[Result], path: Path) -> None:
-    """Validation accuracy of every arm against updates, generated tokens and hours; seeds thin, means thick."""
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4), constrained_layout=True, sharey=True)
-    for axis, (key, label) in zip(
-        axes, (("steps", "updates"), ("tokens", "generated tokens, thousands"), ("hours", "hours")), strict=True
-    ):
+    """Validation accuracy of every arm against updates, generated tokens and hours; J against tokens of thinking.
+
+    Seeds are thin, means thick.
+    """
+    figure, axes = plt.subplots(2, 2, figsize=(11, 8), constrained_layout=True)
+    panels = (
+        ("steps", "accuracy", "updates", "held-out accuracy"),
+        ("tokens", "accuracy", "generated tokens in training, thousands", "held-out accuracy"),
+        ("hours", "accuracy", "hours", "held-out accuracy"),
+        ("grid", "curve", "tokens of a trace, after training", "success if stopped there (J)"),
+    )
+    for axis, (key, value, label, what) in zip(axes.flat, panels, strict=True):
         for arm, colour in zip(ARMS, COLOURS, strict=True):
-            some = [result for result in results if result.arm == arm]
-            for result in some:
-                axis.plot(getattr(result, key), result.accuracy, color=colour, linewidth=0.6, alpha=0.5)
+            some = [(getattr(one, key), getattr(one, value)) for one in results if one.arm == arm]
+            for xs, ys in some:
+                axis.plot(xs, ys, color=colour, linewidth=0.6, alpha=0.5)
             if some:
-                end = min(getattr(one, key)[-1] for one in some)
-                common = np.unique([x for one in some for x in getattr(one, key) if x <= end])
-                mean = np.mean([np.interp(common, getattr(one, key), one.accuracy) for one in some], axis=0)
+                end = min(xs[-1] for xs, _ in some)
+                common = np.unique([x for xs, _ in some for x in xs if x <= end])
+                mean = np.mean([np.interp(common, xs, ys) for xs, ys in some], axis=0)
                 axis.plot(common, mean, color=colour, linewidth=2, label=f"{arm} ({len(some)})")
-        axis.set(xlabel=label)
+        axis.set(xlabel=label, ylabel=what)
         axis.grid(alpha=0.3)
-    axes[0].set(ylabel="held-out accuracy")
-    axes[0].legend(frameon=False, fontsize=8, title="arm (seeds)")
+    axes[0, 0].legend(frameon=False, fontsize=8, title="arm (seeds)")
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
