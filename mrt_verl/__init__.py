@@ -10,7 +10,8 @@ Where what happens, in the order of the data:
                        agent_loop_output.py hands it to verl
     prefix_loop.py     the rollouts of a prompt from one shared prefix; insertions.py: text written into a trace
     rollout_record.py  what a rollout hands on beside the tokens verl knows
-    reward_manager.py  grades all answers (grading/); judgement.py turns grades into J and progress (progress.py)
+    reward_manager.py  grades all answers (answer_grading.py, grading/); judgement.py turns grades into J and progress
+                       (progress.py)
     reward_layout.py   outcome and progress inside verl's token-level rewards
     advantage.py       the estimator "mrt": GRPO's outcome advantage plus scaled episode credit
     metrics.py         mrt/* training metrics through verl's logger

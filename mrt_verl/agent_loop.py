@@ -4,17 +4,21 @@ import asyncio
 import functools
 import time
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any, ClassVar
 from uuid import uuid4
 
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase, register
+from verl.trainer.ppo.reward import get_custom_reward_fn
 
 from mrt_verl.agent_loop_output import MRTAgentLoopOutput, make_output
+from mrt_verl.answer_grading import AnswerGrader
 from mrt_verl.branching import PromptBranches, SharedBranches, branch_where_uncertain, choose_evenly
 from mrt_verl.episodes import EpisodeSplit, EpisodeSplitter
-from mrt_verl.grading import Grade, Grader
+from mrt_verl.grading import Grader
 from mrt_verl.grading.comparison import as_references
 from mrt_verl.insertions import backtrack_marker, load_policy
+from mrt_verl.judgement import estimate_j, weights_of
 from mrt_verl.prover import Branches, MetaProver
 from mrt_verl.replica import pinned
 from mrt_verl.rollout_record import RolloutRecord
@@ -41,9 +45,14 @@ def build_splitter(tokenizer: Any, settings: MRTSettings) -> EpisodeSplitter:
 
 
 @functools.lru_cache(maxsize=1)
-def build_grader(deadline_s: float) -> Grader:
-    """The agent loops' own grader, used only by insertion policies that ask whether an answer is right."""
-    return Grader(deadline_s=deadline_s, thinking=None)
+def build_grader(tokenizer: Any, settings: MRTSettings, reward: Any) -> AnswerGrader:
+    """The agent loops' own grader, used only by insertion policies that ask for J; `reward` is that node of the run."""
+    # verl reads a custom function's file anew at every call
+    compute_score = (
+        get_custom_reward_fn(SimpleNamespace(reward=reward)) if settings.outcome == "compute_score" else None
+    )
+    grader = Grader(deadline_s=settings.grade_timeout_s, thinking=None)
+    return AnswerGrader(grader, tokenizer, settings, compute_score)
 
 
 @register("mrt")
@@ -126,30 +135,33 @@ class MRTAgentLoop(AgentLoopBase):
         """Continue a trace to its end, and the branches that an insertion policy asked for on the way."""
         cost: list[Branches] = []
 
-        async def grade_forced(ids: Sequence[int]) -> list[Grade]:
-            branches = await self.prover.sample(
+        async def estimate(ids: Sequence[int]) -> float | None:
+            task, is_mine = shared.start(
+                self.prover,
                 [*prompt_ids, *ids],
                 count=self.settings.branches,
                 sampling_params=sampling_params,
                 request_id=request_id,
+                references=_references(row),
             )
-            cost.append(branches)
-            return await build_grader(self.settings.grade_timeout_s).grade(
-                [answer.text for answer in branches.answers],
-                _references(row),
-                stop_text=self.settings.stop_text,
-                finished=[answer.finished for answer in branches.answers],
-            )
+            branches = await asyncio.shield(task)
+            if is_mine:
+                cost.append(branches)
+            grader = build_grader(self.tokenizer, self.settings, self.config.reward)
+            grades = await grader.grade_forced(branches.answers, list(ids), row)
+            return estimate_j(grades, weights_of(branches.answers))
 
-        trace = await self.sampler.sample(
-            trace,
-            prompt_ids,
-            sampling_params,
-            request_id,
-            policy=self.policy,
-            # what helps a validated trace must not know the reference answer
-            grade_forced=None if row.get("mrt_validate", False) else grade_forced,
-        )
+        # the boundaries of the finished trace find here what the policy asked for
+        with self._shared.of_prompt(row["uid"]) as shared:
+            trace = await self.sampler.sample(
+                trace,
+                prompt_ids,
+                sampling_params,
+                request_id,
+                policy=self.policy,
+                # what helps a validated trace must not know the reference answer
+                estimate_j=None if row.get("mrt_validate", False) else estimate,
+            )
         return trace, cost
 
     async def _branch_boundaries(

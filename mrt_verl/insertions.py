@@ -22,12 +22,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mrt_verl.grading.grades import Grade
 from mrt_verl.settings import MRTSettings
 from mrt_verl.token_text import paragraph_starts
 
-GradeForced = Callable[[Sequence[int]], Awaitable[Sequence[Grade]]]
-"""grade_forced(ids): grades of forced answers behind the prompt and these token ids of the response."""
+EstimateJ = Callable[[Sequence[int]], Awaitable[float | None]]
+"""estimate_j(ids): the prover's J behind the prompt and these token ids of the response, None if it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Pause:
     """Token spans of the insertions so far."""
     is_closing: bool
     """Whether the last token closes the thinking; an insertion takes its place."""
-    grade_forced: GradeForced | None
+    estimate_j: EstimateJ | None
     """None where a trace is only validated: what helps it must not know the reference answer."""
     tokenizer: Any
 
@@ -83,20 +82,23 @@ class Backtrack:
         self._marker = backtrack_marker(settings)
         self._step = re.compile(settings.step_pattern)
         self._most = settings.insert_max
+        self._most_steps = settings.most_boundaries
 
     async def insert(self, pause: Pause) -> str | None:
-        if pause.grade_forced is None or not pause.is_closing or len(pause.inserted) >= self._most:
+        if pause.estimate_j is None or not pause.is_closing or len(pause.inserted) >= self._most:
             return None
         ids = pause.thinking_ids
         steps = find_steps(pause.tokenizer, ids, self._step, self._marker)
-        if not steps or _mean(await pause.grade_forced(ids)) > 0.5:
+        if not steps:
             return None
-        graded = await asyncio.gather(*(pause.grade_forced(ids[:start]) for _, start in steps))
-        chances = [(_mean(grades), name) for grades, (name, _) in zip(graded, steps, strict=True)]
-        best = max(chance for chance, _ in chances)
+        j_end = await pause.estimate_j(ids)
+        if j_end is None or j_end > 0.5:
+            return None
+        steps = steps[:: -(-len(steps) // self._most_steps)]  # evenly thinned out, the first one stays
+        js = [j or 0.0 for j in await asyncio.gather(*(pause.estimate_j(ids[:start]) for _, start in steps))]
         # of equal chances the later step keeps more of the work; without any chance all of it is in doubt
-        name = next(name for chance, name in (reversed(chances) if best > 0 else chances) if chance == best)
-        return self._text.format(step=name)
+        best = max(range(len(js)), key=lambda index: (js[index], index)) if any(js) else 0
+        return self._text.format(step=steps[best][0])
 
 
 def backtrack_marker(settings: MRTSettings) -> str:
@@ -138,8 +140,3 @@ def load_policy(settings: MRTSettings) -> InsertionPolicy | None:
             ) from error
     policy: InsertionPolicy = kind(settings)
     return policy
-
-
-def _mean(grades: Sequence[Grade]) -> float:
-    known = [grade.score for grade in grades if grade.is_known]
-    return sum(known) / len(known) if known else 0.0

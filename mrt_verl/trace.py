@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mrt_verl.insertions import GradeForced, InsertionPolicy, Pause
+from mrt_verl.insertions import EstimateJ, InsertionPolicy, Pause
 from mrt_verl.sampling_params import segment_params
 
 
@@ -75,7 +75,7 @@ class TraceSampler:
         request_id: str,
         *,
         policy: InsertionPolicy | None = None,
-        grade_forced: GradeForced | None = None,
+        estimate_j: EstimateJ | None = None,
     ) -> Trace:
         """Continue `trace` until the policy ends it or the budget is spent; returns it."""
         while (left := self.response_length - len(trace.ids)) > 0:
@@ -94,7 +94,7 @@ class TraceSampler:
                 last = await self._piece(trace, prompt_ids, {**params, "stop": ["\n\n"]}, request_id)
                 is_closing = last in self.close_ids
             text = await policy.insert(
-                Pause(prompt_ids, trace.ids, tuple(trace.inserted), is_closing, grade_forced, self.tokenizer)
+                Pause(prompt_ids, trace.ids, tuple(trace.inserted), is_closing, estimate_j, self.tokenizer)
             )
             if not self._insert(trace, text, is_closing):
                 # what closed the thinking stays closed; otherwise the policy had its say until the end

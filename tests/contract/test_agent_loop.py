@@ -1,6 +1,7 @@
 """The agent loop inside verl's own classes, with a scripted engine."""
 
 import asyncio
+import collections
 import math
 
 import pytest
@@ -198,6 +199,51 @@ def test_equal_prefixes_of_a_prompts_rollouts_are_branched_once(rollout):
     assert [len(answers) for output in outputs for answers in record(output)["forced"]] == [3, 2] * 3
     paid = sorted(record(output)["branch_prompt_tokens"] for output in outputs)
     assert paid[:2] == [0, 0] and paid[2] > 0
+
+
+class BacktrackingEngine(Engine):
+    """Writes `trace` for the prompt, and a right attempt behind an inserted sentence."""
+
+    def written_behind(self, prompt_ids):
+        text = self.tokenizer.decode(prompt_ids)
+        if text.endswith("</think>"):
+            return "\n\nThe answer is \\boxed{9, 4}<|im_end|>"
+        return " 9 and 4.</think>" if "go back" in text else self.trace
+
+
+BACKTRACK = ("reward_model=mrt_backtrack", "mrt.prover=ht", "mrt.insert_max=1", "mrt.insert_min_left=20")
+STEPS_TO_A_WRONG_ANSWER = "Step 1: 3 and 7.\n\nStep 2: 7 and 9.\n\nStep 3: 3 and 9.</think>"
+
+
+def test_boundaries_find_the_forced_answers_that_decided_an_insertion(rollout):
+    row = {"reward_model": {"ground_truth": "no forced answer says this"}}
+    (output,), engine = rollout(STEPS_TO_A_WRONG_ANSWER, *BACKTRACK, engine_class=BacktrackingEngine, **row)
+    assert record(output)["inserted_tokens"] > 0
+    times = collections.Counter(tuple(prefix) for _, prefix in engine.branches)
+    ends = [end for _, _, end in record(output)["episodes"]]
+    at_boundaries = [tuple(output.prompt_ids + output.response_ids[:end]) for end in ends]
+    assert len(ends) == 2 and all(times[prefix] == 3 for prefix in at_boundaries)
+    # besides: the answers without thinking, where step 1 begins, and steps 2 and 3
+    assert len(times) == len(ends) + 3 and set(times.values()) == {3}
+    assert record(output)["branch_tokens"] == 3 * len(times) * len(engine.tokenizer.encode("9, 4}"))
+
+
+@pytest.mark.parametrize(("score", "is_inserted"), [(1.0, False), (0.0, True)])
+def test_an_insertion_is_decided_by_the_runs_own_outcome(rollout, tmp_path, score, is_inserted):
+    function = tmp_path / "outcome.py"
+    function.write_text(f"def score(data_source, solution_str, ground_truth, extra_info=None):\n    return {score}\n")
+    (output,), _ = rollout(
+        STEPS_TO_A_WRONG_ANSWER,
+        *BACKTRACK,
+        "mrt.prover=sample",
+        "mrt.outcome=compute_score",
+        f"reward.custom_reward_function.path={function}",
+        "reward.custom_reward_function.name=score",
+        engine_class=BacktrackingEngine,
+        data_source="anything",
+        reward_model={"ground_truth": "10"},
+    )
+    assert (record(output)["inserted_tokens"] > 0) == is_inserted
 
 
 def test_validation_is_a_plain_trace(rollout):

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mrt_verl.grading.grades import RIGHT, WRONG
 from mrt_verl.insertions import Backtrack, BudgetForcing, load_policy
 from mrt_verl.trace import Trace, TraceSampler
 from tests.builders import default_settings
@@ -65,12 +64,12 @@ class Server:
         return Output(ids, [-1.0] * len(ids))
 
 
-def sample(server, *, length=40, policy=None, grade_forced=None, start="", min_left=2):
+def sample(server, *, length=40, policy=None, estimate_j=None, start="", min_left=2):
     trace = Trace()
     if start:
         trace.add_written(TOKENIZER.encode(start))
     sampler = TraceSampler(server, TOKENIZER, response_length=length, close_ids=[WORDS.index(CLOSE)], min_left=min_left)
-    asyncio.run(sampler.sample(trace, [99], {"temperature": 1.0}, "r", policy=policy, grade_forced=grade_forced))
+    asyncio.run(sampler.sample(trace, [99], {"temperature": 1.0}, "r", policy=policy, estimate_j=estimate_j))
     assert len(trace.ids) == len(trace.mask) == len(trace.log_probs) <= length
     assert [bool(mask) for mask in trace.mask] == [log_prob != 0 for log_prob in trace.log_probs]
     return trace
@@ -140,34 +139,50 @@ ATTEMPT = "Step 1:a\n\nStep 2:b\n\nStep 3:c"
 
 
 class Forced:
-    """Grades of forced answers: right behind the prefixes that end in one of the given texts."""
+    """J by the text that a prefix ends in; 0 behind every other."""
 
-    def __init__(self, *right):
-        self.right, self.asked = right, []
+    def __init__(self, js):
+        self.js, self.asked = js, []
 
     async def __call__(self, ids):
         self.asked.append(TOKENIZER.decode(ids))
-        return [RIGHT if self.asked[-1].endswith(self.right) else WRONG] * 2
+        return next((j for end, j in self.js.items() if self.asked[-1].endswith(end)), 0.0)
 
 
-def backtrack(forced, *pieces):
-    return sample(Server(*pieces), policy=Backtrack(default_settings(**BACKTRACK)), grade_forced=forced)
+def backtrack(forced, *pieces, **settings):
+    return sample(Server(*pieces), policy=Backtrack(default_settings(**BACKTRACK, **settings)), estimate_j=forced)
 
 
 def test_backtrack_names_the_step_where_success_is_likeliest():
-    forced = Forced("b\n\n", "a\n\n")  # behind steps 1 and 2: going back to 2 or to 3 may succeed, the later keeps more
+    # behind steps 1 and 2: going back to 2 or to 3 may succeed, the later keeps more
+    forced = Forced({"b\n\n": 0.4, "a\n\n": 0.4})
     trace = backtrack(forced, ATTEMPT + CLOSE, "d</think>", "a<end>")
     assert shown(trace) == ATTEMPT + "[\n\nBack to 3.\n\nStep 3:]d</think>a<end>"
     assert forced.asked == [ATTEMPT, "", "Step 1:a\n\n", "Step 1:a\n\nStep 2:b\n\n"]
 
 
 def test_backtrack_without_any_chance_starts_anew():
-    trace = backtrack(Forced("never"), ATTEMPT + CLOSE, "d</think>", "a<end>")
+    trace = backtrack(Forced({}), ATTEMPT + CLOSE, "d</think>", "a<end>")
     assert shown(trace) == ATTEMPT + "[\n\nBack to 1.\n\nStep 1:]d</think>a<end>"
 
 
+def test_backtrack_prefers_the_likelier_step():
+    trace = backtrack(Forced({"b\n\n": 0.3, "a\n\n": 0.4}), ATTEMPT + CLOSE, "d</think>", "a<end>")
+    assert "[\n\nBack to 2." in shown(trace)
+
+
+def test_backtrack_asks_no_more_steps_than_boundaries_are_branched():
+    forced = Forced({})
+    backtrack(forced, ATTEMPT + CLOSE, "d</think>", "a<end>", max_episodes=2)
+    assert forced.asked == [ATTEMPT, "", "Step 1:a\n\nStep 2:b\n\n"]
+
+
+def test_backtrack_does_nothing_where_the_end_could_not_be_judged():
+    assert shown(backtrack(Forced({"c": None}), ATTEMPT + CLOSE, "a<end>")) == ATTEMPT + "</think>a<end>"
+
+
 def test_backtrack_leaves_right_answers_and_validation_alone():
-    right = Forced("c")
+    right = Forced({"c": 0.6})
     assert shown(backtrack(right, ATTEMPT + CLOSE, "a<end>")) == ATTEMPT + "</think>a<end>"
     assert right.asked == [ATTEMPT]
     assert shown(backtrack(None, ATTEMPT + CLOSE, "a<end>")) == ATTEMPT + "</think>a<end>"
@@ -175,7 +190,7 @@ def test_backtrack_leaves_right_answers_and_validation_alone():
 
 def test_backtrack_goes_back_within_the_last_attempt():
     again = ATTEMPT + "\n\nBack to 2.\n\nStep 2:d"
-    forced = Forced("2.\n\n")
+    forced = Forced({"2.\n\n": 1.0})
     trace = backtrack(forced, again + CLOSE, "a</think>", "b<end>")
     assert shown(trace) == again + "[\n\nBack to 2.\n\nStep 2:]a</think>b<end>"
     assert forced.asked == [again, ATTEMPT + "\n\nBack to 2.\n\n"]
