@@ -1,13 +1,12 @@
-"""Grades the answers of a rollout, by math-verify or by verl's outcome (`mrt.outcome`).
+"""Grades final and forced answers, by math-verify or by verl's outcome (`mrt.outcome`).
 
-The reward manager and an agent loop whose insertion policy asks for J judge by the same.
+The reward manager, an agent loop whose insertion policy asks for J, and the evaluation judge by the same.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mrt_verl.grading import Grade, Grader, Verdict
-from mrt_verl.rollout_record import RolloutRecord
 from mrt_verl.settings import MRTSettings
 
 Answers = Sequence[tuple[str, bool, float | None]]
@@ -15,7 +14,7 @@ Answers = Sequence[tuple[str, bool, float | None]]
 
 
 class AnswerGrader:
-    """Grades final and forced answers to one dataset row at a time."""
+    """Grades the answers to one row of verl's data at a time: `reward_model`, `data_source` and `extra_info` of it."""
 
     def __init__(
         self, grader: Grader, tokenizer: Any, settings: MRTSettings, compute_score: Callable[..., Any] | None
@@ -23,6 +22,7 @@ class AnswerGrader:
         """Keep what grades.
 
         Args:
+            grader: made with `thinking=None`; it is handed what stands behind the thinking block.
             compute_score: verl's outcome function, read only if `mrt.outcome=compute_score`; None for its choice by
                 `data_source`.
         """
@@ -31,15 +31,21 @@ class AnswerGrader:
         self.settings = settings
         self.compute_score = compute_score
 
-    async def grade_final(self, record: RolloutRecord, response_ids: list[int], row: Mapping[str, Any]) -> Grade:
-        """The grade of the answer behind the thinking of a response."""
+    async def grade_final(
+        self, response_ids: list[int], answer_start: int | None, row: Mapping[str, Any], *, finished: bool
+    ) -> Grade:
+        """The grade of a response's own answer.
+
+        Args:
+            answer_start: first token behind the thinking, None if it was never closed.
+            finished: whether the response ended by itself.
+        """
         if self.settings.outcome == "compute_score":
             return await self._compute_score(self.decode(response_ids), row)
-        if record.answer_start is None:
+        if answer_start is None:
             return Grade(Verdict.NO_ANSWER, 0.0, "the thinking was never closed")
-        text = self.decode(response_ids[record.answer_start :])
-        reference = row["reward_model"]["ground_truth"]
-        return (await self.grader.grade([text], reference, finished=record.finished))[0]
+        text = self.decode(response_ids[answer_start:])
+        return (await self.grader.grade([text], row["reward_model"]["ground_truth"], finished=finished))[0]
 
     async def grade_forced(self, answers: Answers, prefix_ids: list[int], row: Mapping[str, Any]) -> list[Grade]:
         """The grades of forced answers behind the first tokens of a response.

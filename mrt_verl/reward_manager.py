@@ -29,7 +29,6 @@ class MRTRewardManager(RewardManagerBase):
     def __init__(self, config: Any, tokenizer: Any, compute_score: Any, **_: Any) -> None:
         super().__init__(config, tokenizer, compute_score)
         self.settings = MRTSettings.from_config(config.mrt)
-        # the loop hands over what stands behind the thinking block, so the grader has no tags to look for
         self.grader = Grader(deadline_s=self.settings.grade_timeout_s, thinking=None)
         self.answers = AnswerGrader(self.grader, tokenizer, self.settings, compute_score)
 
@@ -39,7 +38,9 @@ class MRTRewardManager(RewardManagerBase):
         record = RolloutRecord(**row.non_tensor_batch["tool_extra_fields"]["mrt"])
         response_ids = row.batch["responses"][: int(row.non_tensor_batch["response_len"])].tolist()
         started = time.perf_counter()
-        own = await self.answers.grade_final(record, response_ids, row.non_tensor_batch)
+        own = await self.answers.grade_final(
+            response_ids, record.answer_start, row.non_tensor_batch, finished=record.finished
+        )
         forced = [
             await self.answers.grade_forced(answers, response_ids[:end], row.non_tensor_batch)
             for answers, (_, _, end) in zip(record.forced, record.episodes, strict=False)

@@ -23,6 +23,12 @@ class Problem:
     extra_info: dict[str, Any] = field(default_factory=dict)
     """For outcomes other than math-verify."""
 
+    @property
+    def row(self) -> dict[str, Any]:
+        """What grading reads, as verl's data has it."""
+        truth = {"ground_truth": self.reference}
+        return {"reward_model": truth, "data_source": self.data_source, "extra_info": self.extra_info}
+
 
 def read_problems(path: Path, limit: int | None = None) -> list[Problem]:
     """The first `limit` problems of a verl parquet file, or all.

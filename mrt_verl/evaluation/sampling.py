@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import uuid4
 
+from mrt_verl.answer_grading import AnswerGrader
 from mrt_verl.evaluation.problems import Problem
 from mrt_verl.evaluation.records import Answer, EpisodeRecord, TraceRecord, make_answer
 from mrt_verl.evaluation.thinking import Boundary, Thinker, Thought
-from mrt_verl.grading import Grade, Grader, Verdict, extract_answer
+from mrt_verl.grading import Grade, Grader, extract_answer
 from mrt_verl.grading.comparison import as_references
 from mrt_verl.judgement import estimate_j, weights_of
 from mrt_verl.prover import Branches, MetaProver
@@ -49,7 +50,7 @@ class RecordSampler:
         self.settings = thinker.settings
         self.plan = thinker.plan
         self.tokenizer = thinker.tokenizer
-        self.grader = grader
+        self.answers = AnswerGrader(grader, thinker.tokenizer, thinker.settings, compute_score=None)
         self.prover = MetaProver(thinker.engine, thinker.tokenizer, thinker.settings)
 
     async def sample(self, problem: Problem, trace: int, before: DirectAnswers | None = None) -> TraceRecord:
@@ -106,38 +107,23 @@ class RecordSampler:
 
     async def grade_own(self, thought: Thought, problem: Problem) -> OwnAnswer:
         """The trace's own final answer; none if the thinking was never closed."""
-        if self.settings.outcome == "compute_score":  # which is shown the whole response, as verl does
-            grade = await self._compute_score(self._decode(thought.response_ids), problem)
-            text = self._decode(thought.answer_ids or [])
-            return OwnAnswer(make_answer(text, thought.finished, grade, _extract(text, thought.finished)), grade)
-        if thought.answer_ids is None:
-            grade = Grade(Verdict.NO_ANSWER, 0.0, "the thinking was never closed")
-            return OwnAnswer(make_answer("", thought.finished, grade, None), grade)
-        text = self._decode(thought.answer_ids)
-        grade = (await self.grader.grade([text], problem.reference, finished=thought.finished))[0]
+        grade = await self.answers.grade_final(
+            thought.response_ids, thought.answer_start, problem.row, finished=thought.finished
+        )
+        text = self.answers.decode(thought.answer_ids or [])
         return OwnAnswer(make_answer(text, thought.finished, grade, _extract(text, thought.finished)), grade)
 
     async def grade_forced(
-        self, branches: Branches, problem: Problem, thinking: str = ""
+        self, branches: Branches, problem: Problem, thinking_ids: Sequence[int] = ()
     ) -> tuple[list[Answer], list[Grade]]:
-        """Forced answers with their grades.
-
-        Args:
-            thinking: what stands in front of the stop text; read only by outcomes other than math-verify.
-        """
-        stop_text = self.settings.stop_text
-        texts = [answer.text for answer in branches.answers]
-        finished = [answer.finished for answer in branches.answers]
-        if self.settings.outcome == "compute_score":
-            grades = [await self._compute_score(thinking + stop_text + text, problem) for text in texts]
-        else:
-            grades = await self.grader.grade(texts, problem.reference, stop_text=stop_text, finished=finished)
+        """Forced answers behind `thinking_ids` with their grades."""
+        grades = await self.answers.grade_forced(branches.answers, list(thinking_ids), problem.row)
         answers = [
             make_answer(
                 answer.text,
                 answer.finished,
                 grade,
-                _extract(answer.text, answer.finished, stop_text),
+                _extract(answer.text, answer.finished, self.settings.stop_text),
                 answer.weight,
             )
             for answer, grade in zip(branches.answers, grades, strict=True)
@@ -177,13 +163,13 @@ class RecordSampler:
         self, boundary: Boundary, branches: Branches, problem: Problem, own: OwnAnswer | None
     ) -> EpisodeRecord:
         episode = boundary.episode
-        forced, grades = await self.grade_forced(branches, problem, self._decode(boundary.context_ids))
+        forced, grades = await self.grade_forced(branches, problem, boundary.context_ids)
         length = episode.end - episode.start
         return EpisodeRecord(
             start=episode.start,
             marker_end=episode.marker_end,
             end=episode.end,
-            text=self._decode(boundary.context_ids[-length:]) if length else "",
+            text=self.answers.decode(boundary.context_ids[-length:]) if length else "",
             forced=forced,
             j=_estimate_j(branches, grades) if own is None else estimate_j([*grades, own.grade]),
             answer_tokens=self._tokens_per_answer(branches),
@@ -198,21 +184,9 @@ class RecordSampler:
             references=as_references(problem.reference),
         )
 
-    async def _compute_score(self, solution: str, problem: Problem) -> Grade:
-        return await self.grader.grade_outcome(
-            None,
-            data_source=problem.data_source,
-            solution_str=solution,
-            ground_truth=problem.reference,
-            extra_info=problem.extra_info,
-        )
-
     def _tokens_per_answer(self, branches: Branches) -> float:
         generated = branches.tokens / len(branches.answers) if branches.answers else 0.0
         return len(self.prover.stop_ids) + generated
-
-    def _decode(self, ids: list[int]) -> str:
-        return str(self.tokenizer.decode(ids, skip_special_tokens=True))
 
 
 def _extract(text: str, finished: bool, stop_text: str = "") -> str | None:

@@ -264,7 +264,7 @@ def test_verls_function_is_shown_whole_responses():
     settings = dataclasses.replace(SETTINGS, outcome="compute_score", branches=1)
     engine, scorer = Engine(" a\n\nWait b" + CLOSE + "\\boxed{7}" + END), Scorer()
     sampler = sampler_of(engine, settings, direct_answers=1)
-    sampler.grader = scorer
+    sampler.answers.grader = scorer
     record = asyncio.run(sampler.sample(dataclasses.replace(PROBLEM, extra_info={"index": 3}), trace=0))
     assert scorer.shown == [STOP + "8}", " a\n\nWait b" + CLOSE + "\\boxed{7}", " a\n\n" + STOP + "8}"]
     assert (record.own.score, [e.j for e in record.episodes]) == (1.0, [0.0, 1.0])
