@@ -58,11 +58,18 @@ def _online_lines(mrt: Any, prompts: int, rollouts: int, response: int, trace: i
     sampled = 0 if mrt.prover == "likelihood" else mrt.branches
     boundary = sampled * mrt.branch_max_tokens
     most = rollouts * mrt.max_episodes * boundary + prompts * boundary
-    likely = most // 2
     yield (
         f"branches    {mrt.prover}: at most ({mrt.max_episodes} boundaries x {rollouts} rollouts + {prompts} prompts "
         f"without thinking) x {sampled} answers x {mrt.branch_max_tokens} tokens = {most:,} tokens"
     )
+    if mrt.insertion == "backtrack":
+        insertions = rollouts * mrt.insert_max * mrt.max_episodes * boundary
+        most += insertions
+        yield (
+            f"insertions  at most {mrt.insert_max} x {mrt.max_episodes} steps to go back to x {rollouts} rollouts, as "
+            f"many answers = {insertions:,} tokens; none where a trace closes right, fewer where a step is a boundary"
+        )
+    likely = most // 2
     share = f"{most / (rollouts * response):.1%} of full traces, {most / (rollouts * trace):.1%} of expected ones"
     yield f"            worst: {share}"
     yield (
