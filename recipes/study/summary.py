@@ -2,15 +2,16 @@
 
 Measures, fixed before the runs: held-out pass@1; normalised regret at the training budget and at twice it with forced
 extrapolation; tokens at which forced answers are as often right as GRPO's at the end of the budget; seconds per step.
-Arms are compared at equal updates, at equal generated tokens (branches counted) and at equal wall-clock; these two
-within each seed, up to what its cheapest run cost, and times only between runs made in one place. Intervals are 95 %
-of a bootstrap over seeds, of the differences to GRPO as well: there the seeds of both are paired.
+Arms are compared with GRPO at equal updates, at equal generated tokens (branches counted) and at equal wall-clock;
+these two within each seed, up to what the cheaper run cost, and times only between runs made in one place. Intervals
+are 95 % of a bootstrap over seeds, of the differences to GRPO as well: there the seeds of both are paired.
 """
 
 import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,18 @@ from recipes.study.arms import ARMS
 from recipes.study.result import Result
 from recipes.study.study import OUT, STEPS, evaluation_of, results_of
 
+MEASURES = {
+    "pass@1": "pass@1",
+    "regret": "normalised regret",
+    "regret_at_twice_the_budget": "at twice the budget",
+    "accuracy_at_equal_updates": "accuracy at equal updates",
+    "accuracy_at_equal_tokens": "at equal tokens",
+    "accuracy_at_equal_hours": "at equal time",
+    "seconds_per_step": "seconds a step",
+}
+"""Measures of the tables, and what they are called there."""
+SHARES = (0.8, 0.9, 1.0)
+"""Of GRPO's success at the end of its budget: its curve is flat there, so the tokens to the whole of it say little."""
 COLOURS = ("#000000", "#999999", "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#CC79A7")
 
 
@@ -52,79 +65,72 @@ def summarise(results: list[Result]) -> dict[str, Any]:
             raise ValueError(f"results of different {what}: {', '.join(map(str, sorted(values)))}")
     arms = {arm: [result for result in results if result.arm == arm] for arm in ARMS}
     arms = {arm: some for arm, some in arms.items() if some}
+    grpo = {one.seed: one for one in arms.get("grpo", [])}
     target = float(np.mean([result.curve[-1] for result in arms.get("grpo", results)]))
-    tokens, hours = _limits(results)
-    values = {arm: _values(some, tokens, hours) for arm, some in arms.items()}
+    differences = {
+        arm: [_difference(one, grpo[one.seed]) for one in some if one.seed in grpo]
+        for arm, some in arms.items()
+        if arm != "grpo"
+    }
     return {
         "updates": results[0].steps[-1],
         "problems": results[0].problems,
         "commits": sorted({result.commit for result in results}),
         "target_success": target,
-        "equal_tokens_thousands": tokens,
-        "equal_hours": {f"{seed} at {place}": limit for (seed, place), limit in hours.items()},
         "arms": {
             arm: {
-                **{name: interval(list(by_seed.values())) for name, by_seed in values[arm].items() if by_seed},
-                "tokens_to_target_success": [_tokens_to(one, target) for one in some],
+                **_intervals([measures_of(one, grpo.get(one.seed)) for one in some]),
+                "tokens_to_target_success": [_tokens_to(one.grid, one.curve, target) for one in some],
+                "tokens_of_the_mean_to": {
+                    f"{share} of target": _tokens_to(
+                        some[0].grid, np.mean([one.curve for one in some], axis=0), share * target
+                    )
+                    for share in SHARES
+                },
             }
             for arm, some in arms.items()
         },
-        "differences_to_grpo": {
-            arm: _differences(values[arm], values["grpo"]) for arm in arms if arm != "grpo" and "grpo" in arms
-        },
+        "differences_to_grpo": {arm: _intervals(some) for arm, some in differences.items() if some},
     }
 
 
-def _limits(results: list[Result]) -> tuple[dict[int, float], dict[tuple[int, str], float]]:
-    """Thousands of tokens that every run of a seed reached, and hours that every run of a seed in one place did.
+def measures_of(one: Result, other: Result | None) -> dict[str, float]:
+    """A run's measures; those at equal cost up to the cost of the cheaper of it and `other`, the run compared with.
 
-    Hours are compared in the place of GRPO's run only: elsewhere the machine may be another.
+    Times only if that run was made in the same place: elsewhere the machine may be another.
     """
-    tokens = {
-        seed: min(one.tokens[-1] for one in results if one.seed == seed)
-        for seed in sorted({one.seed for one in results})
+    tokens = min(run.tokens[-1] for run in (one, other) if run)
+    measures = {
+        "pass@1": one.pass_at_1,
+        "regret": one.regret,
+        "regret_at_twice_the_budget": one.regret_at_twice,
+        "generated_tokens_thousands": one.tokens[-1],
+        "accuracy_at_equal_updates": one.accuracy[-1],
+        "accuracy_at_equal_tokens": float(np.interp(tokens, one.tokens, one.accuracy)),
     }
-    places = sorted({(one.seed, one.place) for one in results if one.arm == "grpo"})
-    hours = {at: min(one.hours[-1] for one in results if (one.seed, one.place) == at) for at in places}
-    return tokens, hours
+    if other and one.place == other.place:
+        hours = min(one.hours[-1], other.hours[-1])
+        measures["accuracy_at_equal_hours"] = float(np.interp(hours, one.hours, one.accuracy))
+        measures["seconds_per_step"] = one.seconds_per_step
+    return measures
 
 
-def _values(
-    some: list[Result], tokens: dict[int, float], hours: dict[tuple[int, str], float]
-) -> dict[str, dict[int, float]]:
-    """Each measure of an arm by seed."""
-    timed = [one for one in some if (one.seed, one.place) in hours]
-    return {
-        "pass@1": {one.seed: one.pass_at_1 for one in some},
-        "regret": {one.seed: one.regret for one in some},
-        "regret_at_twice_the_budget": {one.seed: one.regret_at_twice for one in some},
-        "seconds_per_step": {one.seed: one.seconds_per_step for one in timed},
-        "generated_tokens_thousands": {one.seed: one.tokens[-1] for one in some},
-        "accuracy_at_equal_updates": {one.seed: one.accuracy[-1] for one in some},
-        "accuracy_at_equal_tokens": {one.seed: _at(one.tokens, one.accuracy, tokens[one.seed]) for one in some},
-        "accuracy_at_equal_hours": {
-            one.seed: _at(one.hours, one.accuracy, hours[one.seed, one.place]) for one in timed
-        },
-    }
+def _difference(one: Result, grpo: Result) -> dict[str, float]:
+    ours, theirs = measures_of(one, grpo), measures_of(grpo, one)
+    return {name: ours[name] - theirs[name] for name in ours}
 
 
-def _differences(ours: dict[str, dict[int, float]], grpos: dict[str, dict[int, float]]) -> dict[str, dict[str, Any]]:
-    """An arm minus GRPO, on the seeds that both have."""
-    pairs = {
-        name: [value - grpos[name][seed] for seed, value in by_seed.items() if seed in grpos[name]]
-        for name, by_seed in ours.items()
-    }
-    return {name: interval(differences) for name, differences in pairs.items() if differences}
+def _intervals(runs: list[dict[str, float]]) -> dict[str, Any]:
+    """The interval of each measure over the runs that have it."""
+    names = dict.fromkeys(name for run in runs for name in run)
+    return {name: interval([run[name] for run in runs if name in run]) for name in names}
 
 
-def _tokens_to(one: Result, target: float) -> float | None:
-    """Tokens at which a run's forced answers are right as often as `target`; None if they never are."""
-    reached = float(tokens_to_reach(np.array(one.grid), np.array([one.curve]), np.array([target]))[0])
-    return reached if np.isfinite(reached) else None
-
-
-def _at(x: list[float], y: list[float], where: float) -> float:
-    return float(np.interp(where, x, y))
+def _tokens_to(grid: list[float], curve: Sequence[float], target: float) -> float | None:
+    """Tokens at which forced answers are right as often as `target`; None if they never are."""
+    # rounded: GRPO's own mean curve ends at the target
+    reached = tokens_to_reach(np.array(grid), np.round([curve], 9), np.array([round(target, 9)]))[0]
+    return float(reached) if np.isfinite(reached) else None
 
 
 def draw(results: list[Result], path: Path) -> None:
@@ -157,20 +163,42 @@ def draw(results: list[Result], path: Path) -> None:
 
 
 def describe(summary: dict[str, Any]) -> list[str]:
-    """A line for each arm; without intervals where there is one seed."""
+    """Two tables in Markdown: the arms, and their differences to GRPO; without intervals where there is one seed."""
+    header = ["seeds", *MEASURES.values()]
+    lines = _table(
+        ["arm", *header, *(f"tokens to {share:.0%}" for share in SHARES)],
+        [
+            [f"`{arm}`", *_cells(row, ""), *map(_tokens, row["tokens_of_the_mean_to"].values())]
+            for arm, row in summary["arms"].items()
+        ],
+    )
+    differences = [[f"`{arm}`", *_cells(row, "+")] for arm, row in summary["differences_to_grpo"].items()]
+    return [*lines, "", *_table(["minus `grpo`", *header], differences)] if differences else lines
 
-    def show(value: dict[str, Any]) -> str:
-        between = f" [{value['low']:.3f}, {value['high']:.3f}]" if len(value["seeds"]) > 1 else ""
-        return f"{value['mean']:.3f}{between}"
 
-    lines = []
-    for arm, row in summary["arms"].items():
-        shown = f"pass@1 {show(row['pass@1'])}  regret {show(row['regret'])} "
-        seconds = f"{row['seconds_per_step']['mean']:.1f} s a step  " if "seconds_per_step" in row else ""
-        lines.append(f"{arm:15s} {shown} {seconds}{len(row['pass@1']['seeds'])} seeds")
-    for arm, row in summary["differences_to_grpo"].items():
-        lines.append(f"{arm} - grpo: pass@1 {show(row['pass@1'])}  regret {show(row['regret'])}")
-    return lines
+def _table(header: list[str], rows: list[list[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]
+
+
+def _cells(row: dict[str, Any], sign: str) -> list[str]:
+    """The number of seeds, and the measures that the row has."""
+    seeds = len(row["pass@1"]["seeds"])
+    return [
+        str(seeds),
+        *(
+            _cell(row[name], sign, digits=1 if name == "seconds_per_step" else 3) if name in row else ""
+            for name in MEASURES
+        ),
+    ]
+
+
+def _cell(value: dict[str, Any], sign: str, digits: int) -> str:
+    low, mean, high = (f"{value[key]:{sign}.{digits}f}" for key in ("low", "mean", "high"))
+    return f"{mean} [{low}, {high}]" if len(value["seeds"]) > 1 else mean
+
+
+def _tokens(tokens: float | None) -> str:
+    return "never" if tokens is None else f"{tokens:.0f}"
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """The study's arithmetic on hand-made results."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_times_of_another_place_are_left_out():
     assert not {"accuracy_at_equal_hours", "seconds_per_step"} & set(summary["arms"]["mrt"])
     assert not {"accuracy_at_equal_hours", "seconds_per_step"} & set(summary["differences_to_grpo"]["mrt"])
     assert summary["arms"]["mrt"]["accuracy_at_equal_tokens"]["seeds"] == pytest.approx([0.3])
-    assert "s a step" not in describe(summary)[1]
+    assert describe(summary)[3].split(" | ")[8] == ""
 
 
 def test_differences_are_of_the_same_seed():
@@ -71,6 +72,9 @@ def test_tokens_to_grpos_success():
     arms = summarise([*GRPO, *MRT])["arms"]
     assert arms["grpo"]["tokens_to_target_success"] == [160.0]
     assert arms["mrt"]["tokens_to_target_success"] == [80.0, None]
+    # of the mean curve 0, .25, .45: 80 + 80 * .15 / .20 to .4
+    assert list(arms["mrt"]["tokens_of_the_mean_to"].values()) == pytest.approx([108.0, 124.0, 140.0])
+    assert list(arms["grpo"]["tokens_of_the_mean_to"].values()) == pytest.approx([128.0, 144.0, 160.0])
 
 
 def test_both_regrets():
@@ -104,13 +108,26 @@ def test_written_and_read(tmp_path):
     assert Result.read(tmp_path / "runs" / "grpo-1.json") == GRPO[0]
 
 
-def test_picture_and_lines(tmp_path):
+def test_picture(tmp_path):
     draw([*GRPO, *MRT], tmp_path / "curves.png")
     assert (tmp_path / "curves.png").stat().st_size > 10_000
+
+
+def test_tables():
     lines = describe(json.loads(json.dumps(summarise([*GRPO, *MRT]))))
-    assert lines[0].startswith("grpo ") and "pass@1 0.400  regret 0.500 " in lines[0]
-    assert lines[2] == "mrt - grpo: pass@1 0.200  regret 0.000"
-    assert lines[1].startswith("mrt ") and "pass@1 0.450 [0.300, 0.600]" in lines[1] and "2 seeds" in lines[1]
+    assert lines[0].startswith("| arm | seeds | pass@1 | normalised regret |")
+    assert lines[2] == "| `grpo` | 1 | 0.400 | 0.500 | 0.300 | 0.300 | 0.300 | 0.300 | 5.0 | 128 | 144 | 160 |"
+    assert lines[3].startswith("| `mrt` | 2 | 0.450 [0.300, 0.600] | 0.500 [0.500, 0.500] |")
+    assert lines[5].startswith("| minus `grpo` | seeds | pass@1 |")
+    assert lines[7] == "| `mrt` | 1 | +0.200 | +0.000 | +0.000 | +0.200 | +0.000 | +0.000 | +0.0 |"
+    assert len({line.count("|") for line in lines[:4]}) == len({line.count("|") for line in lines[5:]}) == 1
+
+
+def test_tables_of_the_readme_are_those_of_the_runs():
+    results = Path("recipes/study/results")
+    lines = describe(summarise([Result.read(path) for path in sorted(results.glob("runs/*.json"))]))
+    assert lines == describe(json.loads((results / "summary.json").read_text()))
+    assert "\n".join(lines) in Path("recipes/study/README.md").read_text()
 
 
 def test_generated_tokens_count_branches():
