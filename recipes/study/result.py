@@ -93,11 +93,17 @@ def collect(arm: str, seed: int, place: str, overrides: list[str], metrics: Path
 
 
 def _generated_tokens(data: dict[str, float]) -> float:
-    """Tokens the policy generated in a step for training: rollouts, and branches in proportion to them."""
+    """Tokens the policy generated in a step for training: rollouts, and branches in proportion to them.
+
+    What stands in a response and was not generated for it, a shared prefix and the stop text, is taken off. Forced and
+    continued rollouts of a prompt, as many of the one as of the other, have the same prefix.
+    """
     if "response_length/mean" not in data:  # the validation before training
         return 0.0
     rollouts = data["perf/total_num_tokens"] / (data["prompt_length/mean"] + data["response_length/mean"])
-    return rollouts * data["response_length/mean"] * (1.0 + data.get("mrt/branch_tokens_ratio", 0.0))
+    prefix = data.get("mrt/prefix_tokens_mean", 0.0) * (1.0 - data.get("mrt/fallback_share", 0.0))
+    sampled = data["response_length/mean"] - prefix - data.get("mrt/inserted_mean", 0.0)
+    return rollouts * sampled * (1.0 + data.get("mrt/branch_tokens_ratio", 0.0))
 
 
 def _commit() -> str:

@@ -138,6 +138,13 @@ def test_generated_tokens_count_branches():
     assert _generated_tokens({"val-core/x": 1.0}) == 0
 
 
+def test_generated_tokens_leave_out_what_a_response_only_holds():
+    """Four responses of 20 tokens: prefix 10 + stop text 4 + 6 forced, prefix 10 + 10, two of 20; 12 for the prefix."""
+    data = {"perf/total_num_tokens": 120, "prompt_length/mean": 10, "response_length/mean": 20}
+    prefix = {"mrt/prefix_tokens_mean": 10, "mrt/fallback_share": 0.5, "mrt/inserted_mean": 1}
+    assert _generated_tokens({**data, **prefix, "mrt/branch_tokens_ratio": 12 / 56}) == pytest.approx(6 + 10 + 40 + 12)
+
+
 def test_arms_differ_only_in_what_they_list():
     common = set(overrides_of("mrt", 2, 120)) - set(ARMS["mrt"])
     for arm in ARMS:
