@@ -176,7 +176,7 @@ def rollout_regret(record: RolloutRecord, budget: int) -> float:
 
 
 def log_traces(records: Sequence[RolloutRecord], settings: Any, step: int) -> None:
-    """Append the first `traces_per_step` rollouts of a step to `trace_dir`/<step>.jsonl, if that is set."""
+    """Write the first `traces_per_step` rollouts of a step to `trace_dir`/<step>.jsonl, if that is set."""
     if settings["trace_dir"] is None:
         return
     directory = Path(settings["trace_dir"])

@@ -38,20 +38,56 @@ def token_lines(config: Any, expected_share: float) -> Iterator[str]:
     rollouts = prompts * n
     trace = int(expected_share * response)
     yield f"rollouts    {prompts} prompts x {n} = {rollouts} a step"
+    if forced := _forced(config):
+        yield from _prefix_lines(config, forced, trace)
+        return
     yield f"traces      worst: {rollouts} x {response:,} = {rollouts * response:,} tokens"
     yield f"            expected: {rollouts} x {expected_share:.0%} of the budget = {rollouts * trace:,} tokens"
-    mrt = config.get("mrt")
-    if mrt is None or config.algorithm.adv_estimator != "mrt":
+    if not _is_mrt(config):
         yield "branches    none"
-    elif mrt.variant == "prefix":
-        forced = min(max(round(n * mrt.forced_share), 1), n - 1)
-        yield (
-            f"branches    none beside the group: {forced} of {n} rollouts of a prompt are forced to answer, at most "
-            f"{mrt.branch_max_tokens} tokens each, {n - forced} think on from the prefix (the traces above: {n})"
-        )
-        yield f"prefixes    one more trace a prompt, worst {prompts} x {response:,} = {prompts * response:,} tokens"
     else:
-        yield from _online_lines(mrt, prompts, rollouts, response, trace)
+        yield from _online_lines(config.mrt, prompts, rollouts, response, trace)
+
+
+def _is_mrt(config: Any) -> bool:
+    return config.get("mrt") is not None and config.algorithm.adv_estimator == "mrt"
+
+
+def _forced(config: Any) -> int:
+    """Rollouts of a prompt that are forced to answer at its prefix; 0 but in the prefix variant."""
+    if not _is_mrt(config) or config.mrt.variant != "prefix":
+        return 0
+    n = config.actor_rollout_ref.rollout.n
+    return min(max(round(n * config.mrt.forced_share), 1), n - 1)
+
+
+def _prefix_lines(config: Any, forced: int, trace: int) -> Iterator[str]:
+    mrt, prompts, n = config.mrt, config.data.train_batch_size, config.actor_rollout_ref.rollout.n
+    if mrt.prefix_source == "on_policy":
+        yield f"prefixes    cut from one trace a prompt: {prompts} x {trace:,} = {prompts * trace:,} tokens"
+    else:
+        yield "prefixes    from the dataset"
+    yield (
+        f"forced      {forced} of {n} rollouts of a prompt, worst {prompts * forced} x {mrt.branch_max_tokens} = "
+        f"{prompts * forced * mrt.branch_max_tokens:,} tokens"
+    )
+    yield (
+        f"thinking on {n - forced} of {n}, from the middle of a trace on average: {prompts * (n - forced)} x {trace:,} "
+        f"/ 2 = {prompts * (n - forced) * trace // 2:,} tokens"
+    )
+
+
+def expected_tokens(config: Any, expected_share: float) -> tuple[int, int, int]:
+    """(generated tokens of a step's traces, tokens of its update, traces that have to follow one another)."""
+    n, prompts = config.actor_rollout_ref.rollout.n, config.data.train_batch_size
+    trace = int(expected_share * config.data.max_response_length)
+    forced = _forced(config)
+    if not forced:
+        return prompts * n * trace, prompts * n * trace, 1
+    own = config.mrt.prefix_source == "on_policy"
+    # a response holds its prefix, half a trace, and the update computes it with the rest
+    thinking, answering = prompts * (n - forced) * trace, prompts * forced * trace
+    return prompts * own * trace + thinking // 2, thinking + answering // 2, 1 + own
 
 
 def _online_lines(mrt: Any, prompts: int, rollouts: int, response: int, trace: int) -> Iterator[str]:
@@ -136,20 +172,22 @@ def logits_lines(shape: Shape, tokens: int, chunked: bool) -> Iterator[str]:
 def time_lines(config: Any, shape: Shape, options: argparse.Namespace) -> Iterator[str]:
     """Hours of the whole run under the speeds assumed on the command line."""
     gpus = config.trainer.nnodes * config.trainer.n_gpus_per_node
-    rollouts = config.data.train_batch_size * config.actor_rollout_ref.rollout.n
-    tokens = int(rollouts * options.expected * config.data.max_response_length)
-    fill = tokens / gpus / options.decode
-    tail = config.data.max_response_length / options.single
+    generated, trained, waves = expected_tokens(config, options.expected)
+    fill = generated / gpus / options.decode
+    tail = waves * config.data.max_response_length / options.single
     generation = max(fill, tail)
-    train = 8 * shape.parameters * tokens / (gpus * options.tflops * 1e12)
+    train = 8 * shape.parameters * trained / (gpus * options.tflops * 1e12)
     step = generation + train + options.overhead
     hours = step * config.trainer.total_training_steps / 3600
+    response = f"{config.data.max_response_length:,}"
+    longest = f"but not below the longest trace: {response} / {options.single:g} = {tail:.0f} s"
+    if waves > 1:
+        longest = (
+            f"but up to {waves} x {response} / {options.single:g} = {tail:.0f} s, one trace behind a prefix of another"
+        )
+    yield (f"generation  {generated:,} / {gpus} GPUs / {options.decode:,.0f} tokens/s = {fill:.0f} s, {longest}")
     yield (
-        f"generation  {tokens:,} / {gpus} GPUs / {options.decode:,.0f} tokens/s = {fill:.0f} s, but not below the "
-        f"longest trace: {config.data.max_response_length:,} / {options.single:g} = {tail:.0f} s"
-    )
-    yield (
-        f"update      8 x {shape.parameters:,} x {tokens:,} FLOP (log-probs 2, update 6) / ({gpus} x "
+        f"update      8 x {shape.parameters:,} x {trained:,} FLOP (log-probs 2, update 6) / ({gpus} x "
         f"{options.tflops:g} TFLOP/s) = {train:.0f} s"
     )
     yield (

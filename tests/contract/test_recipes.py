@@ -184,6 +184,22 @@ def test_papers_values():
         assert (rollout.temperature, config.data.max_response_length) == (0.9, 16384)
 
 
+@pytest.mark.parametrize(
+    ("arm", "overrides", "tokens"),
+    [
+        ("mrt", [], (8 * 4 * 100, 8 * 4 * 100, 1)),
+        # 8 traces to cut, 8 x 3 from the middle of one; the update sees 8 x 3 whole traces and a forced half one
+        ("mrt_prefix", [], (8 * 100 + 8 * 3 * 50, 8 * 3 * 100 + 8 * 50, 2)),
+        ("mrt_prefix", ["mrt.prefix_source=dataset"], (8 * 3 * 50, 8 * 3 * 100 + 8 * 50, 1)),
+    ],
+)
+def test_tokens_that_the_dry_run_expects(arm, overrides, tokens):
+    sizes = ["data.train_batch_size=8", "actor_rollout_ref.rollout.n=4", "data.max_response_length=200"]
+    share = ["mrt.forced_share=0.25"]
+    config = dry_run.compose(f"r1_distill_qwen_1.5b/{arm}", [*sizes, *share, *overrides])
+    assert dry_run.expected_tokens(config, 0.5) == tokens
+
+
 @pytest.mark.parametrize("recipe", sorted({recipe.split("/")[0] for recipe in (*RL, *SFT)} | {"multi_node"}))
 def test_every_recipe_is_complete(recipe):
     script = RECIPES / recipe / "run.sh"
