@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from data_prep.problems import DataError
 from data_prep.traces import TraceRun
 from mrt_verl.evaluation.command import build_parser, open_engine
 from mrt_verl.evaluation.engines import Engine
@@ -17,6 +18,7 @@ from mrt_verl.evaluation.problems import Problem
 from mrt_verl.evaluation.records import TraceRecord
 from mrt_verl.evaluation.run import sample_missing
 from mrt_verl.evaluation.sampling import RecordSampler
+from mrt_verl.evaluation.settings import settings_of
 from mrt_verl.evaluation.store import Store
 from mrt_verl.evaluation.thinking import SamplingPlan, Thinker
 from mrt_verl.grading import Grader
@@ -62,13 +64,19 @@ def sample_continuations(
     """`--continuations` records per start, by its key; what is in `--out` already is not sampled again.
 
     Raises:
+        DataError: the run was graded by another outcome, for which a trace's record does not hold all it takes.
         ValueError: `--out` holds continuations that were sampled in another way.
     """
+    if traces.outcome != "math_verify":
+        raise DataError(
+            f"--continuations with traces of mrt.outcome={traces.outcome!r}; allowed: math_verify. Without "
+            "--continuations, paths come from other attempts"
+        )
     model, tokens = options.model or traces.model, str(options.response_tokens)
     needed = ["run", "--model", model, "--data", NAME, "--out", str(options.out), "--budgets", tokens]
     further = build_parser().parse_args([*needed, "--seed", str(options.seed), *options.further])
     # only whether the end is right counts: no boundaries, one answer without further thinking
-    settings = replace(MRTSettings.from_config(traces.mrt), max_episodes=1, branches=1)
+    settings = replace(settings_of(traces.mrt), max_episodes=1, branches=1)
     plan = SamplingPlan(
         response_tokens=options.response_tokens,
         sampling_params={"temperature": further.temperature, "top_p": further.top_p, "top_k": further.top_k},

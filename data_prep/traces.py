@@ -23,7 +23,9 @@ class TraceRun:
     directory: Path
     model: str
     mrt: dict[str, Any]
-    """The `mrt:` node."""
+    """What the run keeps of the `mrt:` node (mrt_verl.evaluation.settings.KEPT)."""
+    outcome: str
+    """Who graded: `mrt.outcome`."""
     records: list[TraceRecord]
 
     def by_problem(self) -> Iterator[list[TraceRecord]]:
@@ -45,7 +47,7 @@ def read_run(directory: Path) -> TraceRun:
     try:
         about = json.loads((run / SETTINGS).read_text(encoding="utf-8"))
         records = sorted(read_records(run / TRACES), key=lambda record: (record.problem, record.trace))
-        traces = TraceRun(run, str(about["model"]), dict(about["mrt"]), records)
+        traces = TraceRun(run, str(about["model"]), dict(about["mrt"]), str(about["grader"]["outcome"]), records)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{run}: not a run of traces: {error}") from error
     if not records:

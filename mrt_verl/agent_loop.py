@@ -4,15 +4,13 @@ import asyncio
 import functools
 import time
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
 from typing import Any, ClassVar
 from uuid import uuid4
 
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase, register
-from verl.trainer.ppo.reward import get_custom_reward_fn
 
 from mrt_verl.agent_loop_output import MRTAgentLoopOutput, make_output
-from mrt_verl.answer_grading import AnswerGrader
+from mrt_verl.answer_grading import AnswerGrader, load_reward_function
 from mrt_verl.branching import PromptBranches, SharedBranches, branch_where_uncertain, choose_evenly
 from mrt_verl.episodes import EpisodeSplit, EpisodeSplitter
 from mrt_verl.grading import Grader
@@ -47,10 +45,9 @@ def build_splitter(tokenizer: Any, settings: MRTSettings) -> EpisodeSplitter:
 @functools.lru_cache(maxsize=1)
 def build_grader(tokenizer: Any, settings: MRTSettings, reward: Any) -> AnswerGrader:
     """The agent loops' own grader, used only by insertion policies that ask for J; `reward` is that node of the run."""
-    # verl reads a custom function's file anew at every call
-    compute_score = (
-        get_custom_reward_fn(SimpleNamespace(reward=reward)) if settings.outcome == "compute_score" else None
-    )
+    compute_score = None
+    if settings.outcome == "compute_score":  # verl reads a custom function's file anew at every call
+        compute_score = load_reward_function(reward.get("custom_reward_function"))
     grader = Grader(deadline_s=settings.grade_timeout_s, thinking=None)
     return AnswerGrader(grader, tokenizer, settings, compute_score)
 

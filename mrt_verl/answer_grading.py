@@ -4,6 +4,7 @@ The reward manager, an agent loop whose insertion policy asks for J, and the eva
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from mrt_verl.grading import Grade, Grader, Verdict
@@ -11,6 +12,13 @@ from mrt_verl.settings import MRTSettings
 
 Answers = Sequence[tuple[str, bool, float | None]]
 """(text, finished, weight), as prover.ForcedAnswer."""
+
+
+def load_reward_function(node: Any) -> Callable[..., Any] | None:
+    """The function of verl's node `reward.custom_reward_function`, wrapped as verl does; None without a path."""
+    from verl.trainer.ppo.reward import get_custom_reward_fn  # the evaluation does without these seconds
+
+    return get_custom_reward_fn(SimpleNamespace(reward={"custom_reward_function": node}))  # type: ignore[no-any-return]
 
 
 class AnswerGrader:

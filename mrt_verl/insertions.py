@@ -98,7 +98,7 @@ class Backtrack:
         js = [j or 0.0 for j in await asyncio.gather(*(pause.estimate_j(ids[:start]) for _, start in steps))]
         # of equal chances the later step keeps more of the work; without any chance all of it is in doubt
         best = max(range(len(js)), key=lambda index: (js[index], index)) if any(js) else 0
-        return self._text.format(step=steps[best][0])
+        return self._text.replace("{step}", steps[best][0])  # other braces are text
 
 
 def backtrack_marker(settings: MRTSettings) -> str:

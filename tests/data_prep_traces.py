@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mrt_verl.evaluation.settings import KEPT
 from tests.builders import default_node
 
 QUESTION = [{"role": "user", "content": "What is 2 + 2?"}]
@@ -68,7 +69,8 @@ def trace(
 def write_run(directory: Path, lines: list[dict[str, Any]], *, model: str = "none", **changes: Any) -> Path:
     """A run in `directory`; `changes` are to the `mrt:` node."""
     directory.mkdir(parents=True)
-    about = {"model": model, "mrt": default_node(**changes)}
+    node = default_node(**changes)
+    about = {"model": model, "mrt": {key: node[key] for key in KEPT}, "grader": {"outcome": node["outcome"]}}
     (directory / "run.json").write_text(json.dumps(about))
     (directory / "traces.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return directory

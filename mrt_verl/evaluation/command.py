@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mrt_verl.answer_grading import load_reward_function
 from mrt_verl.evaluation.checkpoints import find_actor, merge_checkpoint
 from mrt_verl.evaluation.engines import EndpointEngine, Engine, VLLMEngine
 from mrt_verl.evaluation.load import load_runs
@@ -15,7 +16,7 @@ from mrt_verl.evaluation.report.tables import describe
 from mrt_verl.evaluation.report.training import read_metrics
 from mrt_verl.evaluation.run import sample_missing
 from mrt_verl.evaluation.sampling import RecordSampler
-from mrt_verl.evaluation.settings import describe_run, read_settings
+from mrt_verl.evaluation.settings import describe_run, read_reward_function, read_settings
 from mrt_verl.evaluation.store import Store
 from mrt_verl.evaluation.thinking import SamplingPlan, Thinker
 from mrt_verl.grading import Grader
@@ -95,6 +96,7 @@ def report_runs(options: argparse.Namespace) -> None:
 def run_models(options: argparse.Namespace) -> None:
     """Sample every model in turn."""
     settings = read_settings(options.settings, options.overrides)
+    reward_function = read_reward_function(options.overrides, settings)
     problems = read_problems(options.data, options.problems)
     plan = SamplingPlan(
         response_tokens=max(options.budgets),
@@ -106,7 +108,7 @@ def run_models(options: argparse.Namespace) -> None:
     )
     models = name_models([options.model, *options.baseline])
     for name, model in models.items():
-        asyncio.run(run_model(name, model, problems, settings, plan, options))
+        asyncio.run(run_model(name, model, problems, settings, plan, reward_function, options))
 
 
 async def run_model(
@@ -115,6 +117,7 @@ async def run_model(
     problems: Sequence[Problem],
     settings: MRTSettings,
     plan: SamplingPlan,
+    reward_function: dict[str, Any] | None,
     options: argparse.Namespace,
 ) -> None:
     """Sample what one model lacks; a complete run starts no engine."""
@@ -128,15 +131,17 @@ async def run_model(
         seed=options.seed,
         settings=settings,
         plan=plan,
+        reward_function=reward_function,
     )
     with Store(options.out / name, description) as store:
         if len(store.records) == len(problems) * options.traces:
             print(f"{name}: all {len(store.records)} traces are in {store.path} already")
             return
+        compute_score = load_reward_function(reward_function) if reward_function else None
         engine, tokenizer = open_engine(name, model, settings, options)
         with Grader(deadline_s=settings.grade_timeout_s, thinking=None) as grader:
             try:
-                sampler = RecordSampler(Thinker(engine, tokenizer, settings, plan), grader)
+                sampler = RecordSampler(Thinker(engine, tokenizer, settings, plan), grader, compute_score)
                 check_context(engine, sampler, problems)
                 await sample_missing(
                     problems, options.traces, sampler, store, concurrency=options.concurrency, label=name

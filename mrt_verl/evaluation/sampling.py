@@ -5,9 +5,9 @@ record = await sampler.sample(problem, trace=0)
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from mrt_verl.answer_grading import AnswerGrader
@@ -40,17 +40,18 @@ class OwnAnswer(NamedTuple):
 class RecordSampler:
     """Makes records; safe for many coroutines at once."""
 
-    def __init__(self, thinker: Thinker, grader: Grader) -> None:
+    def __init__(self, thinker: Thinker, grader: Grader, compute_score: Callable[..., Any] | None = None) -> None:
         """Keep the parts.
 
         Args:
             grader: made with `thinking=None`; it is handed what stands behind the thinking block.
+            compute_score: what grades if `mrt.outcome=compute_score`; None for verl's choice by `data_source`.
         """
         self.thinker = thinker
         self.settings = thinker.settings
         self.plan = thinker.plan
         self.tokenizer = thinker.tokenizer
-        self.answers = AnswerGrader(grader, thinker.tokenizer, thinker.settings, compute_score=None)
+        self.answers = AnswerGrader(grader, thinker.tokenizer, thinker.settings, compute_score)
         self.prover = MetaProver(thinker.engine, thinker.tokenizer, thinker.settings)
 
     async def sample(self, problem: Problem, trace: int, before: DirectAnswers | None = None) -> TraceRecord:

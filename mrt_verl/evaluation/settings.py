@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,11 @@ KEPT = (
     "branch_temperature",
     "insertion",
     "backtrack_text",
+    "step_pattern",
 )
-"""Settings of the `mrt:` node that samples depend on; the others are training's."""
+"""Settings of the `mrt:` node that samples, or the data sets made of them, depend on; the others are training's."""
+REWARD_FUNCTION = "reward.custom_reward_function."
+"""Overrides that name the function of `mrt.outcome=compute_score`, as a training run's."""
 FORMAT = 1
 """Of traces.jsonl; runs of different formats are not compared."""
 
@@ -47,7 +50,8 @@ def read_settings(files: Sequence[Path], overrides: Sequence[str]) -> MRTSetting
 
     Args:
         files: YAML files with an `mrt:` node, such as recipes'.
-        overrides: as on a training run's command line: `reward_model=…`, `mrt_family=…`, `mrt_stop=…`, `mrt.key=value`.
+        overrides: as on a training run's command line: `reward_model=…`, `mrt_family=…`, `mrt_stop=…`, `mrt.key=value`;
+            those of `read_reward_function` are skipped.
 
     Raises:
         ValueError: a file has no `mrt:` node, or a setting is not allowed.
@@ -56,12 +60,16 @@ def read_settings(files: Sequence[Path], overrides: Sequence[str]) -> MRTSetting
     from hydra.errors import HydraException
     from omegaconf import OmegaConf
 
+    overrides = [override for override in overrides if not _names_reward_function(override)]
     groups = dict(override.partition("=")[::2] for override in overrides if not override.startswith("mrt."))
     groups.setdefault("reward_model", "mrt")
     values = [override for override in overrides if override.startswith("mrt.")]
     unknown = sorted(set(groups) - set(GROUPS))
     if unknown or not all("=" in override for override in overrides):
-        raise ValueError(f"--set {' '.join(overrides)}; allowed: {', '.join(GROUPS)} and mrt.KEY, each with =VALUE")
+        raise ValueError(
+            f"--set {' '.join(overrides)}; allowed: {', '.join(GROUPS)}, mrt.KEY and {REWARD_FUNCTION}KEY, each with "
+            "=VALUE"
+        )
     reward_model = groups.pop("reward_model")
     choices = [f"+reward_model={reward_model}", *(f"{key}={value}" for key, value in groups.items())]
     try:
@@ -84,6 +92,40 @@ def read_settings(files: Sequence[Path], overrides: Sequence[str]) -> MRTSetting
     return settings
 
 
+def _names_reward_function(override: str) -> bool:
+    return override.lstrip("+").startswith(REWARD_FUNCTION)
+
+
+def read_reward_function(overrides: Sequence[str], settings: MRTSettings) -> dict[str, Any] | None:
+    """verl's node `reward.custom_reward_function` (path, name, reward_kwargs) of a command line; None without one.
+
+    Args:
+        overrides: `reward.custom_reward_function.path=…` and the like, with or without Hydra's `+`; others are skipped.
+
+    Raises:
+        ValueError: the path is missing or no file, or `mrt.outcome` grades by something else.
+    """
+    from omegaconf import OmegaConf
+
+    given = [override.lstrip("+") for override in overrides if _names_reward_function(override)]
+    if not given:
+        return None
+    node: Any = OmegaConf.to_container(OmegaConf.from_dotlist(given))
+    function = {"path": None, "name": "compute_score", "reward_kwargs": {}, **node["reward"]["custom_reward_function"]}
+    path = str(function["path"])
+    if not path.startswith("pkg://") and not Path(path).is_file():
+        raise ValueError(f"{REWARD_FUNCTION}path={function['path']}; allowed: a Python file, or pkg://package.module")
+    if settings.outcome != "compute_score":
+        raise ValueError(f"{given[0]} with mrt.outcome={settings.outcome!r}; allowed: mrt.outcome=compute_score")
+    return function
+
+
+def settings_of(mrt: Mapping[str, Any]) -> MRTSettings:
+    """The settings that a run.json keeps in its `mrt`; those it does not keep have an evaluation's defaults."""
+    kept: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in mrt.items()}
+    return replace(read_settings([], []), **kept)
+
+
 def describe_run(
     *,
     name: str,
@@ -95,6 +137,7 @@ def describe_run(
     seed: int,
     settings: MRTSettings,
     plan: SamplingPlan,
+    reward_function: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What run.json holds: everything a sample depends on; plain JSON types."""
     return {
@@ -108,5 +151,16 @@ def describe_run(
         "seed": seed,
         "sampling": asdict(plan),
         "mrt": json.loads(json.dumps({key: getattr(settings, key) for key in KEPT})),
-        "grader": {"outcome": settings.outcome, "math_verify": metadata.version("math-verify")},
+        "grader": {
+            "outcome": settings.outcome,
+            "math_verify": metadata.version("math-verify"),
+            **({"function": _describe_function(reward_function)} if reward_function else {}),
+        },
     }
+
+
+def _describe_function(function: Mapping[str, Any]) -> dict[str, Any]:
+    """What grades: by the file's content, wherever it is."""
+    path = Path(function["path"])
+    content = {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()} if path.is_file() else {}
+    return {"file": path.name, **content, "name": function["name"], "reward_kwargs": dict(function["reward_kwargs"])}

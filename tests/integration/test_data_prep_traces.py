@@ -1,4 +1,4 @@
-"""prefixes, star and two steps of SFT on the quickstart's model; a killed run goes on where it stopped."""
+"""prefixes, star, backtrack and two steps of SFT; a killed run goes on where it stopped."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from math_verify import parse, verify
 from omegaconf import OmegaConf
 from transformers import AutoTokenizer
 from verl.utils.dataset.rl_dataset import RLHFDataset
@@ -17,6 +18,8 @@ from verl.utils.dataset.rl_dataset import RLHFDataset
 from data_prep.traces import prefix_text, read_run
 from tests.integration.conftest import ROOT, read_lines
 
+MODEL = ROOT / "recipes" / "study" / "warm_start"
+"""Right half of the time, so there are paths to stitch."""
 PROBLEMS, TRACES = 32, 3
 ENVIRONMENT = {**os.environ, "VERL_PLATFORM": "cpu", "OMP_NUM_THREADS": "1"}
 
@@ -44,9 +47,14 @@ def sampled(workspace, tmp_path_factory) -> Path:
     """A run of `prefixes` that was killed in the middle and started again."""
     out = tmp_path_factory.mktemp("prefixes")
     lines = out / "traces" / "traces.jsonl"
-    command = ["-m", "data_prep", "prefixes", "--model", str(workspace / "model"), "--out", str(out)]
+    command = ["-m", "data_prep", "prefixes", "--model", str(MODEL), "--out", str(out)]
     command += ["--data", str(workspace / "data" / "train.parquet"), "--traces", str(TRACES)]
     command += ["--response-tokens", "160", "--settings", "recipes/quickstart/train.yaml", "--concurrency", "4"]
+    command += [
+        "--set",
+        r"mrt.step_pattern='(?i).*?try (\d+)'",
+        "mrt.backtrack_text='Wait, let me go back to step {step}.'",
+    ]
     process = start(*command)
     while not lines.exists() or lines.read_bytes().count(b"\n") < 5:
         assert process.poll() is None, process.communicate()[0][-6000:]
@@ -72,7 +80,7 @@ def test_a_killed_run_goes_on_where_it_stopped(sampled):
 
 
 def test_prefixes_are_what_the_model_wrote(sampled, workspace):
-    tokenizer = AutoTokenizer.from_pretrained(workspace / "model")
+    tokenizer = AutoTokenizer.from_pretrained(MODEL)
     run = read_run(sampled)
     for record in run.records:
         for number, episode in enumerate(record.episodes):
@@ -104,7 +112,25 @@ def test_prefixes_are_what_the_model_wrote(sampled, workspace):
         assert (row.prefix, row.prefix_j, row.prefix_episode) in boundaries
 
 
-def test_star_set_trains(sampled, workspace, tmp_path):
+def test_backtrack_set(sampled, tmp_path):
+    """Every attempt of the search counts as a step here; paths are other attempts and sampled continuations."""
+    command = ["-m", "data_prep", "backtrack", "--traces", str(sampled), "--out", str(tmp_path)]
+    finish(start(*command, "--continuations", "2", "--response-tokens", "96"))
+    records = {(record.problem, record.trace): record for record in read_run(sampled).records}
+    failed = [record for record in records.values() if record.own.verdict == "wrong"]
+    continuations = read_lines(tmp_path / "continuations" / "traces.jsonl")
+    assert len(continuations) > len(failed)
+    rows = pd.read_parquet(tmp_path / "train.parquet").to_dict("records")
+    assert rows
+    for row in rows:
+        record, content = records[row["problem"], row["trace"]], row["messages"][-1]["content"]
+        untrained, learnt = content[: row["untrained_characters"]], content[row["untrained_characters"] :]
+        assert record.own.verdict == "wrong" and untrained.rstrip().endswith(record.episodes[-1].text.strip())
+        assert learnt.startswith(f"Wait, let me go back to step {row['step']}.\n\n")
+        assert verify(parse(learnt[learnt.index("</think>") :]), parse(f"\\boxed{{{record.reference}}}"))
+
+
+def test_star_set_trains(sampled, tmp_path):
     finish(start("-m", "data_prep", "star", "--traces", str(sampled), "--out", str(tmp_path / "star")))
     manifest = json.loads((tmp_path / "star" / "manifest.json").read_text())
     rows = manifest["files"]["train.parquet"]["rows"]
@@ -112,7 +138,7 @@ def test_star_set_trains(sampled, workspace, tmp_path):
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=1", "-m", "verl.trainer.sft_trainer"]
     command += [f"data.train_files={tmp_path}/star/train.parquet", "data.train_batch_size=4", "data.num_workers=0"]
     command += ["engine.strategy=fsdp2", "optim.lr=1e-4", "checkpoint.save_contents=[model,optimizer,extra,hf_model]"]
-    command += [f"model.path={workspace}/model", "model.use_remove_padding=False"]
+    command += [f"model.path={MODEL}", "model.use_remove_padding=False"]
     command += ["+model.override_config.attn_implementation=sdpa", "engine.use_torch_compile=False"]
     command += ["+engine.mixed_precision={param_dtype:fp32,reduce_dtype:fp32,buffer_dtype:fp32}"]
     command += ["trainer.device=cpu", "trainer.total_training_steps=2", "trainer.logger=[console]"]
@@ -122,4 +148,4 @@ def test_star_set_trains(sampled, workspace, tmp_path):
     assert len(losses) == 2
     assert all(0 < loss < 10 for loss in losses)
     saved = AutoTokenizer.from_pretrained(tmp_path / "checkpoints" / "global_step_2" / "huggingface")
-    assert len(saved) == len(AutoTokenizer.from_pretrained(workspace / "model"))
+    assert len(saved) == len(AutoTokenizer.from_pretrained(MODEL))

@@ -88,7 +88,7 @@ def test_star(run, tiny):
 
 @pytest.mark.slow
 def test_backtrack(run):
-    """Attempts, demonstrations, two steps of SFT, two of RL from what it saved."""
+    """Two steps of SFT on demonstrations, two of RL from what it saved."""
     sft, rl = run("backtrack_llama_3b")
     assert all(0 < sft[step]["train/loss"] < 10 for step in (1, 2))
     check_training(rl)

@@ -172,6 +172,14 @@ class OnePathEngine:
         pass
 
 
+def test_continuations_of_another_outcome_are_refused(tmp_path, capsys, tokenizer):
+    """A trace's record does not hold what another outcome is shown beside the answer."""
+    model = str(tmp_path / "tokenizer")
+    run = write_run(tmp_path / "run", [trace(FAILED, before=0.5)], model=model, outcome="compute_score")
+    assert main(["backtrack", "--traces", str(run), "--out", str(tmp_path / "out"), "--continuations", "2"]) == 1
+    assert "mrt.outcome='compute_score'; allowed: math_verify" in capsys.readouterr().err
+
+
 def test_sampled_continuations(tmp_path, monkeypatch, tokenizer):
     """The engine goes on behind prompt, attempt and the step's header; a second run samples nothing."""
     engine = OnePathEngine(tokenizer, " b = 2.\n</think>\n\n\\boxed{4}")

@@ -1,5 +1,6 @@
 """What the command line takes: settings, models, problems, checkpoints."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 from mrt_verl.evaluation.checkpoints import find_actor
 from mrt_verl.evaluation.command import build_parser, main, name_models, parse_arguments
 from mrt_verl.evaluation.problems import read_problems
-from mrt_verl.evaluation.settings import read_settings
+from mrt_verl.evaluation.settings import KEPT, read_reward_function, read_settings, settings_of
 
 ROW = {"data_source": "s", "prompt": [{"role": "user", "content": "x"}], "reward_model": {"ground_truth": "7"}}
 
@@ -31,7 +32,10 @@ def test_groups_files_and_overrides(tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["branches=8"], "--set branches=8; allowed: reward_model, mrt_family, mrt_stop and mrt.KEY, each with =VALUE"),
+        (
+            ["branches=8"],
+            "--set branches=8; allowed: reward_model, mrt_family, mrt_stop, mrt.KEY and reward.custom_reward_fun",
+        ),
         (["mrt.branches"], "--set mrt.branches; allowed"),
         (["mrt_family=gpt"], "--set mrt_family=gpt: "),
         (["mrt.branches=0"], "mrt.branches=0; allowed: a whole number >= 1"),
@@ -47,6 +51,30 @@ def test_a_settings_file_without_the_node(tmp_path):
     (tmp_path / "other.yaml").write_text("data: {}\n")
     with pytest.raises(ValueError, match=r"other\.yaml: no `mrt:` node"):
         read_settings([tmp_path / "other.yaml"], [])
+
+
+FUNCTION = "reward.custom_reward_function"
+
+
+def test_a_reward_function_is_named_as_in_training(tmp_path):
+    file = tmp_path / "score.py"
+    file.write_text("")
+    overrides = [f"{FUNCTION}.path={file}", "mrt.outcome=compute_score", f"+{FUNCTION}.reward_kwargs.weight=2"]
+    settings = read_settings([], overrides)
+    function = {"path": str(file), "name": "compute_score", "reward_kwargs": {"weight": 2}}
+    assert read_reward_function(overrides, settings) == function
+    assert read_reward_function(["mrt.outcome=compute_score"], settings) is None
+    with pytest.raises(ValueError, match=rf"{FUNCTION}\.path=.*; allowed: a Python file, or pkg://package.module"):
+        read_reward_function([f"{FUNCTION}.path={tmp_path}/none.py"], settings)
+    with pytest.raises(ValueError, match=r"with mrt\.outcome='math_verify'; allowed: mrt\.outcome=compute_score"):
+        read_reward_function([f"{FUNCTION}.path={file}"], read_settings([], []))
+
+
+def test_settings_of_a_run():
+    """What run.json keeps, as JSON gives it back, and an evaluation's defaults for the rest."""
+    settings = read_settings([], ["reward_model=mrt_backtrack", "mrt.markers=[Step]", r"mrt.step_pattern='(\d+)'"])
+    kept = json.loads(json.dumps({key: getattr(settings, key) for key in KEPT}))
+    assert settings_of(kept) == settings
 
 
 def test_models_have_names():

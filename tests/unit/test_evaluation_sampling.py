@@ -322,6 +322,21 @@ def test_model_and_baselines_run_in_turn_and_are_reported(monkeypatch, data, cap
     assert [(one["method"], one["baseline"]) for one in page["comparisons"]] == [("new", "old"), ("new", "older")]
 
 
+def test_graded_by_a_function_of_ones_own(monkeypatch, data):
+    """Right is what says 8, as no trace but every forced answer does; another function is another run."""
+    score = data.parent / "score.py"
+    score.write_text("def compute_score(solution_str, said, **_):\n    return float(said in solution_str)\n")
+    function = "reward.custom_reward_function"
+    by = (f"{function}.path={score}", "mrt.outcome=compute_score", f"+{function}.reward_kwargs.said='8}}'")
+    assert evaluate(monkeypatch, data, *by, "--model", "new=path/new") == 1
+    rows = [json.loads(line) for line in (data.parent / "out/new" / TRACES).read_text().splitlines()]
+    assert [row["own"]["verdict"] for row in rows] == ["wrong"] * 4
+    assert {answer["verdict"] for row in rows for answer in row["before"]} == {"right"}
+    score.write_text("def compute_score(solution_str, said, **_):\n    return 1.0\n")
+    with pytest.raises(SystemExit, match=r"error: .*grader\.function\.sha256"):
+        evaluate(monkeypatch, data, *by, "--model", "new=path/new")
+
+
 def test_other_settings_in_the_same_directory_are_refused(monkeypatch, data):
     evaluate(monkeypatch, data, "--model", "new=path/new")
     with pytest.raises(SystemExit, match=r"error: .*sampling\.sampling_params\.temperature: 1\.0 there, 0\.5 here"):
