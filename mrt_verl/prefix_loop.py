@@ -21,6 +21,7 @@ from mrt_verl.agent_loop_output import MRTAgentLoopOutput
 from mrt_verl.episodes import EpisodeSplit
 from mrt_verl.prover import Branches
 from mrt_verl.rollout_record import RolloutRecord
+from mrt_verl.settings import forced_rollouts
 from mrt_verl.trace import Trace
 
 ATTEMPTS = 2
@@ -95,10 +96,9 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
         end = self._cut(source, split)
         if end is None:
             return SharedPrefix([], None, tokens, request_id)
-        n = self.rollout_config.n
         forced = await self.prover.sample(
             prompt_ids + source[:end],
-            count=min(max(round(n * self.settings.forced_share), 1), n - 1),
+            count=forced_rollouts(self.rollout_config.n, self.settings.forced_share),
             sampling_params=sampling_params,
             request_id=request_id,
             log_probs=bool(sampling_params.get("logprobs")),

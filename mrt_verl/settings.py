@@ -243,6 +243,11 @@ class MRTSettings:
         return min(self.max_episodes, self.branch_token_budget // self.boundary_tokens)
 
 
+def forced_rollouts(n: int, forced_share: float) -> int:
+    """Of a prompt's `n` rollouts those that the prefix variant forces to answer: one at least, and not all."""
+    return min(max(round(n * forced_share), 1), n - 1)
+
+
 def _is_list(value: Any) -> bool:
     return hasattr(value, "__iter__") and not isinstance(value, str | Mapping)
 

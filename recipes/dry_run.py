@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from mrt_verl.settings import forced_rollouts
 from recipes.model_shapes import Shape, read_shape
 
 GIB = 2**30
@@ -57,8 +58,7 @@ def _forced(config: Any) -> int:
     """Rollouts of a prompt that are forced to answer at its prefix; 0 but in the prefix variant."""
     if not _is_mrt(config) or config.mrt.variant != "prefix":
         return 0
-    n = config.actor_rollout_ref.rollout.n
-    return min(max(round(n * config.mrt.forced_share), 1), n - 1)
+    return forced_rollouts(config.actor_rollout_ref.rollout.n, config.mrt.forced_share)
 
 
 def _prefix_lines(config: Any, forced: int, trace: int) -> Iterator[str]:
@@ -185,7 +185,7 @@ def time_lines(config: Any, shape: Shape, options: argparse.Namespace) -> Iterat
         longest = (
             f"but up to {waves} x {response} / {options.single:g} = {tail:.0f} s, one trace behind a prefix of another"
         )
-    yield (f"generation  {generated:,} / {gpus} GPUs / {options.decode:,.0f} tokens/s = {fill:.0f} s, {longest}")
+    yield f"generation  {generated:,} / {gpus} GPUs / {options.decode:,.0f} tokens/s = {fill:.0f} s, {longest}"
     yield (
         f"update      8 x {shape.parameters:,} x {trained:,} FLOP (log-probs 2, update 6) / ({gpus} x "
         f"{options.tflops:g} TFLOP/s) = {train:.0f} s"
