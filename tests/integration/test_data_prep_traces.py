@@ -16,10 +16,8 @@ from transformers import AutoTokenizer
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
 from data_prep.traces import prefix_text, read_run
-from tests.integration.conftest import ROOT, read_lines
+from tests.integration.conftest import ROOT, WARM_START, read_lines
 
-MODEL = ROOT / "recipes" / "study" / "warm_start"
-"""Right half of the time, so there are paths to stitch."""
 PROBLEMS, TRACES = 32, 3
 ENVIRONMENT = {**os.environ, "VERL_PLATFORM": "cpu", "OMP_NUM_THREADS": "1"}
 
@@ -47,7 +45,7 @@ def sampled(workspace, tmp_path_factory) -> Path:
     """A run of `prefixes` that was killed in the middle and started again."""
     out = tmp_path_factory.mktemp("prefixes")
     lines = out / "traces" / "traces.jsonl"
-    command = ["-m", "data_prep", "prefixes", "--model", str(MODEL), "--out", str(out)]
+    command = ["-m", "data_prep", "prefixes", "--model", str(WARM_START), "--out", str(out)]
     command += ["--data", str(workspace / "data" / "train.parquet"), "--traces", str(TRACES)]
     command += ["--response-tokens", "160", "--settings", "recipes/quickstart/train.yaml", "--concurrency", "4"]
     command += [
@@ -80,14 +78,14 @@ def test_a_killed_run_goes_on_where_it_stopped(sampled):
 
 
 def test_prefixes_are_what_the_model_wrote(sampled, workspace):
-    tokenizer = AutoTokenizer.from_pretrained(MODEL)
+    tokenizer = AutoTokenizer.from_pretrained(WARM_START)
     run = read_run(sampled)
     for record in run.records:
         for number, episode in enumerate(record.episodes):
             text = prefix_text(record, number, "<think>")
             is_half = "\ufffd" in "".join(one.text for one in record.episodes[: number + 1])
             assert text is None or not is_half
-            if text is None:  # so little a warm start may write bytes that are no characters, or a control token
+            if text is None:  # a small model may write bytes that are no characters, or a control token
                 assert is_half or any(token in record.response for token in ("<|im_start|>", "<|im_end|>", "<think>"))
                 continue
             assert record.response.startswith(text)
@@ -138,7 +136,7 @@ def test_star_set_trains(sampled, tmp_path):
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=1", "-m", "verl.trainer.sft_trainer"]
     command += [f"data.train_files={tmp_path}/star/train.parquet", "data.train_batch_size=4", "data.num_workers=0"]
     command += ["engine.strategy=fsdp2", "optim.lr=1e-4", "checkpoint.save_contents=[model,optimizer,extra,hf_model]"]
-    command += [f"model.path={MODEL}", "model.use_remove_padding=False"]
+    command += [f"model.path={WARM_START}", "model.use_remove_padding=False"]
     command += ["+model.override_config.attn_implementation=sdpa", "engine.use_torch_compile=False"]
     command += ["+engine.mixed_precision={param_dtype:fp32,reduce_dtype:fp32,buffer_dtype:fp32}"]
     command += ["trainer.device=cpu", "trainer.total_training_steps=2", "trainer.logger=[console]"]
@@ -148,4 +146,4 @@ def test_star_set_trains(sampled, tmp_path):
     assert len(losses) == 2
     assert all(0 < loss < 10 for loss in losses)
     saved = AutoTokenizer.from_pretrained(tmp_path / "checkpoints" / "global_step_2" / "huggingface")
-    assert len(saved) == len(AutoTokenizer.from_pretrained(MODEL))
+    assert len(saved) == len(AutoTokenizer.from_pretrained(WARM_START))

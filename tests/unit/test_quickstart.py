@@ -4,12 +4,14 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from data_prep.search_task import STOP_TEXT, Demonstration, TraceStyle, demonstrate, make_problems
 from mrt_verl.evaluation.command import build_parser
 from recipes.quickstart import report
 from recipes.quickstart.follow import summarise
-from recipes.quickstart.make_model import encode, make_tokenizer
+from recipes.quickstart.make_model import batches, encode, make_model, make_tokenizer, warm_start
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +33,6 @@ def test_an_episode_has_15_to_30_tokens(tokenizer):
 
 
 def test_reloading_does_not_change_how_numbers_are_cut(tokenizer, tmp_path):
-    from transformers import AutoTokenizer
-
-    from recipes.quickstart.make_model import make_model
-
     make_model(tokenizer).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     reloaded = AutoTokenizer.from_pretrained(tmp_path)
@@ -54,6 +52,18 @@ def test_prompt_and_stop_text_are_not_learnt(tokenizer, forced):
     closing = "" if forced else "</think>\n\nThe answer is \\boxed{"
     assert learnt == "Try 1 and 2: 1 + 2 = 3, off 9 by 6, no.\n\n" + closing + " 1, 2}<|im_end|>"
     assert len(ids) == len(labels)
+
+
+def test_a_warm_start_is_saved_with_what_it_learnt(tmp_path, capsys):
+    problems = make_problems(0)[:400]
+    warm_start(tmp_path, problems, seed=0, stages=((90, TraceStyle()), (10, TraceStyle(hit=0.3))))
+    assert "step  100/100" in capsys.readouterr().out
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    trained = AutoModelForCausalLM.from_pretrained(tmp_path)
+    ids, labels = next(batches(tokenizer, problems, TraceStyle(), np.random.default_rng(1)))
+    with torch.no_grad():
+        before, after = (model(input_ids=ids, labels=labels).loss for model in (make_model(tokenizer), trained))
+    assert after < before / 3
 
 
 def test_progress_lines():
