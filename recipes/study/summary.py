@@ -21,6 +21,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+from mrt_verl.evaluation.bootstrap import estimate, resample_weights
 from mrt_verl.evaluation.curves import tokens_to_reach
 from recipes.study.arms import ARMS
 from recipes.study.result import Result
@@ -67,10 +68,8 @@ def summarise(results: list[Result]) -> dict[str, Any]:
     arms = {arm: some for arm, some in arms.items() if some}
     grpo = {one.seed: one for one in arms.get("grpo", [])}
     target = float(np.mean([result.curve[-1] for result in arms.get("grpo", results)]))
-    differences = {
-        arm: [_difference(one, grpo[one.seed]) for one in some if one.seed in grpo]
-        for arm, some in arms.items()
-        if arm != "grpo"
+    pairs = {
+        arm: [(one, grpo[one.seed]) for one in some if one.seed in grpo] for arm, some in arms.items() if arm != "grpo"
     }
     return {
         "updates": results[0].steps[-1],
@@ -90,7 +89,14 @@ def summarise(results: list[Result]) -> dict[str, Any]:
             }
             for arm, some in arms.items()
         },
-        "differences_to_grpo": {arm: _intervals(some) for arm, some in differences.items() if some},
+        "differences_to_grpo": {
+            arm: {
+                **_intervals([_difference(*pair) for pair in some]),
+                "token_efficiency": {f"{share} of target": token_efficiency(some, share) for share in SHARES},
+            }
+            for arm, some in pairs.items()
+            if some
+        },
     }
 
 
@@ -120,6 +126,27 @@ def _difference(one: Result, grpo: Result) -> dict[str, float]:
     return {name: ours[name] - theirs[name] for name in ours}
 
 
+def token_efficiency(pairs: list[tuple[Result, Result]], share: float) -> dict[str, Any]:
+    """Tokens that GRPO needs for `share` of its success at the end of its budget ÷ tokens that the arm needs for it.
+
+    Both on the mean curves of the seeds, 0 where the arm's never gets there; of every resample of the seeds its own
+    target.
+
+    Args:
+        pairs: the arm's run and GRPO's of the same seed.
+    """
+    grid = np.array(pairs[0][0].grid)
+    ours, theirs = (np.array([pair[which].curve for pair in pairs]) for which in (0, 1))
+
+    def ratio(weights: np.ndarray) -> np.ndarray:
+        method, baseline = (np.round(weights @ curves, 9) for curves in (ours, theirs))
+        targets = np.round(share * baseline[:, -1], 9)
+        return tokens_to_reach(grid, baseline, targets) / tokens_to_reach(grid, method, targets)
+
+    (value,) = ratio(np.full((1, len(pairs)), 1 / len(pairs)))
+    return {**estimate(value, ratio(resample_weights(len(pairs), 10_000))).to_dict(), "seeds": len(pairs)}
+
+
 def _intervals(runs: list[dict[str, float]]) -> dict[str, Any]:
     """The interval of each measure over the runs that have it."""
     names = dict.fromkeys(name for run in runs for name in run)
@@ -136,8 +163,10 @@ def _tokens_to(grid: list[float], curve: Sequence[float], target: float) -> floa
 def draw(results: list[Result], path: Path) -> None:
     """Validation accuracy of every arm against updates, generated tokens and hours; J against tokens of thinking.
 
-    Seeds are thin, means thick.
+    Seeds are thin, means thick. Against hours only what was made in the place of GRPO's run of that seed.
     """
+    places = {one.seed: one.place for one in results if one.arm == "grpo"}
+    timed = [one for one in results if places.get(one.seed) == one.place]
     figure, axes = plt.subplots(2, 2, figsize=(11, 8), constrained_layout=True)
     panels = (
         ("steps", "accuracy", "updates", "held-out accuracy"),
@@ -146,8 +175,9 @@ def draw(results: list[Result], path: Path) -> None:
         ("grid", "curve", "tokens of a trace, after training", "success if stopped there (J)"),
     )
     for axis, (key, value, label, what) in zip(axes.flat, panels, strict=True):
+        shown = timed if key == "hours" else results
         for arm, colour in zip(ARMS, COLOURS, strict=True):
-            some = [(getattr(one, key), getattr(one, value)) for one in results if one.arm == arm]
+            some = [(getattr(one, key), getattr(one, value)) for one in shown if one.arm == arm]
             for xs, ys in some:
                 axis.plot(xs, ys, color=colour, linewidth=0.6, alpha=0.5)
             if some:
@@ -172,7 +202,11 @@ def describe(summary: dict[str, Any]) -> list[str]:
             for arm, row in summary["arms"].items()
         ],
     )
-    differences = [[f"`{arm}`", *_cells(row, "+")] for arm, row in summary["differences_to_grpo"].items()]
+    differences = [
+        [f"`{arm}`", *_cells(row, "+"), *map(_efficiency, row["token_efficiency"].values())]
+        for arm, row in summary["differences_to_grpo"].items()
+    ]
+    header += [f"token efficiency at {share:.0%}" for share in SHARES]
     return [*lines, "", *_table(["minus `grpo`", *header], differences)] if differences else lines
 
 
@@ -195,6 +229,11 @@ def _cells(row: dict[str, Any], sign: str) -> list[str]:
 def _cell(value: dict[str, Any], sign: str, digits: int) -> str:
     low, mean, high = (f"{value[key]:{sign}.{digits}f}" for key in ("low", "mean", "high"))
     return f"{mean} [{low}, {high}]" if len(value["seeds"]) > 1 else mean
+
+
+def _efficiency(ratio: dict[str, Any]) -> str:
+    value, low, high = (f"{ratio[key]:.2f}" for key in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]" if ratio["seeds"] > 1 else value
 
 
 def _tokens(tokens: float | None) -> str:

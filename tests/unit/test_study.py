@@ -8,7 +8,7 @@ import pytest
 from recipes.study.arms import ARMS
 from recipes.study.result import Result, _generated_tokens
 from recipes.study.study import STEPS, overrides_of, results_of
-from recipes.study.summary import describe, draw, interval, summarise
+from recipes.study.summary import describe, draw, interval, summarise, token_efficiency
 
 
 def result(arm, seed, accuracy, tokens, curve, **changes):
@@ -77,6 +77,21 @@ def test_tokens_to_grpos_success():
     assert list(arms["grpo"]["tokens_of_the_mean_to"].values()) == pytest.approx([128.0, 144.0, 160.0])
 
 
+def test_token_efficiency():
+    """Half of GRPO's 0.4 is at 80 tokens, MRT's curve is there at 40; of two seeds the mean curves count."""
+    assert token_efficiency([(MRT[0], GRPO[0])], 0.5)["value"] == 2.0
+    second = result("grpo", 2, [0.1, 0.3], [0.0, 10.0], [0.0, 0.1, 0.2])
+    both = token_efficiency([(MRT[0], GRPO[0]), (MRT[1], second)], 1.0)
+    # GRPO's mean 0, .15, .3 ends at 160; MRT's 0, .25, .45 is at .3 after 80 + 80 * .05 / .20
+    assert both["value"] == pytest.approx(160 / 100)
+    # the worst and the best resample: seed 2 alone, 160 / (80 + 80 * .1 / .2), and seed 1 alone, 160 / 80
+    assert (both["low"], both["high"]) == pytest.approx((160 / 120, 2.0))
+
+
+def test_token_efficiency_of_an_arm_that_never_gets_there():
+    assert token_efficiency([(MRT[1], GRPO[0])], 1.0)["value"] == 0.0
+
+
 def test_both_regrets():
     row = summarise(GRPO)["arms"]["grpo"]
     assert (row["regret"]["mean"], row["regret_at_twice_the_budget"]["mean"]) == (0.5, 0.3)
@@ -119,7 +134,7 @@ def test_tables():
     assert lines[2] == "| `grpo` | 1 | 0.400 | 0.500 | 0.300 | 0.300 | 0.300 | 0.300 | 5.0 | 128 | 144 | 160 |"
     assert lines[3].startswith("| `mrt` | 2 | 0.450 [0.300, 0.600] | 0.500 [0.500, 0.500] |")
     assert lines[5].startswith("| minus `grpo` | seeds | pass@1 |")
-    assert lines[7] == "| `mrt` | 1 | +0.200 | +0.000 | +0.000 | +0.200 | +0.000 | +0.000 | +0.0 |"
+    assert lines[7] == "| `mrt` | 1 | +0.200 | +0.000 | +0.000 | +0.200 | +0.000 | +0.000 | +0.0 | 2.00 | 2.00 | 2.00 |"
     assert len({line.count("|") for line in lines[:4]}) == len({line.count("|") for line in lines[5:]}) == 1
 
 
