@@ -95,15 +95,15 @@ def dumped(run, step):
 
 
 def test_prefix_variant(train):
-    run = train("trainer.val_before_train=False", "trainer.test_freq=-1", reward_model="mrt_prefix")
-    # a prompt whose first trace is one episode has no prefix, and at times all of a step have none
-    assert any(trace["kind"] == "continued" for traces in run.traces.values() for trace in traces)
+    # a prompt whose first trace is one episode has no prefix: sixteen, so that a step without any does not happen
+    prompts = ("data.train_batch_size=16", "actor_rollout_ref.actor.ppo_mini_batch_size=16")
+    run = train("trainer.val_before_train=False", "trainer.test_freq=-1", *prompts, reward_model="mrt_prefix")
     for step, traces in run.traces.items():
         assert run.steps[step]["training/rollout_probs_diff_max"] < 1e-4
         assert (run.steps[step]["actor/grad_norm"] > 0) == _outcomes_differ(traces)
         kinds = [trace["kind"] for trace in traces]
-        assert kinds.count("forced") == kinds.count("continued")
-        assert run.steps[step]["mrt/fallback_share"] == kinds.count("fallback") / 16
+        assert kinds.count("forced") == kinds.count("continued") > 0
+        assert run.steps[step]["mrt/fallback_share"] == kinds.count("fallback") / 64
         for trace in traces:
             if trace["kind"] == "continued":
                 # paid for what it added to the prefix; a trace that ends there has J of the forced half
