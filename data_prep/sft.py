@@ -63,7 +63,7 @@ class ChatFormat:
         if not self._render(messages).startswith(asked + response):
             raise DataError(
                 f"{self.name}: its chat template does not keep the assistant's message whole, so SFT would not see the "
-                "thinking; --chat-template FILE replaces it, such as recipes/star/r1.jinja"
+                "thinking; --chat-template FILE replaces it, such as recipes/star_r1_distill_7b/r1.jinja"
             )
         return messages
 

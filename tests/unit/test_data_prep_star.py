@@ -212,9 +212,9 @@ def test_nothing_right(tmp_path, capsys, tokenizer):
 
 
 def test_a_replaced_template_is_saved_for_the_training(tmp_path, save_tokenizer):
-    """R1's own template cuts the thinking out of what it renders; recipes/star/r1.jinja keeps it."""
+    """R1's own template cuts the thinking out of what it renders; recipes/star_r1_distill_7b/r1.jinja keeps it."""
     cutting = TEMPLATE.replace("message['content']", "message['content'].split('</think>')[-1]")
-    template = Path(__file__).parents[2] / "recipes" / "star" / "r1.jinja"
+    template = Path(__file__).parents[2] / "recipes" / "star_r1_distill_7b" / "r1.jinja"
     rows, _ = star(tmp_path, save_tokenizer(cutting), TRACES, "--chat-template", str(template))
     assert rows[0]["messages"][-1]["content"].startswith("<think>\nTwo.\n</think>")
     saved = AutoTokenizer.from_pretrained(tmp_path / "out" / "tokenizer")

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from recipes.study.arms import ARMS
+from recipes.study.measures import interval, summarise, token_efficiency
 from recipes.study.result import Result, _generated_tokens
 from recipes.study.study import STEPS, overrides_of, results_of
-from recipes.study.summary import describe, draw, interval, summarise, token_efficiency
+from recipes.study.summary import describe, draw
 
 
 def result(arm, seed, accuracy, tokens, curve, **changes):
