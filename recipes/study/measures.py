@@ -12,21 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from mrt_verl.evaluation.bootstrap import estimate, resample_weights
+from mrt_verl.evaluation.bootstrap import estimate, mean_estimate, resample_weights
 from mrt_verl.evaluation.curves import tokens_to_reach
 from recipes.study.arms import ARMS
 from recipes.study.result import Result
 
 SHARES = (0.8, 0.9, 1.0)
 """Of GRPO's success at the end of its budget: its curve is flat there, so the tokens to the whole of it say little."""
+RESAMPLES = 10_000
 
 
-def interval(values: list[float], resamples: int = 10_000) -> dict[str, Any]:
+def interval(values: list[float]) -> dict[str, Any]:
     """Mean over seeds, its 95 % bootstrap interval, and the seeds' values."""
-    array = np.asarray(values, dtype=float)
-    draws = np.random.default_rng(0).choice(array, (resamples, len(array))).mean(axis=1)
-    low, high = np.quantile(draws, (0.025, 0.975))
-    return {"mean": float(array.mean()), "low": float(low), "high": float(high), "seeds": array.tolist()}
+    mean = mean_estimate(values, resample_weights(len(values), RESAMPLES))
+    return {"mean": mean.value, "low": mean.low, "high": mean.high, "seeds": values}
 
 
 def summarise(results: list[Result]) -> dict[str, Any]:
@@ -123,7 +122,7 @@ def token_efficiency(pairs: list[tuple[Result, Result]], share: float) -> dict[s
         return tokens_to_reach(grid, baseline, targets) / tokens_to_reach(grid, method, targets)
 
     (value,) = ratio(np.full((1, len(pairs)), 1 / len(pairs)))
-    return {**estimate(value, ratio(resample_weights(len(pairs), 10_000))).to_dict(), "seeds": len(pairs)}
+    return {**estimate(value, ratio(resample_weights(len(pairs), RESAMPLES))).to_dict(), "seeds": len(pairs)}
 
 
 def _intervals(runs: list[dict[str, float]]) -> dict[str, Any]:
