@@ -8,7 +8,7 @@ import numpy as np
 
 from mrt_verl.evaluation.curves import Floats, token_grid
 from mrt_verl.evaluation.measures import Measures, doubling, regret_of_curves
-from mrt_verl.evaluation.report.style import BAND, figure, looks
+from mrt_verl.evaluation.page.style import BAND, figure, looks
 
 POINTS = 201
 

@@ -1,24 +1,16 @@
 """Grades final and forced answers, by math-verify or by verl's outcome (`mrt.outcome`).
 
-The reward manager, an agent loop whose insertion policy asks for J, and the evaluation judge by the same.
+The reward manager, an agent loop whose insertion policy asks for J, and the evaluation all grade with this.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from types import SimpleNamespace
 from typing import Any
 
 from mrt_verl.grading import Grade, Grader, Verdict
 from mrt_verl.settings import MRTSettings
 
 Answers = Sequence[tuple[str, bool, float | None]]
-"""(text, finished, weight), as prover.ForcedAnswer."""
-
-
-def load_reward_function(node: Any) -> Callable[..., Any] | None:
-    """The function of verl's node `reward.custom_reward_function`, wrapped as verl does; None without a path."""
-    from verl.trainer.ppo.reward import get_custom_reward_fn  # the evaluation does without these seconds
-
-    return get_custom_reward_fn(SimpleNamespace(reward={"custom_reward_function": node}))  # type: ignore[no-any-return]
+"""(text, finished, weight), as provers.ForcedAnswer."""
 
 
 class AnswerGrader:
@@ -30,7 +22,7 @@ class AnswerGrader:
         """Keep what grades.
 
         Args:
-            grader: made with `thinking=None`; it is handed what stands behind the thinking block.
+            grader: made with `thinking=None`; it is handed what stands after the thinking block.
             compute_score: verl's outcome function, read only if `mrt.outcome=compute_score`; None for its choice by
                 `data_source`.
         """
@@ -45,7 +37,7 @@ class AnswerGrader:
         """The grade of a response's own answer.
 
         Args:
-            answer_start: first token behind the thinking, None if it was never closed.
+            answer_start: first token after the thinking, None if it was never closed.
             finished: whether the response ended by itself.
         """
         if self.settings.outcome == "compute_score":
@@ -56,7 +48,7 @@ class AnswerGrader:
         return (await self.grader.grade([text], row["reward_model"]["ground_truth"], finished=finished))[0]
 
     async def grade_forced(self, answers: Answers, prefix_ids: list[int], row: Mapping[str, Any]) -> list[Grade]:
-        """The grades of forced answers behind the first tokens of a response.
+        """The grades of forced answers after the first tokens of a response.
 
         Args:
             prefix_ids: those tokens; verl's outcome is shown whole responses, the stop text in them.

@@ -6,22 +6,17 @@ import math
 import pytest
 
 from mrt_verl.grading.grades import NO_ANSWER, RIGHT, WRONG, Grade, Verdict
-from mrt_verl.judgement import estimate_j, horvitz_thompson_weights, judge
-from mrt_verl.rollout_record import RolloutRecord
+from mrt_verl.provers import ForcedAnswer
+from mrt_verl.provers.ht import horvitz_thompson_weights
+from mrt_verl.rollout_record import BranchPart
+from mrt_verl.value_estimates import estimate_j, estimate_values
 
 TIMEOUT = Grade(Verdict.TIMEOUT, 0.0)
 
 
-def record(**changes):
-    values = {
-        "episodes": [(0, 0, 4), (4, 5, 9)],
-        "answer_start": 10,
-        "finished": True,
-        "think_tokens": 9,
-        "response_tokens": 14,
-        "markers": 1,
-    }
-    return RolloutRecord(**{**values, **changes})
+def answers(*pairs):
+    """(text, weight) -> forced answers that ended by themselves."""
+    return [ForcedAnswer(text, True, weight) for text, weight in pairs]
 
 
 @pytest.mark.parametrize(
@@ -64,26 +59,25 @@ def test_horvitz_thompson_is_unbiased(count):
 
 
 def test_the_own_answer_is_a_sample_of_the_last_boundary():
-    forced = [[("a", True, None), ("b", True, None)], [("a", True, None)]]
-    judged = record(forced=forced, forced_before=[("c", True, None)], own_is_sample=True)
-    judge(judged, RIGHT, [[RIGHT, WRONG], [WRONG]], [WRONG], alpha=0.5)
-    assert (judged.j_before, judged.js) == (0.0, [0.5, 0.5])
-    assert judged.progress == [(0, 0, 0.5), (1, 1, 0.0)]
-    assert (judged.outcome, judged.alpha, judged.answers) == (1.0, 0.5, 5)
+    forced = [answers(("a", None), ("b", None)), answers(("a", None))]
+    branches = BranchPart(forced=forced, forced_before=answers(("c", None)), own_is_sample=True)
+    values = estimate_values(branches, RIGHT, [[RIGHT, WRONG], [WRONG]], [WRONG], alpha=0.5)
+    assert (values.j_before, values.js) == (0.0, [0.5, 0.5])
+    assert values.progress == [(0, 0, 0.5), (1, 1, 0.0)]
+    assert (values.outcome, values.alpha) == (1.0, 0.5)
 
 
 def test_weighted_answers_leave_the_own_answer_out():
-    forced = [[("a", True, 0.6), ("b", True, 0.4)], [("a", True, 1.0)]]
-    judged = record(forced=forced, forced_before=[("a", True, 0.1), ("a", True, 0.0)])
-    judge(judged, WRONG, [[RIGHT, WRONG], [RIGHT]], [RIGHT, RIGHT], alpha=1.0)
-    assert judged.js == pytest.approx([0.6, 1.0])
-    assert [value for *_, value in judged.progress] == pytest.approx([0.5, 0.4])
+    forced = [answers(("a", 0.6), ("b", 0.4)), answers(("a", 1.0))]
+    branches = BranchPart(forced=forced, forced_before=answers(("a", 0.1), ("a", 0.0)))
+    values = estimate_values(branches, WRONG, [[RIGHT, WRONG], [RIGHT]], [RIGHT, RIGHT], alpha=1.0)
+    assert values.js == pytest.approx([0.6, 1.0])
+    assert [value for *_, value in values.progress] == pytest.approx([0.5, 0.4])
 
 
 def test_a_rollout_that_thought_on_is_paid_outcome_minus_j():
     """Also one that never closed its thinking: it has no answer, so its outcome of 0 is known."""
     for own, expected in ((RIGHT, 0.75), (WRONG, -0.25), (NO_ANSWER, -0.25)):
-        judged = record(kind="continued", episodes=[(4, 4, 14)], forced=[[]], own_is_sample=True)
-        judged.forced_before = [("x", True, None)] * 4
-        judge(judged, own, [[]], [WRONG, RIGHT, WRONG, WRONG], alpha=1.0)
-        assert judged.progress == [(0, 0, expected)]
+        branches = BranchPart(forced=[[]], forced_before=answers(*[("x", None)] * 4), own_is_sample=True)
+        values = estimate_values(branches, own, [[]], [WRONG, RIGHT, WRONG, WRONG], alpha=1.0)
+        assert values.progress == [(0, 0, expected)]

@@ -1,4 +1,4 @@
-"""`python -m recipes.dry_run RECIPE [OVERRIDE …]`: what a step of a recipe costs, before anything is started.
+"""`python -m recipes.tools.dry_run RECIPE [OVERRIDE …]`: what a step of a recipe costs, before anything is started.
 
 Composes the recipe on verl's own config and prints tokens of a step, the branches' share and where a GPU's memory goes,
 each with its arithmetic. Attention is left out of the FLOP: it adds 20 to 40 % at 16K tokens.
@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from mrt_verl.settings import forced_rollouts
-from recipes.model_shapes import Shape, read_shape
+from recipes.tools.model_shapes import Shape, read_shape
 
 GIB = 2**30
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def compose(recipe: str, overrides: Sequence[str] = (), *, config_name: str | None = None) -> Any:

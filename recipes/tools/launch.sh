@@ -9,7 +9,7 @@ if [ "${SCALE:-}" = cpu ]; then
   # one thread: on few cores a waiting thread takes the processor from a working one
   export TINY=${TINY:-outputs/scale_cpu} OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
   [ -n "${PYTHON_BIN:-}" ] || { bash recipes/install_cpu.sh; PYTHON_BIN=.venv/bin/python; }
-  "$PYTHON_BIN" -m recipes.tiny --out "$TINY"
+  "$PYTHON_BIN" -m recipes.tools.tiny --out "$TINY"
 elif [ -n "${SCALE:-}" ]; then
   echo "SCALE=$SCALE; allowed: cpu, or unset" >&2
   exit 1

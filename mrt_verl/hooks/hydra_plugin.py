@@ -56,14 +56,14 @@ def _is_verl_config(path: str) -> bool:
 
 
 class CheckRun(Callback):
-    """Ends a run with bad settings before Ray starts, by one line that names the key, the value and what is allowed."""
+    """Ends a run with bad settings before Ray starts, in one line that names the key, the value and what is allowed."""
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        from mrt_verl.run_checks import check_run
+        from mrt_verl.hooks.run_checks import check_run
 
         try:
-            for module in ("advantage", "prefix_loop", "reward_manager", "metrics"):
-                importlib.import_module(f"mrt_verl.{module}")
+            for module in ("advantage", "loops", "reward_manager", "replay_buffer"):
+                importlib.import_module(f"mrt_verl.hooks.{module}")
             check_run(config)
         except (ImportError, ValueError) as error:
             # Hydra turns an exception of a callback into a warning and runs on; SystemExit gets through.

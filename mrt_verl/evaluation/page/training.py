@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mrt_verl.evaluation.report.style import figure, looks
+from mrt_verl.evaluation.page.style import figure, looks
 
 Metrics = dict[int, dict[str, float]]
 """{step: {metric: value}}"""

@@ -1,16 +1,13 @@
-"""verl's agent loop output, whose rewards are laid out per episode once the reward manager has judged the record."""
+"""verl's agent loop output, whose rewards are laid out per episode once the reward manager has graded the record."""
 
 from typing import Any
 
 import torch
 from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics, AgentLoopOutput
 
-from mrt_verl.reward_layout import write_rewards
-from mrt_verl.rollout_record import RolloutRecord
+from mrt_verl.reward_layout import bonus_spans, write_rewards
+from mrt_verl.rollout_record import RECORD, RolloutRecord
 from mrt_verl.trace import Trace
-
-RECORD = "mrt"
-"""Key of the rollout record in verl's `extra_fields` and `reward_extra_info`."""
 
 
 class MRTAgentLoopOutput(AgentLoopOutput):
@@ -21,15 +18,16 @@ class MRTAgentLoopOutput(AgentLoopOutput):
         fields = super().as_dict()
         extra_fields = fields["extra_fields"]
         extra_fields.pop(RECORD, None)
-        judged = extra_fields.get("reward_extra_info", {}).get(RECORD)
-        if judged is not None and "rm_scores" in fields:
-            record = RolloutRecord.from_json(judged)
+        graded = extra_fields.get("reward_extra_info", {}).get(RECORD)
+        if graded is not None and "rm_scores" in fields:
+            record = RolloutRecord.from_json(graded)
+            steps = record.values.progress
             rewards = write_rewards(
                 outcome=self.reward_score,
-                spans=record.spans(),
-                progress=[progress for _, _, progress in record.progress],
+                spans=bonus_spans(record.response.episodes, record.response.answer_start, steps),
+                progress=[progress for _, _, progress in steps],
                 response_mask=self.response_mask,
-                alpha=record.alpha,
+                alpha=record.values.alpha,
             )
             fields["rm_scores"] = torch.from_numpy(rewards)
         return fields
@@ -51,7 +49,7 @@ def make_output(
         num_turns=2,
         metrics=AgentLoopMetrics(
             generate_sequences=trace_seconds,
-            tool_calls=record.branch_seconds,
+            tool_calls=record.branches.branch_seconds,
             num_preempted=-1 if trace.preempted is None else trace.preempted,
         ),
         extra_fields={**trace.extra_fields, "turn_scores": [], "tool_rewards": [], RECORD: record.to_dict()},

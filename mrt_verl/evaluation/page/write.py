@@ -10,10 +10,10 @@ from typing import Any
 from mrt_verl.evaluation.bootstrap import resample_weights
 from mrt_verl.evaluation.load import Run
 from mrt_verl.evaluation.measures import Measures
-from mrt_verl.evaluation.report import plots
-from mrt_verl.evaluation.report.examples import pick_examples
-from mrt_verl.evaluation.report.tables import describe, make_tables
-from mrt_verl.evaluation.report.training import Metrics, draw_training
+from mrt_verl.evaluation.page import plots
+from mrt_verl.evaluation.page.examples import pick_examples
+from mrt_verl.evaluation.page.tables import describe, make_tables
+from mrt_verl.evaluation.page.training import Metrics, draw_training
 from mrt_verl.evaluation.store import STARTED, describe_differences, write_text
 from mrt_verl.evaluation.summary import RESAMPLES, summarise
 

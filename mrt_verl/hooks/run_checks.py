@@ -7,12 +7,14 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from mrt_verl.insertions import load_policy
-from mrt_verl.sampling_params import check_server
-from mrt_verl.settings import SCORING_PROVERS, MRTSettings
+from mrt_verl.parts import check_parts
+from mrt_verl.provers import PROVERS, prover_class
+from mrt_verl.settings import MRTSettings
 
 logger = logging.getLogger(__name__)
 
+SERVERS = ("vllm", "sglang")
+"""Values of `rollout.name` whose parameters are known here; sglang's were read in verl's code, not run."""
 LONG_RESPONSE = 2048
 """Tokens of a response beyond which scoring a prompt costs more than sampling (tests/benchmarks/scored_prompts.py)."""
 
@@ -24,6 +26,7 @@ def check_run(config: Any) -> None:
         ValueError: the run could not train with MRT as asked.
     """
     settings = MRTSettings.from_config(config.mrt)
+    check_parts(settings)
     rollout = config.actor_rollout_ref.rollout
     if config.algorithm.adv_estimator != "mrt":
         return  # somebody wants MRT's rollouts and metrics with another estimator
@@ -44,38 +47,50 @@ def check_run(config: Any) -> None:
 
 
 def warn_of_long_scores(settings: MRTSettings, response_tokens: int) -> None:
-    """vLLM's front end unpacks each token of a scored prompt, cached or not: behind long traces sampling is cheaper."""
-    if settings.prover in SCORING_PROVERS and response_tokens > LONG_RESPONSE:
+    """vLLM's front end unpacks each token of a scored prompt, cached or not: after long traces sampling is cheaper."""
+    if prover_class(settings).scores_reference and response_tokens > LONG_RESPONSE:
         logger.warning(
             "mrt.prover=%s with data.max_response_length=%d: each scored prompt keeps vLLM's front end busy for some "
-            "10 microseconds a token. Behind long traces mrt.prover=ht mrt.branches=4 is cheaper",
+            "10 microseconds a token. After long traces mrt.prover=ht mrt.branches=4 is cheaper",
             *(settings.prover, response_tokens),
         )
 
 
 def check_rollout(settings: MRTSettings, rollout: Any) -> None:
-    """The rollout server must give what the prover needs, and the agent loop must be the variant's."""
-    check_server("???" if OmegaConf.is_missing(rollout, "name") else rollout.name, settings.prover)
-    if settings.prover in ("ht", "anchored") and rollout.logprobs_mode != "processed_logprobs":
+    """The rollout server must give what the prover needs, and the agent loop must be ours."""
+    prover = prover_class(settings)
+    check_server("???" if OmegaConf.is_missing(rollout, "name") else rollout.name, settings)
+    if prover.needs_log_probs and rollout.logprobs_mode != "processed_logprobs":
         raise ValueError(
             f"actor_rollout_ref.rollout.logprobs_mode={rollout.logprobs_mode} with mrt.prover={settings.prover}; "
             "allowed: processed_logprobs, the log-probs of the distribution that answers are drawn from"
         )
-    loop = {"online": "mrt", "prefix": "mrt_prefix"}[settings.variant]
-    if rollout.agent.default_agent_loop in ("mrt", "mrt_prefix") and rollout.agent.default_agent_loop != loop:
-        raise ValueError(
-            f"mrt.variant={settings.variant} with actor_rollout_ref.rollout.agent.default_agent_loop="
-            f"{rollout.agent.default_agent_loop}; allowed: reward_model=mrt or reward_model=mrt_prefix, which set both"
+    if rollout.agent.default_agent_loop == "mrt_prefix":
+        logger.warning(
+            "actor_rollout_ref.rollout.agent.default_agent_loop=mrt_prefix: write mrt, mrt.variant=%s chooses the "
+            "agent loop; the old name goes with the next version",
+            settings.variant,
         )
-    load_policy(settings)
+
+
+def check_server(server: str, settings: MRTSettings) -> None:
+    """Raises ValueError: the rollout server is unknown, or cannot give what the prover needs."""
+    if server not in SERVERS:
+        raise ValueError(f"actor_rollout_ref.rollout.name={server}; allowed: {', '.join(SERVERS)}")
+    if server not in prover_class(settings).engines:
+        allowed = ", ".join(name for name, prover in PROVERS.items() if server in prover.engines)
+        raise ValueError(
+            f"mrt.prover={settings.prover} with actor_rollout_ref.rollout.name={server}; allowed there: {allowed}"
+        )
 
 
 def check_adapter(settings: MRTSettings, model: Any) -> None:
     """vLLM loses an adapter's part of the head where it scores a prompt (its issue 51594), or fails there (CPU)."""
     rank = model.lora_rank or model.lora.get("rank", 0)
-    if rank > 0 and not model.lora.get("merge", False) and settings.prover in SCORING_PROVERS:
+    if rank > 0 and not model.lora.get("merge", False) and prover_class(settings).scores_reference:
+        allowed = ", ".join(name for name, prover in PROVERS.items() if not prover.scores_reference)
         raise ValueError(
-            f"mrt.prover={settings.prover} with a LoRA adapter of rank {rank}; allowed: sample, ht, or "
+            f"mrt.prover={settings.prover} with a LoRA adapter of rank {rank}; allowed: {allowed}, or "
             "actor_rollout_ref.model.lora.merge=True, because vLLM's scores of a prompt may lack the adapter"
         )
 
@@ -98,7 +113,7 @@ def check_tokenizer(settings: MRTSettings, model: Any) -> None:
 
 
 def check_context(settings: MRTSettings, config: Any) -> None:
-    """A branch behind a full trace must fit the engine's context, where the config limits it."""
+    """A branch after a full trace must fit the engine's context, where the config limits it."""
     limit = config.actor_rollout_ref.rollout.max_model_len
     tokenizer = load_tokenizer(config.actor_rollout_ref.model)
     if limit is None or tokenizer is None:

@@ -1,4 +1,4 @@
-"""Shapes of the recipes' models, as far as memory depends on them: recipes/dry_run.py."""
+"""Shapes of the recipes' models, as far as memory depends on them: recipes/tools/dry_run.py."""
 
 import json
 from dataclasses import dataclass

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mrt_verl.evaluation.report.examples import number
+from mrt_verl.evaluation.page.examples import number
 
 NONE = "\N{EN DASH}"
 

@@ -1,6 +1,6 @@
 """The agent loop "mrt_prefix": a prompt's rollouts start from one prefix of a trace (the RL of arXiv 2503.07572).
 
-Some rollouts are forced to answer behind the prefix, which estimates its J; the others think on from it. Prefix and
+Some rollouts are forced to answer after the prefix, which estimates its J; the others think on from it. Prefix and
 stop text stand in the response with mask 0. Whichever session comes first finds the prefix and samples the forced
 answers, in a task of its own; all sessions wait for that task, so it matters to none of them which session that was.
 """
@@ -14,13 +14,11 @@ from typing import Any, ClassVar
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from verl.experimental.agent_loop.agent_loop import register
-
-from mrt_verl.agent_loop import MRTAgentLoop
-from mrt_verl.agent_loop_output import MRTAgentLoopOutput
-from mrt_verl.episodes import EpisodeSplit
-from mrt_verl.prover import Branches
-from mrt_verl.rollout_record import RolloutRecord
+from mrt_verl.hooks.agent_loop import MRTAgentLoop
+from mrt_verl.hooks.loop_output import MRTAgentLoopOutput
+from mrt_verl.provers import Branches
+from mrt_verl.rollout import Response
+from mrt_verl.rollout_record import RECORD, BranchPart, ResponsePart, RolloutRecord
 from mrt_verl.settings import forced_rollouts
 from mrt_verl.trace import Trace
 
@@ -35,13 +33,12 @@ class SharedPrefix:
     ids: list[int]
     """Token ids of the response up to an episode boundary; [] if there is none and all rollouts are plain traces."""
     forced: Branches | None
-    """The forced answers behind it, one for each rollout that has to answer; None without a prefix."""
+    """The forced answers after it, one for each rollout that has to answer; None without a prefix."""
     tokens: int
     """Tokens sampled to find the prefix."""
     request_id: str
 
 
-@register("mrt_prefix")
 class MRTPrefixAgentLoop(MRTAgentLoop):
     """MRT with a shared prefix; a prompt without one gets plain rollouts, counted by `mrt/fallback_share`."""
 
@@ -52,15 +49,15 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
         prompt_ids = await self.ct_build_initial_tokens(list(row["raw_prompt"]))
         if row.get("mrt_validate", False):
             return await self.run_trace(prompt_ids, sampling_params, row)
-        prefix, is_mine = await self._shared_prefix(prompt_ids, sampling_params, row)
+        prefix, owns = await self._shared_prefix(prompt_ids, sampling_params, row)
         if prefix.forced is None:
             output = await self.run_trace(prompt_ids, sampling_params, row, kind="fallback")
         elif (session := int(row["session_id"])) < len(prefix.forced.answers):
             output = self._answer(prompt_ids, prefix, session)
         else:
             output = await self._think_on(prompt_ids, prefix, sampling_params, row)
-        if is_mine:
-            output.extra_fields["mrt"]["shared_tokens"] = prefix.tokens
+        if owns:
+            output.extra_fields[RECORD]["shared_tokens"] = prefix.tokens
         return output
 
     async def _shared_prefix(
@@ -70,12 +67,12 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
         uid = row["uid"]
         for attempt in range(ATTEMPTS):
             task = self._prefixes.get(uid)
-            is_mine = task is None
+            owns = task is None
             if task is None:
                 task = asyncio.create_task(self._find_prefix(prompt_ids, dict(sampling_params), row))
                 self._prefixes[uid] = task
             try:
-                return await asyncio.shield(task), is_mine
+                return await asyncio.shield(task), owns
             except Exception:
                 if self._prefixes.get(uid) is task:
                     del self._prefixes[uid]
@@ -88,22 +85,23 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
     ) -> SharedPrefix:
         request_id = uuid4().hex
         if self.settings.prefix_source == "dataset":
-            source, tokens = self._dataset_prefix(row), 0
+            trace = Trace()
+            trace.add_written(self._dataset_prefix(row))
+            source, tokens = self.rollout.read(prompt_ids, trace), 0
         else:
-            trace = await self.sampler.sample(Trace(), prompt_ids, sampling_params, request_id)
-            source, tokens = trace.ids, len(trace.ids)
-        split = self.splitter.split(source, thinking_open=self.splitter.is_thinking_open(prompt_ids))
-        end = self._cut(source, split)
+            source = await self.rollout.sample(prompt_ids, sampling_params, request_id, insert=False)
+            tokens = len(source.ids)
+        end = self._cut(source)
         if end is None:
             return SharedPrefix([], None, tokens, request_id)
-        forced = await self.prover.sample(
-            prompt_ids + source[:end],
+        forced = await self.rollout.prover.sample(
+            prompt_ids + source.ids[:end],
             count=forced_rollouts(self.rollout_config.n, self.settings.forced_share),
             sampling_params=sampling_params,
             request_id=request_id,
             log_probs=bool(sampling_params.get("logprobs")),
         )
-        return SharedPrefix(source[:end], forced, tokens, request_id)
+        return SharedPrefix(source.ids[:end], forced, tokens, request_id)
 
     def _dataset_prefix(self, row: dict[str, Any]) -> list[int]:
         """Token ids of the row's column `prefix`.
@@ -122,30 +120,30 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
             raise ValueError(f"column `prefix` holds {text!r} ({type(text).__name__}); allowed: a text, or null")
         return list(self.tokenizer.encode(text, add_special_tokens=False))
 
-    def _cut(self, ids: list[int], split: EpisodeSplit) -> int | None:
-        """End of the prefix in tokens: behind a random episode but the last one of a trace, None if there is none."""
-        ends = [episode.end for episode in split.episodes]
+    def _cut(self, source: Response) -> int | None:
+        """End of the prefix in tokens: after a random episode but the last one of a trace, None if there is none."""
+        ends = [episode.end for episode in source.episodes]
         if self.settings.prefix_source == "on_policy":
             ends = ends[:-1]
-        room = self.response_length - len(self.prover.stop_ids) - self.settings.branch_max_tokens
+        room = self.response_length - len(self.rollout.prover.stop_ids) - self.settings.branch_max_tokens
         ends = [end for end in ends if 0 < end <= room]
         if not ends:
             return None
         if self.settings.prefix_source == "dataset":
             return ends[-1]  # the dataset chose where to cut
         # the trace itself seeds the choice: the same trace is cut at the same place
-        return random.Random(zlib.crc32(repr(ids).encode())).choice(ends)
+        return random.Random(zlib.crc32(repr(source.ids).encode())).choice(ends)
 
     def _answer(self, prompt_ids: list[int], prefix: SharedPrefix, session: int) -> MRTAgentLoopOutput:
-        """The rollout that was forced to answer behind the prefix; its tokens are sampled already."""
+        """The rollout that was forced to answer after the prefix; its tokens are sampled already."""
         assert prefix.forced is not None
         sample = prefix.forced.samples[session]
         trace = Trace()
         trace.add_written(prefix.ids)
-        trace.add_written(self.prover.stop_ids)
+        trace.add_written(self.rollout.prover.stop_ids)
         trace.add_sampled(sample.token_ids, sample.log_probs)
         trace.extra_fields = sample.extra_fields
-        record = RolloutRecord(
+        response = ResponsePart(
             episodes=[],
             answer_start=len(prefix.ids),  # with the stop text, which opens the box
             finished=prefix.forced.answers[session].finished,
@@ -154,13 +152,16 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
             markers=0,
             kind="forced",
             prefix_tokens=len(prefix.ids),
-            inserted_tokens=len(self.prover.stop_ids),
+            inserted_tokens=len(self.rollout.prover.stop_ids),
+        )
+        if self.settings.trace_dir is not None:
+            response.prompt_text = self.tokenizer.decode(prompt_ids)
+            response.episode_texts = [self.tokenizer.decode(trace.ids)]
+        branches = BranchPart(
             branch_prompt_tokens=prefix.forced.prompt_tokens // len(prefix.forced.answers),
             branch_cached_tokens=prefix.forced.cached_tokens // len(prefix.forced.answers),
         )
-        if self.settings.trace_dir is not None:
-            record.prompt_text = self.tokenizer.decode(prompt_ids)
-            record.episode_texts = [self.tokenizer.decode(trace.ids)]
+        record = RolloutRecord(response, branches)
         return self.make_output(prompt_ids, trace, record, 0.0)
 
     async def _think_on(
@@ -171,17 +172,16 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
         started = time.perf_counter()
         trace = Trace()
         trace.add_written(prefix.ids)
-        trace, cost = await self.sample_trace(trace, prompt_ids, sampling_params, prefix.request_id, row)
-        split = self.splitter.split(
-            trace.ids, thinking_open=self.splitter.is_thinking_open(prompt_ids), inserted=trace.inserted
-        )
-        record = self.make_record(split, prompt_ids, trace, "continued")
-        record.add_branches(cost)
-        record.prefix_tokens = len(prefix.ids)
-        record.episodes = [(len(prefix.ids), len(prefix.ids), len(trace.ids))]
-        record.forced = [[]]
-        record.forced_before = list(prefix.forced.answers)
-        record.own_is_sample = True
-        if record.episode_texts is not None:
-            record.episode_texts = [self.tokenizer.decode(trace.ids[len(prefix.ids) :])]
+        with self._shared.of_prompt(row["uid"]) as shared:
+            branches = self._branches(shared, sampling_params, row)
+            response = await self.sample(prompt_ids, sampling_params, prefix.request_id, row, branches, trace)
+        record = self.make_record(prompt_ids, response, "continued")
+        record.response.prefix_tokens = len(prefix.ids)
+        record.response.episodes = [(len(prefix.ids), len(prefix.ids), len(trace.ids))]
+        if record.response.episode_texts is not None:
+            record.response.episode_texts = [self.tokenizer.decode(trace.ids[len(prefix.ids) :])]
+        record.branches.add_cost(branches.paid)
+        record.branches.forced = [[]]
+        record.branches.forced_before = list(prefix.forced.answers)
+        record.branches.own_is_sample = True
         return self.make_output(prompt_ids, trace, record, time.perf_counter() - started)
