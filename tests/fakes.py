@@ -2,49 +2,55 @@
 
 import asyncio
 import functools
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-TAGS = ("<think>", "</think>")
 END = "<|im_end|>"
+SPECIAL = ("<|endoftext|>", "<|im_start|>", END)
+TAGS = ("<think>", "</think>")
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-WORDS = (
-    "0 1 2 3 4 5 6 7 8 9 10 12 13 17 and no is so the answer final wait let me go back to step try take but up stop "
-    "that had before which too small because not clear boxed user assistant The Try Take Wait Alternatively But Hold "
+_TEXT = (
+    "0 1 2 3 4 5 6 7 8 9 10 12 13 17 + = and no is so the answer final wait let me go back to step try take but up "
+    "stop that had before which too small because not clear user assistant The Try Take Wait Alternatively But Hold "
     "on So Step Time I That"
 )
-"""Each of these words is one token, with or without a space in front; all other text is spelled in bytes."""
+PIECES = (*_TEXT.split(), *(" " + word for word in _TEXT.split()), "\n", "\n\n", ".\n\n", "\\boxed{", *".,:{} ")
+"""Tokens of the toy tokenizer unless others are given."""
 
 
 @functools.cache
-def toy_tokenizer(*, opens_thinking: bool = True) -> PreTrainedTokenizerFast:
-    r"""A byte-level BPE with fixed merges, the thinking tags as tokens of their own, and "\n\n" as one token.
+def toy_tokenizer(
+    pieces: tuple[str, ...] = PIECES, *, added: tuple[str, ...] = TAGS, opens_thinking: bool = True
+) -> PreTrainedTokenizerFast:
+    """A Hugging Face tokenizer whose tokens are given: text falls into the longest of them, all else into bytes.
 
     Args:
+        pieces: the token with id n is the n-th of them.
+        added: tokens added to the vocabulary but not special, as R1's and Qwen3's thinking tags are: decoding keeps
+            them. They may be among the pieces.
         opens_thinking: whether the chat template ends in the opening tag.
     """
-    pieces = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    # a merge with the space (which is written Ġ) must come before those inside the word
-    words = [*("Ġ" + word for word in WORDS.split()), *WORDS.split(), "ĊĊ"]
-    merges = list(dict.fromkeys((word[:end], word[end]) for word in words for end in range(1, len(word))))
-    vocabulary = [*SPECIAL, *sorted(pre_tokenizers.ByteLevel.alphabet()), *("".join(merge) for merge in merges)]
-    ids = {text: token for token, text in enumerate(dict.fromkeys(vocabulary))}
-    tokenizer = Tokenizer(models.BPE(ids, merges))
-    tokenizer.pre_tokenizer = pieces
+    letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokens = [piece if piece in (*added, *SPECIAL) else letters.pre_tokenize_str(piece)[0][0] for piece in pieces]
+    vocabulary = dict.fromkeys([*tokens, *SPECIAL, *sorted(pre_tokenizers.ByteLevel.alphabet())])
+    tokenizer = Tokenizer(models.BPE({token: n for n, token in enumerate(vocabulary)}, [], ignore_merges=True))
+    longest_first = "|".join(map(re.escape, sorted(pieces, key=len, reverse=True)))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(longest_first), "isolated"), letters] if pieces else [letters]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken(text, special=True) for text in SPECIAL])
-    # not special, as R1's and Qwen3's are not: decoding keeps them for verl's graders
-    tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in TAGS])
+    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in added])
     template = CHAT_TEMPLATE.replace("{% endif %}", "<think>\n{% endif %}") if opens_thinking else CHAT_TEMPLATE
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token=END, pad_token="<|endoftext|>", chat_template=template
@@ -60,6 +66,10 @@ class Output:
     stop_reason: str | None = None
     num_preempted: int | None = None
     extra_fields: dict[str, Any] = field(default_factory=dict)
+
+
+Written = str | Sequence[int] | Output
+"""A text or token ids, which are cut at `max_tokens`, stops and the end of the sequence; an Output is left as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +94,13 @@ class FakeServer:
     """verl's `server_manager.generate`: cuts what `write` returns where vLLM would, and adds log-probs as vLLM would.
 
     Log-probs depend on a token and the tokens before it alone, so that a scored prompt and a sampled answer agree.
+    For training's agent loops and for the evaluation alike; what it was asked for stands in `requests`.
     """
 
     def __init__(
         self,
         tokenizer: Any,
-        write: Callable[[Request], str],
+        write: "Callable[[Request], Written]",
         *,
         delay: Callable[[Request], float] = lambda _: 0.0,
         log_prob: Callable[[Sequence[int], int], float] | None = None,
@@ -99,7 +110,7 @@ class FakeServer:
         """Keep the parts.
 
         Args:
-            write: what the model writes; it may raise, as an engine may.
+            write: what the model writes, see `Written`; it may raise, as an engine may. `play` makes one of a script.
             delay: seconds until then.
             log_prob: of a token after the tokens of a context; None takes one made of their hash.
             cached: prompt tokens read from the prefix cache.
@@ -119,8 +130,11 @@ class FakeServer:
         request = self._note(request_id, prompt_ids, dict(sampling_params))
         sampling_params.clear()  # verl's client takes settings out of the dict it is given
         await asyncio.sleep(self.delay(request))
-        params = request.params
-        ids = self._cut(self.tokenizer.encode(self.write(request), add_special_tokens=False), params)
+        params, written = request.params, self.write(request)
+        if isinstance(written, Output):
+            return written
+        ids = self.tokenizer.encode(written, add_special_tokens=False) if isinstance(written, str) else list(written)
+        ids = self._cut(ids, params)
         cached = 0 if params.get("skip_reading_prefix_cache") else self.cached(request)
         extra_fields = {"num_cached_tokens": cached, **self.extra_fields}
         if "prompt_logprobs" in params:
@@ -159,6 +173,19 @@ class FakeServer:
         """As verl hands them on: rows from the prompt's second token on, and a filler; undefined where cached."""
         rows = [[self.log_prob(prompt_ids[:end], prompt_ids[end])] for end in range(1, len(prompt_ids))]
         return [*([9.0] for _ in rows[:cached]), *rows[cached:], [0.0]]
+
+
+def play(*script: Written | Exception) -> Callable[[Request], Written]:
+    """A `write` that plays one entry after the other, whatever it is asked for; exceptions are raised."""
+    entries = iter(script)
+
+    def write(request: Request) -> Written:
+        entry = next(entries)
+        if isinstance(entry, Exception):
+            raise entry
+        return entry
+
+    return write
 
 
 class JumpingClock(asyncio.SelectorEventLoop):

@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from tests.fakes import END, Request, draw
 
 CLOSE = "</think>"
-KINDS = ("closes", "runs", "silent", "stops", "empty", "bare")
+KINDS = ("closes", "runs", "silent", "stops", "empty", "bare", "fits")
 """How a trace goes: closes its thinking and answers; runs into the budget; answers without thinking; ends the sequence
-inside its thinking; has no token at all; closes and answers without a box."""
+inside its thinking; has no token at all; closes and answers without a box; ends the sequence with its last token."""
 OPENINGS = ("Try 3 and 7: 3 + 7 = 10.", "Take 4 and 9: 4 + 9 = 13, no.")
 BODIES = ("try 2 and 5: 2 + 5 = 7, no.", "take 3 and 7: 3 + 7 = 10.", "that is what I had.", "so 8 is too small.")
 MARKERS = ("", "Wait, ", "Alternatively, ", "But wait, ", "Hold on, ")
@@ -81,6 +81,8 @@ class Author:
             kind = self.kinds[request.nth % len(self.kinds)]
             if request.nth in self.dies_at:
                 raise RuntimeError("engine trouble")
+        if kind == "fits":
+            return "no" + " no" * (request.params["max_tokens"] - 2) + END
         return self._trace(request.text, said, kind, dice)
 
     def delay(self, request: Request) -> float:

@@ -69,7 +69,7 @@ CREDITS = (
     {"norm_adv_by_std_in_grpo": False},
 )
 PREFIX = {"reward_model": "mrt_prefix", "response_tokens": 112}
-THINKS = {"kinds": ("closes", "runs", "bare"), "seed": 1}
+THINKS = {"kinds": ("closes", "runs", "bare")}
 DATASET = {"prefix": "Try 3 and 7: 3 + 7 = 10.\n\nWait, take 4 and 9: 4 + 9 = 13, no.\n\nWait, so 8 is too small.\n\n"}
 INSERTED = {"response_tokens": 112, "rollouts": 4}
 PLAIN = {"think_open": None, "think_close": None, "stop_text": PLAIN_STOP}
@@ -82,7 +82,9 @@ TRAINING = {
         author={"kinds": MIXED, "failures": 0.15},
         estimates=CREDITS,
     ),
-    "online_ht": Training(("mrt.prover=ht", "mrt.branch_temperature=0.7"), author={"kinds": MIXED}, log_probs=False),
+    "online_ht": Training(
+        ("mrt.prover=ht", "mrt.branch_temperature=0.7"), author={"kinds": ("fits", *MIXED)}, log_probs=False
+    ),
     "online_explain": Training(
         ("mrt.prover=ht", "mrt.branch_max_tokens=40"),
         {"stop_text": EXPLAIN, "branch_stop": ()},
@@ -129,13 +131,13 @@ TRAINING = {
     ),
     "insertion_every_20": Training(
         ("mrt.insertion=budget_forcing", "mrt.insert_min_left=20", "mrt.insert_every=20", "mrt.insert_max=3"),
-        author={"kinds": ("closes", "runs", "stops", "silent"), "seed": 6},
+        author={"kinds": ("closes", "runs", "stops", "silent"), "seed": 4},
         **INSERTED,
     ),
     "insertion_without_tags": Training(
         ("mrt_family=plain", "mrt.insertion=budget_forcing", "mrt.insert_every=30"),
         PLAIN,
-        author={"kinds": ("closes", "runs", "bare"), "seed": 1},
+        author={"kinds": ("closes", "runs", "bare"), "seed": 3},
         opens_thinking=False,
         rollouts=3,
         response_tokens=112,
@@ -143,13 +145,13 @@ TRAINING = {
     "insertion_backtrack": Training(
         ("mrt.prover=sample", "mrt.insert_min_left=20"),
         reward_model="mrt_backtrack",
-        author={**STEPS, "seed": 3},
+        author={**STEPS, "seed": 1},
         response_tokens=128,
     ),
     "insertion_backtrack_by_function": Training(
         ("mrt.prover=ht", "mrt.insert_min_left=20", "mrt.insert_max=1"),
         reward_model="mrt_backtrack",
-        author={**STEPS, "seed": 2},
+        author={**STEPS, "seed": 8},
         rollouts=1,
         response_tokens=112,
         scored_by_function=True,
@@ -159,17 +161,19 @@ TRAINING = {
     ),
     "prefix_termination": Training(
         ("mrt.baseline=termination", "mrt.forced_share=0.4", "mrt.insertion=budget_forcing"),
-        author={**THINKS, "seed": 26},
+        author={**THINKS, "seed": 17},
         estimates=({"bonus_norm": "none", "alpha": 0.5},),
         **PREFIX,
     ),
-    "prefix_dataset": Training(("mrt.prefix_source=dataset",), row=DATASET, author={"failures": 0.3}, **PREFIX),
+    "prefix_dataset": Training(
+        ("mrt.prefix_source=dataset",), row=DATASET, author={"failures": 0.3, "seed": 5}, **PREFIX
+    ),
     "prefix_fallback": Training(
         ("mrt.prefix_source=dataset",), rollouts=3, row={"prefix": None}, author=THINKS, **PREFIX
     ),
-    "prefix_taken_over": Training(author={"dies_at": (0,), "seed": 1}, **PREFIX),
+    "prefix_taken_over": Training(author={"dies_at": (0,), "seed": 3}, **PREFIX),
     "validation_plain": Training(
-        ("mrt.insertion=budget_forcing",), rollouts=3, row={"mrt_validate": True}, author={"kinds": MIXED}
+        ("mrt.insertion=budget_forcing",), rollouts=3, row={"mrt_validate": True}, author={"kinds": MIXED, "seed": 1}
     ),
     "validation_backtrack": Training(
         ("mrt.val_branches=true",),
@@ -182,7 +186,7 @@ TRAINING = {
 }
 EVALUATION = {
     "evaluation_sample": Evaluation(author={"kinds": MIXED, "failures": 0.1}, problems=2, traces=5, prefix_seeds=3),
-    "evaluation_ht": Evaluation(("mrt.prover=ht",), author={"kinds": ("closes", "runs", "closes")}, traces=3),
+    "evaluation_ht": Evaluation(("mrt.prover=ht",), author={"kinds": ("closes", "runs", "fits")}, traces=3),
     "evaluation_insertions": Evaluation(
         plan={"insertions": 3, "insertion_tokens": 30}, author={"kinds": ("closes", "stops", "runs", "silent")}
     ),
