@@ -60,6 +60,11 @@ class InsertionPolicy(Protocol):
         ...
 
 
+def needs_j(policy: InsertionPolicy | None) -> bool:
+    """Whether a policy declares `needs_j = True`: it never writes where it cannot ask for J, as in an evaluation."""
+    return bool(getattr(policy, "needs_j", False))
+
+
 class BudgetForcing:
     """Keeps the thinking open by switch markers in rotation, up to `insert_max` (budget forcing)."""
 
@@ -77,6 +82,7 @@ class Backtrack:
     """Sends a trace that closes on a wrong answer back to the step where success was likeliest; training only."""
 
     pause_every = None
+    needs_j = True
 
     def __init__(self, settings: MRTSettings) -> None:
         self._text = settings.backtrack_text

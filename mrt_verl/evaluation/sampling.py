@@ -16,6 +16,7 @@ from mrt_verl.evaluation.records import Answer, EpisodeRecord, TraceRecord, make
 from mrt_verl.grading import Grade, Grader, extract_answer
 from mrt_verl.grading.answers import AnswerGrader
 from mrt_verl.grading.comparison import as_references
+from mrt_verl.insertions import needs_j
 from mrt_verl.provers import Branches
 from mrt_verl.rollout import Boundary, Engine, Response, Rollout
 from mrt_verl.sampling_params import without_end
@@ -128,7 +129,9 @@ class RecordSampler:
     async def _respond(self, prompt_ids: list[int], request_id: str) -> Response:
         if self.plan.window is not None:
             return await sample_linearised(self.rollout, self.plan, prompt_ids, request_id, self.plan.window)
-        return await self.rollout.sample(prompt_ids, self.plan.sampling_params, request_id)
+        # J here is what is measured: no insertion may depend on it
+        insert = not needs_j(self.rollout.policy)
+        return await self.rollout.sample(prompt_ids, self.plan.sampling_params, request_id, insert=insert)
 
     async def answer_directly(self, problem: Problem) -> DirectAnswers:
         """Answers without any thinking (J_{-1}), graded."""

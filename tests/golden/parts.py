@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 
-def agent_loop(name: str) -> type:
-    """The agent loop class that verl builds for `default_agent_loop`."""
-    from mrt_verl.agent_loop import MRTAgentLoop
-    from mrt_verl.prefix_loop import MRTPrefixAgentLoop
+def agent_loop(name: str) -> Any:
+    """What verl calls to build an agent loop of `default_agent_loop`; before the move two classes by their names."""
+    from mrt_verl.hooks.loops import build_agent_loop
 
-    return {"mrt": MRTAgentLoop, "mrt_prefix": MRTPrefixAgentLoop}[name]
+    assert name in ("mrt", "mrt_prefix")
+    return build_agent_loop
 
 
 def reward_manager(config: Any, tokenizer: Any, compute_score: Any) -> Any:
     """verl's reward manager of the run."""
-    from mrt_verl.reward_manager import MRTRewardManager
+    from mrt_verl.hooks.reward_manager import MRTRewardManager
 
     return MRTRewardManager(config, tokenizer, compute_score)
 
@@ -30,29 +30,27 @@ def close(manager: Any) -> None:
 
 
 def record(text: str) -> dict[str, Any]:
-    """A judged record, as it travels through verl's reward info, as plain values."""
+    """A graded record, as it travels through verl's reward info, as plain values."""
     values: dict[str, Any] = json.loads(text)
     return values
 
 
 def advantages(**how: Any) -> Any:
     """Advantages (bs, response_length) by the estimator that the run's config names."""
-    from mrt_verl.advantage import compute_mrt_advantage
+    from mrt_verl.hooks.advantage import compute_mrt_advantage
 
     return compute_mrt_advantage(**how)[0]
 
 
 def metrics(records: Sequence[str], config: Any) -> dict[str, float]:
-    """What a training step logs for some judged records."""
-    from mrt_verl.metrics import GradingMeter, check_spelling, compute_metrics
+    """What a training step logs for some graded records."""
     from mrt_verl.rollout_record import RolloutRecord
+    from mrt_verl.settings import MRTSettings
+    from mrt_verl.step_report import StepReport
 
-    judged = [RolloutRecord.from_json(text) for text in records]
-    return {
-        **compute_metrics(judged, budget=config.data.max_response_length),
-        **GradingMeter().step(judged),
-        **check_spelling(judged, config.mrt, 1),
-    }
+    graded = [RolloutRecord.from_json(text) for text in records]
+    settings = MRTSettings.from_config({**config.mrt, "trace_dir": None})
+    return StepReport(settings, response_tokens=config.data.max_response_length).step(graded, 1)
 
 
 class Evaluation:
@@ -61,15 +59,15 @@ class Evaluation:
     def __init__(self, engine: Any, tokenizer: Any, overrides: Sequence[str], texts: dict[str, Any], plan: Any) -> None:
         from dataclasses import replace
 
+        from mrt_verl.evaluation.plan import SamplingPlan
         from mrt_verl.evaluation.sampling import RecordSampler
         from mrt_verl.evaluation.settings import read_settings
-        from mrt_verl.evaluation.thinking import SamplingPlan, Thinker
         from mrt_verl.grading import Grader
 
         self.plan = SamplingPlan(**plan)
         self.settings = replace(read_settings([], overrides), **texts)
         self.grader = Grader(deadline_s=self.settings.grade_timeout_s, thinking=None)
-        self.sampler = RecordSampler(Thinker(engine, tokenizer, self.settings, self.plan), self.grader)
+        self.sampler = RecordSampler(engine, tokenizer, self.settings, self.plan, self.grader)
 
     async def sample(self, problems: Sequence[Any], traces: int) -> list[Any]:
         """The records of all problems, one after the other; a problem's answers without thinking are its traces'."""
@@ -82,20 +80,19 @@ class Evaluation:
 
     def store(self, directory: Path, data: Path, records: Sequence[Any]) -> None:
         """Write the run as the evaluation does."""
+        from mrt_verl.evaluation import EvaluationConfig
         from mrt_verl.evaluation.settings import describe_run
         from mrt_verl.evaluation.store import Store
 
-        about = describe_run(
-            name="model",
-            model="path/to/model",
+        config = EvaluationConfig(
+            models={"model": "path/to/model"},
             data=data,
-            problems=len({record.problem for record in records}),
-            traces=1 + max(record.trace for record in records),
             budgets=[self.plan.response_tokens],
-            seed=0,
+            out=directory,
+            traces=1 + max(record.trace for record in records),
             settings=self.settings,
-            plan=self.plan,
         )
+        about = describe_run("model", len({record.problem for record in records}), config)
         with Store(directory, about) as store:
             for record in records:
                 store.append(record)
