@@ -13,11 +13,7 @@ from mrt_verl.extras import explain_missing
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, 1 for an input that cannot be used, 130 if interrupted."""
-    parser = _parser()
-    options, further = parser.parse_known_args(arguments)
-    options.further = further
-    if further and not getattr(options, "passes_on", False):
-        parser.error(f"unknown arguments: {' '.join(further)}")
+    options = _parser().parse_args(arguments)
     try:
         options.run(options)
     except KeyboardInterrupt:
@@ -69,7 +65,7 @@ def _add_source(parser: argparse.ArgumentParser, source: Source) -> None:
 def _prepare(source: Source, options: argparse.Namespace) -> None:
     from data_prep.pipeline import Preparation  # numpy and tqdm, which --help does without
 
-    del options.run, options.further
+    del options.run
     if options.skip and options.limit is None:
         raise DataError("--skip without --limit; allowed: both, or --limit alone")
     if options.test_size and "test" in source.splits:

@@ -15,10 +15,10 @@ import wrapt
 
 # module that owns a registry -> our module that joins it when imported
 HOOKS = {
-    "hydra": "mrt_verl.hydra_plugin",
-    "verl.trainer.ppo.core_algos": "mrt_verl.advantage",
-    "verl.experimental.agent_loop.agent_loop": "mrt_verl.prefix_loop",  # and with it mrt_verl.agent_loop
-    "verl.experimental.reward_loop.reward_manager.registry": "mrt_verl.reward_manager",
+    "hydra": "mrt_verl.hooks.hydra_plugin",
+    "verl.trainer.ppo.core_algos": "mrt_verl.hooks.advantage",
+    "verl.experimental.agent_loop.agent_loop": "mrt_verl.hooks.loops",
+    "verl.experimental.reward_loop.reward_manager.registry": "mrt_verl.hooks.reward_manager",
 }
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from mrt_verl.evaluation.load import Run
 from mrt_verl.evaluation.measures import Measures
-from mrt_verl.evaluation.report.training import read_metrics
+from mrt_verl.evaluation.page.training import read_metrics
 
 ACCURACY = "val-core/search_task/acc/mean@1"
 

@@ -63,7 +63,7 @@ def rollout(compose, tokenizer):
     from verl.experimental.agent_loop.agent_loop import DictConfigWrap
     from verl.utils.dataset.rl_dataset import RLHFDataset
 
-    from mrt_verl.agent_loop import MRTAgentLoop
+    from mrt_verl.hooks.agent_loop import MRTAgentLoop
 
     def run(trace, *overrides, sessions=1, fail=None, engine_class=Engine, **row):
         config = compose(
@@ -255,8 +255,8 @@ def test_validation_is_a_plain_trace(rollout):
 
 def test_rewards_are_laid_out_when_the_record_is_judged(rollout):
     from mrt_verl.grading import Grade, Verdict
-    from mrt_verl.judgement import judge
     from mrt_verl.rollout_record import RolloutRecord
+    from mrt_verl.value_estimates import judge
 
     (output,), _ = rollout(ATTEMPT + WAIT + ANSWER)
     judged = RolloutRecord(**record(output))

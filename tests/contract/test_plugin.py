@@ -36,13 +36,13 @@ def test_every_name_resolves():
         "from verl.utils.import_utils import load_extern_type, load_class_from_fqn\n"
         "print(get_adv_estimator_fn('mrt').__module__, get_reward_manager_cls('mrt').__module__,\n"
         "      _agent_loop_registry['mrt']['_target_'],\n"
-        "      load_extern_type('pkg://mrt_verl.metrics', 'build_replay_buffer').__name__,\n"
-        "      load_class_from_fqn('mrt_verl.agent_loop_manager.MRTAgentLoopManager').__name__)"
+        "      load_extern_type('pkg://mrt_verl.hooks.replay_buffer', 'build_replay_buffer').__name__,\n"
+        "      load_class_from_fqn('mrt_verl.hooks.loop_manager.MRTAgentLoopManager').__name__)"
     )
     assert result.stdout.split() == [
         "mrt_verl.advantage",
-        "mrt_verl.reward_manager",
-        "mrt_verl.agent_loop.MRTAgentLoop",
+        "mrt_verl.hooks.reward_manager",
+        "mrt_verl.hooks.agent_loop.MRTAgentLoop",
         "build_replay_buffer",
         "MRTAgentLoopManager",
     ], result.stderr

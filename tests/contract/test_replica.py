@@ -64,7 +64,7 @@ def generate(client, request_id="trace"):
 
 
 def test_the_branches_of_a_trace_go_where_the_trace_went_and_ask_the_balancer_once(client, balancer):
-    from mrt_verl.replica import pinned
+    from mrt_verl.hooks.replica import pinned
 
     async def run():
         trace = await generate(client)
@@ -83,7 +83,7 @@ def test_the_branches_of_a_trace_go_where_the_trace_went_and_ask_the_balancer_on
 
 
 def test_the_replica_is_given_back_where_a_branch_raises(client, balancer):
-    from mrt_verl.replica import pinned
+    from mrt_verl.hooks.replica import pinned
 
     async def run():
         with pytest.raises(ZeroDivisionError):
@@ -98,7 +98,7 @@ def test_the_replica_is_given_back_where_a_branch_raises(client, balancer):
 def test_a_client_that_may_move_requests_is_left_alone(client, balancer):
     from verl.workers.rollout.llm_server import FullyAsyncLLMServerClient
 
-    from mrt_verl.replica import pinned
+    from mrt_verl.hooks.replica import pinned
 
     moving = FullyAsyncLLMServerClient(client.config, load_balancer_handle=balancer)
 
@@ -113,7 +113,7 @@ def test_a_client_that_may_move_requests_is_left_alone(client, balancer):
 
 
 def test_without_a_replica_each_branch_asks_for_itself(client, balancer, caplog):
-    from mrt_verl.replica import pinned
+    from mrt_verl.hooks.replica import pinned
 
     def fail(**_):
         raise RuntimeError("No available servers in load balancer")

@@ -16,7 +16,7 @@ ANSWER = "</think>\n\nThe answer is \\boxed{10}<|im_end|>"
 
 @pytest.fixture
 def manager(compose, tokenizer):
-    from mrt_verl.reward_manager import MRTRewardManager
+    from mrt_verl.hooks.reward_manager import MRTRewardManager
 
     managers = []
 

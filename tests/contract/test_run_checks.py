@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from mrt_verl.run_checks import check_run
+from mrt_verl.hooks.run_checks import check_run
 
 GROUP = "actor_rollout_ref.rollout.n=4"
 VLLM = "actor_rollout_ref.rollout.name=vllm"
@@ -82,7 +82,7 @@ def test_a_bad_run_is_refused(compose, model, overrides, message):
 
 
 def test_hydra_cannot_swallow_the_error(compose):
-    from mrt_verl.hydra_plugin import CheckRun
+    from mrt_verl.hooks.hydra_plugin import CheckRun
 
     with pytest.raises(SystemExit, match=r"reward_model=mrt: actor_rollout_ref\.rollout\.n=1"):
         CheckRun().on_run_start(config=compose("reward_model=mrt"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mrt_verl.prover import ForcedAnswer, MetaProver
+from mrt_verl.provers import ForcedAnswer, load_prover
 from tests.builders import default_settings
 
 OWN = {"prover": "sample", "stop_text": "stop", "branch_max_tokens": 3, "branch_stop": ["\n"], "branch_timeout_s": 0.05}
@@ -52,7 +52,7 @@ class Server:
 
 
 def branch(server, count, params=None, settings=SETTINGS):
-    prover = MetaProver(server, Tokenizer(), settings)
+    prover = load_prover(server, Tokenizer(), settings)
     return asyncio.run(
         prover.branch([1, 2, 3], count=count, sampling_params=params or {"temperature": 0.9}, request_id="r")
     )
@@ -125,7 +125,7 @@ BOX = "stop\\boxed{"
 
 def score(server, references, prover="likelihood"):
     settings = default_settings(**{**OWN, "stop_text": BOX, "prover": prover})
-    branching = MetaProver(server, LikelihoodTokenizer(), settings).branch(
+    branching = load_prover(server, LikelihoodTokenizer(), settings).branch(
         [1, 2, 3], count=2, sampling_params={"temperature": 0.9}, request_id="r", references=references
     )
     return asyncio.run(branching)
