@@ -20,8 +20,8 @@ Where what happens, in the order of the data:
     cpu/                 what a machine without a GPU needs on top; loaded only if VERL_PLATFORM=cpu
     evaluation/          measures models without a trainer: sampling, curves, intervals, a report
 
-The names below are for scripts and notebooks. They are loaded when they are first used: `import mrt_verl`, which happens
-in every Ray worker, loads nothing else. A trace whose J rises from 0.25 without thinking to 1 in three episodes:
+The names below are for scripts and notebooks. They are loaded when they are first used: `import mrt_verl`, which every
+Ray worker does, loads nothing else. A trace whose J rises from 0.25 without thinking to 1 in three episodes:
 
 >>> from mrt_verl import compute_progress, normalised_regret
 >>> js = [0.5, 0.25, 1.0]
