@@ -32,8 +32,14 @@ rm -f .venv/installed
 # A CPU build of torch where pip finds one. Elsewhere the ordinary build, which does not import without its libraries.
 torch=$(grep '^torch==' constraints.txt)
 index=(${TORCH_INDEX_URL:+--extra-index-url "$TORCH_INDEX_URL"})
-if ! pip install --quiet "${index[@]}" --no-deps "$torch+cpu" 2> .venv/torch_cpu.log; then
-    echo "pip finds no CPU build of torch${TORCH_INDEX_URL:+ in TORCH_INDEX_URL either} (.venv/torch_cpu.log): taking the ordinary build with its libraries, about 3 GB more to download"
+computes() {
+    .venv/bin/python -c 'import sys, torch
+version, total = torch.__version__, int((torch.ones(8, 8) @ torch.ones(8, 8)).sum())
+if version.split("+")[0] != sys.argv[1] or total != 512:
+    sys.exit(f"torch {version} adds 512 ones up to {total}; wanted: torch {sys.argv[1]} that computes")' "${torch#*==}"
+}
+if ! computes 2> /dev/null && ! pip install --quiet "${index[@]}" --no-deps "$torch+cpu" 2> .venv/torch_cpu.log; then
+    echo "pip finds no CPU build of torch${TORCH_INDEX_URL:+ in TORCH_INDEX_URL either} (.venv/torch_cpu.log): taking the ordinary build with its libraries, about 3 GB to download"
     pip install --quiet "${index[@]}" -c constraints.txt "$torch"
 fi
 # constraints.txt is complete, so pip need not resolve. It leaves out torchvision, torchaudio and torchcodec on purpose:
@@ -42,5 +48,5 @@ fi
 pip install --quiet --no-deps --ignore-requires-python "$(grep '^verl==' constraints.txt)"
 pip install --quiet --no-deps -r constraints.txt
 pip install --quiet --no-deps --no-build-isolation -e .
-.venv/bin/python -c 'import torch; assert (torch.ones(8, 8) @ torch.ones(8, 8)).sum() == 512, f"torch {torch.__version__} does not compute"'
+computes
 echo "$want" > .venv/installed

@@ -13,6 +13,7 @@ import mrt_verl
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("mrt_verl", "data_prep")
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
