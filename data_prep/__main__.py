@@ -1,4 +1,4 @@
-"""The command line: `python -m data_prep SOURCE --out DIR`."""
+"""The command line: `python -m data_prep SOURCE --out DIR`, or `mrt-data` for short."""
 
 import argparse
 import sys
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_prep import backtrack, prefixes, star
-from data_prep.pipeline import Preparation
 from data_prep.problems import DataError, Source
 from data_prep.sources import SOURCES
+from mrt_verl.extras import explain_missing
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,6 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("data_prep: interrupted", file=sys.stderr)
         return 130
+    except ModuleNotFoundError as error:
+        print(f"data_prep: {explain_missing(error, 'data')}", file=sys.stderr)
+        return 1
     except (DataError, OSError, ValueError) as error:
         print(f"data_prep: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
@@ -60,6 +63,8 @@ def _add_source(parser: argparse.ArgumentParser, source: Source) -> None:
 
 
 def _prepare(source: Source, options: argparse.Namespace) -> None:
+    from data_prep.pipeline import Preparation  # numpy and tqdm, which --help does without
+
     del options.run
     if options.skip and options.limit is None:
         raise DataError("--skip without --limit; allowed: both, or --limit alone")

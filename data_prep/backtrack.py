@@ -14,7 +14,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from data_prep.continuations import Start, sample_continuations
 from data_prep.problems import DataError
 from data_prep.sft import ChatFormat, MessagesSchema, add_options, load_chat_format
 from data_prep.stitching import Attempt, Demonstration, demonstrate, failed_attempt, start_text, stitch
@@ -104,6 +103,8 @@ def _continue(
     attempts: list[Attempt], traces: TraceRun, options: argparse.Namespace
 ) -> list[dict[str, list[TraceRecord]]]:
     """Per attempt its continuations by their start text; they start from its likeliest step."""
+    from data_prep.continuations import Start, sample_continuations  # loads the evaluation's engines
+
     texts = [start_text(attempt, attempt.steps[0], traces.mrt) for attempt in attempts]
     starts = [Start(one.record, text) for one, text in zip(attempts, texts, strict=True) if text is not None]
     found = sample_continuations(starts, traces, options)

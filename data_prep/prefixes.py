@@ -8,18 +8,18 @@ one boundary is chosen by seed, among those that another episode follows.
 import argparse
 import random
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from data_prep.problems import DataError
-from data_prep.schema import PREFIX_COLUMNS
+from data_prep.schema import PREFIX_COLUMNS, arrow_type
 from data_prep.traces import TraceRun, prefix_text, read_run
 from data_prep.writing import sha256, whole_file, write_manifest
 from mrt_verl.evaluation import EvaluationConfig, evaluate
 from mrt_verl.evaluation.options import add_sampling_options, sampling_fields
 from mrt_verl.evaluation.records import TraceRecord
+
+if TYPE_CHECKING:  # the command line starts without it
+    import pyarrow as pa
 
 NAME = "traces"
 """The run's directory in `--out`."""
@@ -50,6 +50,8 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         DataError: the data or the traces cannot be used.
     """
+    import pyarrow.parquet as pq
+
     _check_data(options.data)
     _sample(options)
     traces = read_run(options.out / NAME)
@@ -73,6 +75,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _check_data(path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         names = pq.read_schema(path).names
     except (pa.ArrowException, OSError) as error:
@@ -124,9 +129,11 @@ def _boundaries(record: TraceRecord, think_open: str | None) -> list[dict[str, A
     return found
 
 
-def add_columns(table: pa.Table, chosen: dict[int, dict[str, Any]]) -> pa.Table:
+def add_columns(table: "pa.Table", chosen: dict[int, dict[str, Any]]) -> "pa.Table":
     """The problems as they were, with the prefix columns; null where a problem has none."""
-    for column, (_, kind) in PREFIX_COLUMNS.items():
+    import pyarrow as pa
+
+    for column, kind in PREFIX_COLUMNS.items():
         values = [chosen.get(row, {}).get(column) for row in range(len(table))]
-        table = table.append_column(column, pa.array(values, type=kind))
+        table = table.append_column(column, pa.array(values, type=arrow_type(kind)))
     return table

@@ -54,6 +54,7 @@ def test_prompt_and_stop_text_are_not_learnt(tokenizer, forced):
     assert len(ids) == len(labels)
 
 
+@pytest.mark.long
 def test_a_warm_start_is_saved_with_what_it_learnt(tmp_path, capsys):
     problems = make_problems(0)[:400]
     warm_start(tmp_path, problems, seed=0, stages=((90, TraceStyle()), (10, TraceStyle(hit=0.3))))
