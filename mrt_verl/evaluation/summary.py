@@ -15,7 +15,7 @@ from mrt_verl.evaluation.measures import Measures, doubling
 RESAMPLES = 1000
 TARGETS = (0.5, 0.75, 0.9, 1.0)
 """Accuracies at which token efficiency is taken: shares of what the baseline reaches at the largest budget."""
-MOST_EPISODES = 20
+MAX_EPISODES = 20
 """Episode indices that tables and plots show."""
 
 
@@ -59,15 +59,15 @@ def summarise_run(measures: Measures, weights: Floats) -> dict[str, Any]:
         "j_before": float(np.mean(before)) if before else None,
         "j_first": _average([row[0] for row in js if row]),
         "j_last": _average([row[-1] for row in js if row]),
-        "cumulative_regret": cumulative_regrets(js, min(MOST_EPISODES, max(1, longest))).tolist(),
+        "cumulative_regret": cumulative_regrets(js, min(MAX_EPISODES, max(1, longest))).tolist(),
         "progress_by_episode": [
             {"episode": index, "episodes": int(counts.sum()), **ratio_estimate(sums, counts, weights).to_dict()}
-            for index, sums, counts in measures.by_index(of_trace.progress, MOST_EPISODES)
+            for index, sums, counts in measures.by_index(of_trace.progress, MAX_EPISODES)
         ],
         "prefix_maj@k": {
             str(k): [
                 {"episode": index, **ratio_estimate(sums, counts, weights).to_dict()}
-                for index, sums, counts in measures.by_index(partial(of_trace.prefix_votes, k=k), MOST_EPISODES)
+                for index, sums, counts in measures.by_index(partial(of_trace.prefix_votes, k=k), MAX_EPISODES)
             ]
             for k in doubling(run.settings["mrt"]["branches"])
         },
@@ -152,7 +152,7 @@ def _at_budget(measures: Measures, budget: int, weights: Floats) -> dict[str, An
 
 
 def _extrapolated(measures: Measures, weights: Floats) -> dict[str, Any] | None:
-    """Accuracy behind the last inserted marker, with the tokens it took; None without insertions."""
+    """Accuracy after the last inserted marker, with the tokens it took; None without insertions."""
     if not measures.is_extended:
         return None
     last = [[_last_point(record) for record in problem] for problem in measures.run.problems]

@@ -1,4 +1,4 @@
-"""The documentation against the package: snippets run, names exist, numbers are those of the results."""
+"""Runs every snippet of docs/extending.md; test_docs_facts.py holds the rest of the documentation to the package."""
 
 import asyncio
 import importlib
@@ -6,6 +6,7 @@ import importlib.util
 import json
 import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -26,6 +27,7 @@ from tests.fakes import FakeServer, toy_tokenizer
 DOCS = ROOT / "docs"
 BLOCKS = dict(re.findall(r"```python\n# (\S+)\n(.*?)```", (DOCS / "extending.md").read_text(), re.DOTALL))
 """{file: code} of every Python block of docs/extending.md."""
+
 
 @pytest.fixture
 def write(tmp_path, monkeypatch):
@@ -81,7 +83,7 @@ def test_prover(write):
 
 def test_a_prover_is_kept_to_what_it_declares(write):
     write("my_provers.py")
-    with pytest.raises(ValueError, match="mrt.variant='prefix'"):
+    with pytest.raises(ValueError, match=r"mrt\.variant='prefix'"):
         check_parts(default_settings(prover="my_provers:GreedyProver", variant="prefix"))
     check_parts(default_settings(prover="my_provers:GreedyProver", branch_token_budget=24))  # one answer of 24 tokens
     with pytest.raises(ValueError, match="branch_token_budget=23; allowed: 24"):
@@ -162,3 +164,8 @@ def test_data_source(tmp_path, monkeypatch, capsys):
     assert "1 left out: answer: an open riddle" in capsys.readouterr().out
 
 
+def test_every_snippet_is_run_and_short():
+    run = set(re.findall(r'(?:write\(|BLOCKS\[)"([^"]+)"', Path(__file__).read_text()))
+    assert run == set(BLOCKS)
+    assert (DOCS / "extending.md").read_text().count("```python") == len(BLOCKS)
+    assert not {file for file, code in BLOCKS.items() if len(re.findall(r"^ *\S", code, re.MULTILINE)) > 20}
