@@ -4,6 +4,7 @@ verl loads this module at `import verl` in every process, Ray and vLLM workers i
 each of our modules is imported right after the module whose registry it fills, if that one is ever imported.
 """
 
+import functools
 import importlib
 import logging
 import os
@@ -32,10 +33,14 @@ def join(ours: str) -> None:
         logging.getLogger(__name__).debug("%s could not be loaded", ours, exc_info=True)
 
 
+def _join_after(ours: str, _owner: object) -> None:
+    join(ours)
+
+
 def hook(hooks: dict[str, str]) -> None:
     """Import `ours` after `owner`, for each `owner: ours`; at once where the owner is imported already."""
     for owner, ours in hooks.items():
-        wrapt.register_post_import_hook(lambda _owner, ours=ours: join(ours), owner)
+        wrapt.register_post_import_hook(functools.partial(_join_after, ours), owner)
 
 
 hook(HOOKS)
