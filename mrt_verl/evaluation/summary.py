@@ -175,7 +175,7 @@ def _at_budget(measures: Measures, budget: int, weights: Floats) -> dict[str, An
 
 
 def _extrapolated(measures: Measures, weights: Floats) -> dict[str, Any] | None:
-    """Accuracy behind the last inserted marker, with the tokens it took; None without insertions."""
+    """Accuracy after the last inserted marker, with the tokens it took; None without insertions."""
     if not measures.is_extended:
         return None
     last = [[_last_point(record) for record in problem] for problem in measures.run.problems]

@@ -189,7 +189,7 @@ def time_lines(config: Any, shape: Shape, options: argparse.Namespace) -> Iterat
     longest = f"but not below the longest trace: {response} / {options.single:g} = {tail:.0f} s"
     if waves > 1:
         longest = (
-            f"but up to {waves} x {response} / {options.single:g} = {tail:.0f} s, one trace behind a prefix of another"
+            f"but up to {waves} x {response} / {options.single:g} = {tail:.0f} s, one trace after a prefix of another"
         )
     yield f"generation  {generated:,} / {gpus} GPUs / {options.decode:,.0f} tokens/s = {fill:.0f} s, {longest}"
     yield (
