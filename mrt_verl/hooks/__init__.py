@@ -9,7 +9,7 @@
 | `AgentLoopBase` | agent_loop.py, prefix_loop.py | rollouts of the online and of the prefix variant |
 | `AgentLoopOutput.as_dict` | loop_output.py | write outcome and progress into `rm_scores` |
 | `rollout.agent.agent_loop_manager_class` | loop_manager.py | tell rollouts whether they validate |
-| `LLMServerClient` | replica.py | keep a trace and its branches on one replica |
+| `LLMServerClient` | replica.py, engine.py | a trace and its branches on one replica; scored prompts |
 | reward manager registry, name `mrt` | reward_manager.py | grade all answers, estimate J and progress |
 | `reward.custom_reward_function` | reward_function.py | load it as verl does, for insertion policies and evaluation |
 | estimator registry, name `mrt` | advantage.py | GRPO on the outcome plus episode credit |

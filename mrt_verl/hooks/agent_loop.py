@@ -13,6 +13,7 @@ from mrt_verl.branching import PromptBranches, RolloutBranches, SharedBranches
 from mrt_verl.grading import Grader
 from mrt_verl.grading.answers import AnswerGrader
 from mrt_verl.grading.comparison import as_references
+from mrt_verl.hooks.engine import VerlEngine
 from mrt_verl.hooks.loop_output import MRTAgentLoopOutput, make_output
 from mrt_verl.hooks.replica import pinned
 from mrt_verl.hooks.reward_function import load_reward_function
@@ -43,7 +44,8 @@ class MRTAgentLoop(AgentLoopBase):
         super().__init__(*args, **kwargs)
         self.settings = settings or MRTSettings.from_config(self.config.mrt)
         self.response_length: int = self.rollout_config.response_length
-        self.rollout = Rollout(self.server_manager, self.tokenizer, self.settings, response_tokens=self.response_length)
+        engine = VerlEngine(self.server_manager)
+        self.rollout = Rollout(engine, self.tokenizer, self.settings, response_tokens=self.response_length)
 
     async def run(self, sampling_params: dict[str, Any], **row: Any) -> MRTAgentLoopOutput:
         """One rollout of one dataset row; validation rollouts are plain traces unless `mrt.val_branches`."""
@@ -117,7 +119,7 @@ class MRTAgentLoop(AgentLoopBase):
             return
         part.own_is_sample = self.rollout.own_is_sample(response)
         async with pinned(self.server_manager, request_id, prompt_ids) as replica:
-            prover = self.rollout.prover.on(replica)
+            prover = self.rollout.prover.on(VerlEngine(replica))
             at = await self.rollout.branch(
                 prompt_ids,
                 response.boundaries,

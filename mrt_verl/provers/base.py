@@ -163,6 +163,11 @@ class Prover(ABC):
             cached_tokens=sum(map(cached_tokens, drawn)),
         )
 
+    def temperature(self, sampling_params: dict[str, Any]) -> float:
+        """At which forced answers are drawn."""
+        own = self.settings.branch_temperature
+        return float(sampling_params.get("temperature", 1.0) if own is None else own)
+
     async def generate(self, prompt_ids: list[int], params: dict[str, Any], request_id: str) -> Any | None:
         """One request under `branch_timeout_s`; None if it failed, which is logged."""
         try:

@@ -29,6 +29,8 @@ class HorvitzThompsonProver(Prover):
         drawn = await self.sample(
             prefix_ids, count=count, sampling_params=sampling_params, request_id=request_id, log_probs=True
         )
+        if self.temperature(sampling_params) == 0:
+            return drawn  # no draw at all: the answer has probability 1, whatever log-probs the engine gives
         totals = [sum(sample.log_probs or ()) for sample in drawn.samples]
         weights = horvitz_thompson_weights([sample.token_ids for sample in drawn.samples], totals)
         weighted = zip(drawn.answers, weights, strict=True)

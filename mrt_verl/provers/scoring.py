@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from mrt_verl.provers.base import Branches, ForcedAnswer, Prover, Sample, cached_tokens, encode
+from mrt_verl.provers.base import Branches, ForcedAnswer, Prover, Sample, cached_tokens, encode, logger
 from mrt_verl.sampling_params import score_params
 from mrt_verl.settings import MRTSettings
 
@@ -66,16 +66,33 @@ class ScoringProver(Prover):
         known = max((_shared_head(answer, sample) for sample in samples), key=len, default=())
         if len(known) == len(answer):
             return sum(known), [], len(ids)
-        first = len(prompt_ids) + len(known)
+        wanted = len(answer) - len(known)
         outputs = [await self.generate(ids, score_params(read_prefix_cache=True), request_id)]
         # the token before the first one scored must have been computed, not read from the cache
-        if outputs[0] is not None and cached_tokens(outputs[0]) >= first:
+        if outputs[0] is not None and cached_tokens(outputs[0]) >= len(ids) - wanted:
             outputs.append(await self.generate(ids, score_params(read_prefix_cache=False), request_id))
-        if outputs[-1] is None:
-            return None
-        # verl's list starts with the log-prob of the prompt's second token and ends in a filler
-        rows = outputs[-1].extra_fields["prompt_logprobs"][first - 1 : len(ids) - 1]
-        return sum(known) + sum(log_prob for (log_prob,) in rows), outputs, len(ids)
+        scored = _last_rows(outputs[-1], wanted)
+        return None if scored is None else (sum(known) + sum(scored), outputs, len(ids))
+
+
+def _last_rows(output: Any | None, wanted: int) -> list[float] | None:
+    """Log-probs of the prompt's last tokens; None where the engine did not give them, which is logged.
+
+    verl's list has one row per scored token and ends in a filler. Counted from its end: vLLM's Model Runner V2 returns
+    the rows of uncached tokens only.
+    """
+    if output is None:
+        return None
+    rows = (output.extra_fields.get("prompt_logprobs") or [])[:-1][-wanted:]
+    values = [row[0] for row in rows if len(row) and row[0] is not None]
+    if len(values) == wanted and not any(map(math.isnan, values)):
+        return values
+    logger.warning(
+        "a scored prompt came back with %d of %d log-probs and is left out of its J: the server or its client does not "
+        "hand on prompt_logprobs. mrt.prover=ht needs none",
+        *(len(values), wanted),
+    )
+    return None
 
 
 def _shared_head(answer: Sequence[int], sample: Sample) -> tuple[float, ...]:
