@@ -81,7 +81,7 @@ class BudgetForcing:
 class Backtrack:
     """Sends a trace that closes on a wrong answer back to the step where success was likeliest; training only."""
 
-    pause_every = None
+    pause_every: int | None = None
     needs_j = True
 
     def __init__(self, settings: MRTSettings) -> None:
@@ -122,7 +122,10 @@ def find_steps(tokenizer: Any, ids: Sequence[int], step: re.Pattern[str], marker
     return steps
 
 
-POLICIES: dict[str, type[InsertionPolicy]] = {"budget_forcing": BudgetForcing, "backtrack": Backtrack}
+POLICIES: dict[str, Callable[[MRTSettings], InsertionPolicy]] = {
+    "budget_forcing": BudgetForcing,
+    "backtrack": Backtrack,
+}
 
 
 def load_policy(settings: MRTSettings) -> InsertionPolicy | None:
@@ -133,6 +136,4 @@ def load_policy(settings: MRTSettings) -> InsertionPolicy | None:
     """
     if settings.insertion is None:
         return None
-    kind: Any = resolve("insertion", settings.insertion, POLICIES, nullable=True)
-    policy: InsertionPolicy = kind(settings)
-    return policy
+    return resolve("insertion", settings.insertion, POLICIES, nullable=True)(settings)

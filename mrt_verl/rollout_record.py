@@ -115,14 +115,19 @@ class RolloutRecord:
         Raises:
             TypeError: a field without default is missing.
         """
-        parts = [
-            kind(**{one.name: row[one.name] for one in fields(kind) if one.name in row})
-            for kind in (ResponsePart, BranchPart, ValuePart, GradingPart)
-        ]
-        record = cls(*parts)
+
+        def own(kind: type) -> dict[str, Any]:
+            return {one.name: row[one.name] for one in fields(kind) if one.name in row}
+
+        record = cls(
+            ResponsePart(**own(ResponsePart)),
+            BranchPart(**own(BranchPart)),
+            ValuePart(**own(ValuePart)),
+            GradingPart(**own(GradingPart)),
+        )
         # JSON knows no tuples
-        record.response.episodes = [tuple(episode) for episode in record.response.episodes]
-        record.values.progress = [tuple(step) for step in record.values.progress]
+        record.response.episodes = [(start, marker_end, end) for start, marker_end, end in record.response.episodes]
+        record.values.progress = [(first, boundary, value) for first, boundary, value in record.values.progress]
         record.branches.forced = [[ForcedAnswer(*a) for a in answers] for answers in record.branches.forced]
         record.branches.forced_before = [ForcedAnswer(*answer) for answer in record.branches.forced_before]
         return record

@@ -49,7 +49,7 @@ def check_values(settings: Any) -> None:
     for key, allowed in CHOICES.items():
         value = getattr(settings, key)
         if not any(value is one or (isinstance(one, str) and value == one) for one in allowed):
-            raise _refusal(key, value, ", ".join(str(one).lower() if isinstance(one, bool) else one for one in allowed))
+            raise _refusal(key, value, ", ".join(map(str, allowed)).lower())
     for key, least in WHOLE.items():
         value = getattr(settings, key)
         if not (value is None and key in NULLABLE) and not (_is_number(value, int) and value >= least):

@@ -46,7 +46,8 @@ async def sample_linearised(
     splitter = rollout.splitter
     thinking_open = splitter.is_thinking_open(prompt_ids)
     openings = ["\n\n" + marker for marker in rollout.settings.markers]
-    stream, context = Trace(), []
+    stream = Trace()
+    context: list[int] = []
     boundaries: list[Boundary] = []
     known = markers = 0  # episodes of the context whose boundary is known; markers of what left it
     while True:

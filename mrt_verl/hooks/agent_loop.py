@@ -37,6 +37,7 @@ class MRTAgentLoop(AgentLoopBase):
     """Online MRT: J at every boundary of an on-policy trace (the online variant of arXiv 2503.07572's code)."""
 
     _shared: ClassVar[SharedBranches] = SharedBranches()
+    tokenizer: Any  # verl's annotation names transformers' factory
 
     def __init__(self, *args: Any, settings: MRTSettings | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

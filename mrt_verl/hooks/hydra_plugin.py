@@ -31,8 +31,9 @@ class VerlConfigSource(ImportlibResourcesConfigSource):
     def load_config(self, config_path: str) -> ConfigResult:
         result = super().load_config(config_path)
         if self._normalize_file_name(config_path) == "ppo_trainer.yaml":
-            with open_dict(result.config):
-                result.config.defaults.append({"reward_model": None})
+            config: Any = result.config
+            with open_dict(config):
+                config.defaults.append({"reward_model": None})
         return result
 
 

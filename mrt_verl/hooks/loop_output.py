@@ -19,7 +19,7 @@ class MRTAgentLoopOutput(AgentLoopOutput):
         extra_fields = fields["extra_fields"]
         extra_fields.pop(RECORD, None)
         graded = extra_fields.get("reward_extra_info", {}).get(RECORD)
-        if graded is not None and "rm_scores" in fields:
+        if graded is not None and self.reward_score is not None:
             record = RolloutRecord.from_json(graded)
             steps = record.values.progress
             rewards = write_rewards(

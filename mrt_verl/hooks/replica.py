@@ -34,7 +34,7 @@ async def pinned(client: Any, request_id: str, prompt_ids: Sequence[int]) -> Asy
         yield client
         return
     held = copy.copy(client)
-    held._load_balancer = _OneReplica(server_id, server)
+    held._load_balancer = _OneReplica(server_id, server)  # type: ignore[assignment]
     try:
         yield held
     finally:

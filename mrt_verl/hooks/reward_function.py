@@ -9,4 +9,5 @@ def load_reward_function(node: Any) -> Callable[..., Any] | None:
     """The function of verl's node `reward.custom_reward_function`; None without a path."""
     from verl.trainer.ppo.reward import get_custom_reward_fn  # takes seconds, which a run without it need not wait
 
-    return get_custom_reward_fn(SimpleNamespace(reward={"custom_reward_function": node}))  # type: ignore[no-any-return]
+    run: Any = SimpleNamespace(reward={"custom_reward_function": node})
+    return get_custom_reward_fn(run)  # type: ignore[no-any-return]

@@ -26,10 +26,6 @@ class AnchoredProver(ScoringProver, HorvitzThompsonProver):
                 "null or 1.0, the temperature of scored prompts"
             )
 
-    @classmethod
-    def boundary_tokens(cls, settings: MRTSettings) -> int:
-        return super().boundary_tokens(settings) + 1
-
     async def branch(
         self,
         prefix_ids: Sequence[int],

@@ -99,9 +99,15 @@ class Prover(ABC):
             )
 
     @classmethod
+    def answers_drawn(cls, settings: MRTSettings) -> int:
+        """Forced answers that are sampled at a boundary."""
+        return settings.branches
+
+    @classmethod
     def boundary_tokens(cls, settings: MRTSettings) -> int:
         """Tokens that the branches of a boundary generate at most, with one reference answer."""
-        return settings.branches * settings.branch_max_tokens
+        # one token is the least an engine generates after a scored prompt
+        return cls.answers_drawn(settings) * settings.branch_max_tokens + int(cls.scores_reference)
 
     @abstractmethod
     async def branch(

@@ -16,8 +16,8 @@ class LikelihoodProver(ScoringProver):
     """The reference answer's probability; nothing is sampled, whatever `mrt.branches` says."""
 
     @classmethod
-    def boundary_tokens(cls, settings: MRTSettings) -> int:
-        return 1  # the least an engine generates after a scored prompt
+    def answers_drawn(cls, settings: MRTSettings) -> int:
+        return 0
 
     async def branch(
         self,

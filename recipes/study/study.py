@@ -36,7 +36,7 @@ PROBLEM_SEED = 11
 BUDGET = 160
 """Response tokens, in training and evaluation."""
 INSERTIONS, INSERTION_TOKENS = 4, 40
-"""Forced extrapolation behind a trace's end: up to BUDGET more tokens."""
+"""Forced extrapolation beyond a trace's end: up to BUDGET more tokens."""
 
 
 def results_of(steps: int) -> Path:

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mrt_verl.settings import forced_rollouts
+from mrt_verl.provers import prover_class
+from mrt_verl.settings import MRTSettings, forced_rollouts
 from recipes.tools.model_shapes import Shape, read_shape
 
 GIB = 2**30
@@ -44,25 +45,30 @@ def token_lines(config: Any, expected_share: float) -> Iterator[str]:
         return
     yield f"traces      worst: {rollouts} x {response:,} = {rollouts * response:,} tokens"
     yield f"            expected: {rollouts} x {expected_share:.0%} of the budget = {rollouts * trace:,} tokens"
-    if not _is_mrt(config):
+    mrt = _settings(config)
+    if mrt is None:
         yield "branches    none"
     else:
-        yield from _online_lines(config.mrt, prompts, rollouts, response, trace)
+        yield from _online_lines(mrt, prompts, rollouts, response, trace)
 
 
-def _is_mrt(config: Any) -> bool:
-    return config.get("mrt") is not None and config.algorithm.adv_estimator == "mrt"
+def _settings(config: Any) -> MRTSettings | None:
+    """The settings of a recipe that trains with MRT, None for any other."""
+    is_mrt = config.get("mrt") is not None and config.algorithm.adv_estimator == "mrt"
+    return MRTSettings.from_config(config.mrt) if is_mrt else None
 
 
 def _forced(config: Any) -> int:
     """Rollouts of a prompt that are forced to answer at its prefix; 0 but in the prefix variant."""
-    if not _is_mrt(config) or config.mrt.variant != "prefix":
+    mrt = _settings(config)
+    if mrt is None or mrt.variant != "prefix":
         return 0
-    return forced_rollouts(config.actor_rollout_ref.rollout.n, config.mrt.forced_share)
+    return forced_rollouts(config.actor_rollout_ref.rollout.n, mrt.forced_share)
 
 
 def _prefix_lines(config: Any, forced: int, trace: int) -> Iterator[str]:
-    mrt, prompts, n = config.mrt, config.data.train_batch_size, config.actor_rollout_ref.rollout.n
+    mrt = MRTSettings.from_config(config.mrt)
+    prompts, n = config.data.train_batch_size, config.actor_rollout_ref.rollout.n
     if mrt.prefix_source == "on_policy":
         yield f"prefixes    cut from one trace a prompt: {prompts} x {trace:,} = {prompts * trace:,} tokens"
     else:
@@ -84,14 +90,14 @@ def expected_tokens(config: Any, expected_share: float) -> tuple[int, int, int]:
     forced = _forced(config)
     if not forced:
         return prompts * n * trace, prompts * n * trace, 1
-    own = config.mrt.prefix_source == "on_policy"
+    own = MRTSettings.from_config(config.mrt).prefix_source == "on_policy"
     # a response holds its prefix, half a trace, and the update computes it with the rest
     thinking, answering = prompts * (n - forced) * trace, prompts * forced * trace
     return prompts * own * trace + thinking // 2, thinking + answering // 2, 1 + own
 
 
-def _online_lines(mrt: Any, prompts: int, rollouts: int, response: int, trace: int) -> Iterator[str]:
-    sampled = 0 if mrt.prover == "likelihood" else mrt.branches
+def _online_lines(mrt: MRTSettings, prompts: int, rollouts: int, response: int, trace: int) -> Iterator[str]:
+    sampled = prover_class(mrt).answers_drawn(mrt)
     boundary = sampled * mrt.branch_max_tokens
     most = rollouts * mrt.max_episodes * boundary + prompts * boundary
     yield (
@@ -183,7 +189,7 @@ def time_lines(config: Any, shape: Shape, options: argparse.Namespace) -> Iterat
     longest = f"but not below the longest trace: {response} / {options.single:g} = {tail:.0f} s"
     if waves > 1:
         longest = (
-            f"but up to {waves} x {response} / {options.single:g} = {tail:.0f} s, one trace behind a prefix of another"
+            f"but up to {waves} x {response} / {options.single:g} = {tail:.0f} s, one trace after a prefix of another"
         )
     yield f"generation  {generated:,} / {gpus} GPUs / {options.decode:,.0f} tokens/s = {fill:.0f} s, {longest}"
     yield (

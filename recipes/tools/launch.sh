@@ -1,5 +1,5 @@
 # Sourced by the recipes' run.sh, from the repository's root.
-#   train RECIPE [OVERRIDE …]   verl's RL trainer on recipes/RECIPE.yaml; an overlay behind a comma: train a/b,c/d
+#   train RECIPE [OVERRIDE …]   verl's RL trainer on recipes/RECIPE.yaml; an overlay after a comma: train a/b,c/d
 #   sft RECIPE [OVERRIDE …]     verl's SFT trainer, likewise
 # PYTHON_BIN is the interpreter of an environment with verl, vLLM and this package (default: python, the active one).
 # SCALE=cpu runs the same YAML as two steps of a tiny model on a CPU (recipes/scale_cpu.yaml, scale_cpu_sft.yaml), in

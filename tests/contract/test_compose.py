@@ -32,7 +32,7 @@ def test_one_word_sets_everything(compose, config_name, overrides):
 
 @pytest.mark.parametrize(
     ("name", "loop", "variant", "insertion"),
-    [("mrt_prefix", "mrt_prefix", "prefix", None), ("mrt_backtrack", "mrt", "online", "backtrack")],
+    [("mrt_prefix", "mrt", "prefix", None), ("mrt_backtrack", "mrt", "online", "backtrack")],
 )
 def test_the_other_experiments(compose, name, loop, variant, insertion):
     config = compose(f"reward_model={name}")

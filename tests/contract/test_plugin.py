@@ -40,9 +40,9 @@ def test_every_name_resolves():
         "      load_class_from_fqn('mrt_verl.hooks.loop_manager.MRTAgentLoopManager').__name__)"
     )
     assert result.stdout.split() == [
-        "mrt_verl.advantage",
+        "mrt_verl.hooks.advantage",
         "mrt_verl.hooks.reward_manager",
-        "mrt_verl.hooks.agent_loop.MRTAgentLoop",
+        "mrt_verl.hooks.loops.build_agent_loop",
         "build_replay_buffer",
         "MRTAgentLoopManager",
     ], result.stderr
@@ -71,8 +71,8 @@ def test_the_cpu_platform():
 @pytest.mark.parametrize(("argument", "status"), [("reward_model=mrt", 1), ("trainer.nnodes=1", 0)])
 def test_a_part_that_cannot_be_loaded_stops_only_a_run_that_asks_for_mrt(argument, status):
     result = run(
-        f"import sys; sys.argv = ['main_ppo', {argument!r}]; sys.modules['mrt_verl.advantage'] = None\n"
+        f"import sys; sys.argv = ['main_ppo', {argument!r}]; sys.modules['mrt_verl.hooks.advantage'] = None\n"
         "import verl.trainer.ppo.core_algos"
     )
     assert result.returncode == status, result.stderr
-    assert ("reward_model=mrt: mrt_verl.advantage could not be loaded" in result.stderr) == bool(status)
+    assert ("reward_model=mrt: mrt_verl.hooks.advantage could not be loaded" in result.stderr) == bool(status)

@@ -1,4 +1,4 @@
-"""What the meta-prover gets from a real vLLM engine, as JSON: run by test_prover_vllm.py in a process of its own."""
+"""What the provers get from a real vLLM engine, as JSON: run by test_prover_vllm.py in a process of its own."""
 
 import asyncio
 import json
@@ -27,11 +27,11 @@ class Greedy:
 
 
 async def anchor(engine, tokenizer, prefix):
-    """A reference that begins like the answer drawn behind `prefix`, scored by `anchored`; None if it has no text."""
+    """A reference that begins like the answer drawn after `prefix`, scored by `anchored`; None if it has no text."""
     own = {**OWN, "reference_text": "{reference}", "prover": "anchored"}
     prover = load_prover(Greedy(engine), tokenizer, default_settings(**own))
     how = {**HOW, "count": 1}
-    (sample,) = (await prover.sample(prefix, **how, weighted=True)).samples
+    (sample,) = (await prover.sample(prefix, **how, log_probs=True)).samples
     reference = tokenizer.decode(sample.token_ids[:3]) + "}"
     ids = tokenizer.encode(reference, add_special_tokens=False)
     if tuple(ids[:2]) != sample.token_ids[:2] or tuple(ids) == sample.token_ids[: len(ids)]:

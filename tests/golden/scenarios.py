@@ -67,10 +67,12 @@ CREDITS = (
     {"credit": "regret", "bonus_norm": "none"},
     {"alpha": 0.0},
     {"norm_adv_by_std_in_grpo": False},
+    {"bonus_floor": 0.9},
 )
 PREFIX = {"reward_model": "mrt_prefix", "response_tokens": 112}
 THINKS = {"kinds": ("closes", "runs", "bare")}
-DATASET = {"prefix": "Try 3 and 7: 3 + 7 = 10.\n\nWait, take 4 and 9: 4 + 9 = 13, no.\n\nWait, so 8 is too small.\n\n"}
+DATASET = {"prefix": "Try 3 and 7: 3 + 7 = 10.\n\n" + "Wait, take 4 and 9: 4 + 9 = 13, no.\n\n" * 6}
+"""Longer than a response may be: cut at a boundary that leaves room for an answer."""
 INSERTED = {"response_tokens": 112, "rollouts": 4}
 PLAIN = {"think_open": None, "think_close": None, "stop_text": PLAIN_STOP}
 STEPS = {"kinds": ("closes", "bare", "closes", "runs"), "has_steps": True}
@@ -143,9 +145,9 @@ TRAINING = {
         response_tokens=112,
     ),
     "insertion_backtrack": Training(
-        ("mrt.prover=sample", "mrt.insert_min_left=20"),
+        ("mrt.prover=sample", "mrt.branches=2", "mrt.insert_min_left=20"),
         reward_model="mrt_backtrack",
-        author={**STEPS, "seed": 1},
+        author={**STEPS, "seed": 2},
         response_tokens=128,
     ),
     "insertion_backtrack_by_function": Training(
@@ -162,11 +164,11 @@ TRAINING = {
     "prefix_termination": Training(
         ("mrt.baseline=termination", "mrt.forced_share=0.4", "mrt.insertion=budget_forcing"),
         author={**THINKS, "seed": 17},
-        estimates=({"bonus_norm": "none", "alpha": 0.5},),
+        estimates=({"bonus_norm": "none", "alpha": 0.5}, {"bonus_floor": 0.9}),
         **PREFIX,
     ),
     "prefix_dataset": Training(
-        ("mrt.prefix_source=dataset",), row=DATASET, author={"failures": 0.3, "seed": 5}, **PREFIX
+        ("mrt.prefix_source=dataset",), row=DATASET, author={"failures": 0.3, "seed": 12}, **PREFIX
     ),
     "prefix_fallback": Training(
         ("mrt.prefix_source=dataset",), rollouts=3, row={"prefix": None}, author=THINKS, **PREFIX

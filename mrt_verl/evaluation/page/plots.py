@@ -38,7 +38,7 @@ def draw_accuracy(runs: Sequence[Measures], weights: Floats, path: Path) -> None
 
 
 def draw_regret(runs: Sequence[Measures], weights: Floats, path: Path) -> None:
-    """Normalised regret against the budget; behind the sampled budget only budget forcing tells, shaded."""
+    """Normalised regret against the budget; beyond the sampled budget only budget forcing tells, shaded."""
     reach = max(run.reach for run in runs)
     budget = max(run.budget for run in runs)
     with figure(path, height=4.8) as (_, axes):

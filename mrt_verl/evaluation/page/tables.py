@@ -88,7 +88,7 @@ def _main(runs: Sequence[Mapping[str, Any]]) -> Table:
             f"{interval(e['accuracy'])} at {e['tokens']:.0f} tokens" if (e := run["extrapolated"]) else NONE
             for run in runs
         ]
-        rows.append(["accuracy behind the last inserted marker", *texts])
+        rows.append(["accuracy after the last inserted marker", *texts])
     for key, label, form in (
         ("episodes", "episodes per trace", ".2f"),
         ("think_tokens", "thinking tokens per trace", ".1f"),
