@@ -4,7 +4,7 @@ import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
 from typing import Any
@@ -15,7 +15,8 @@ from verl.experimental.reward_loop.reward_manager.registry import register
 
 from mrt_verl.grading import Grade, Grader, Verdict
 from mrt_verl.grading.answers import AnswerGrader
-from mrt_verl.rollout_record import RECORD, GradingPart, RolloutRecord
+from mrt_verl.provers import ForcedAnswer
+from mrt_verl.rollout_record import RECORD, GradingPart, ResponsePart, RolloutRecord
 from mrt_verl.settings import MRTSettings
 from mrt_verl.value_estimates import estimate_values
 
@@ -41,7 +42,7 @@ class MRTRewardManager(RewardManagerBase):
         response, branches = record.response, record.branches
         response_ids = row.batch["responses"][: int(fields["response_len"])].tolist()
         started = time.perf_counter()
-        own = await self.answers.grade_final(response_ids, response.answer_start, fields, finished=response.finished)
+        own = await self._grade_own(response, response_ids, fields)
         forced = [
             await self.answers.grade_forced(answers, response_ids[:end], fields)
             for answers, (_, _, end) in zip(branches.forced, response.episodes, strict=False)
@@ -53,6 +54,14 @@ class MRTRewardManager(RewardManagerBase):
         record.grading.grade_seconds = time.perf_counter() - started
         record.grading.timeout_example = self._timeout_example(record, response_ids, own, [*forced, before])
         return {"reward_score": own.score, "reward_extra_info": {"acc": own.score, RECORD: record.to_json()}}
+
+    async def _grade_own(self, response: ResponsePart, response_ids: list[int], row: Mapping[str, Any]) -> Grade:
+        """The outcome; that of a rollout which was forced to answer by the rule that grades all forced answers."""
+        if response.kind == "forced":
+            start = response.prefix_tokens + response.inserted_tokens
+            answer = ForcedAnswer(self.answers.decode(response_ids[start:]), response.finished, None)
+            return (await self.answers.grade_forced([answer], response_ids[: response.prefix_tokens], row))[0]
+        return await self.answers.grade_final(response_ids, response.answer_start, row, finished=response.finished)
 
     def _grading(self, grades: Sequence[Grade]) -> GradingPart:
         verdicts = Counter(grade.verdict for grade in grades)

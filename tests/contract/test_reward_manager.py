@@ -118,3 +118,16 @@ def test_verls_own_outcome(manager, tokenizer):
 def length_is_even(data_source, solution_str, ground_truth, extra_info=None):
     assert (data_source, ground_truth, extra_info["split"]) == ("anything", "10", "train")
     return float(len(solution_str) % 2 == 0)
+
+
+def test_a_forced_rollout_is_graded_by_the_rule_of_forced_answers(manager, tokenizer):
+    """What closes the box that the stop text opened counts, whatever the policy writes after it."""
+    thinking, stop, answer = (tokenizer.encode(text) for text in (THINKING, STOP, "10} or rather \\boxed{3}"))
+    lengths = {"prefix_tokens": len(thinking), "inserted_tokens": len(stop), "answer_start": len(thinking)}
+    record = make_record(tokenizer, kind="forced", episodes=[], forced=[], forced_before=[], **lengths)
+    text = tokenizer.decode([*thinking, *stop, *answer])
+    result, _ = grade(manager("mrt.prover=sample"), make_data(tokenizer, record, text))
+    assert result["reward_score"] == 1.0
+    plain = make_record(tokenizer, episodes=[], forced=[], forced_before=[], answer_start=len(thinking))
+    result, _ = grade(manager("mrt.prover=sample"), make_data(tokenizer, plain, text))
+    assert result["reward_score"] == 0.0  # a rollout's own answer is its last box

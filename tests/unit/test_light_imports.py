@@ -1,5 +1,6 @@
 """What starts without the deployment's packages, and what a command says of one that is not installed."""
 
+import itertools
 import subprocess
 import sys
 import tomllib
@@ -90,9 +91,8 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 @pytest.mark.parametrize("module", ["data_prep", "mrt_verl.evaluation"])
-def test_help_needs_neither_the_deployment_nor_pandas_arrow_or_matplotlib(module):
-    packages = (*DEPLOYMENT, "transformers", "pandas", "pyarrow", "datasets", "matplotlib", "openai", "math_verify")
-    done = command(module, "--help", without=packages)
+def test_help_needs_nothing_that_an_extra_brings(module):
+    done = command(module, "--help", without=(*DEPLOYMENT, *itertools.chain(*EXTRAS.values())))
     assert done.returncode == 0, done.stderr
     assert "usage:" in done.stdout
 
@@ -110,6 +110,7 @@ def test_help_needs_neither_the_deployment_nor_pandas_arrow_or_matplotlib(module
             "hydra",
             "mrt-verl[eval]",
         ),
+        ("data_prep", ["search_task", "--out", "{out}"], "tqdm", 'pip install "mrt-verl[data]"'),
         ("mrt_verl.evaluation", ["report", "{out}"], "tqdm", 'pip install "mrt-verl[eval]"'),
     ],
 )
