@@ -84,6 +84,12 @@ def test_the_docstring_runs_without_the_deployment():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_map_names_every_module():
+    modules = {path.name for path in (ROOT / "mrt_verl").glob("*.py")} - {"__init__.py"}
+    folders = {f"{path.parent.name}/" for path in (ROOT / "mrt_verl").glob("*/__init__.py")}
+    assert sorted(name for name in modules | folders if name not in str(mrt_verl.__doc__)) == []
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'compute_nothing'"):
         mrt_verl.compute_nothing  # noqa: B018
