@@ -15,6 +15,7 @@ from verl.experimental.reward_loop.reward_manager.registry import register
 
 from mrt_verl.grading import Grade, Grader, Verdict
 from mrt_verl.grading.answers import AnswerGrader
+from mrt_verl.hooks.overlong import OverlongBuffer
 from mrt_verl.provers import ForcedAnswer
 from mrt_verl.rollout_record import RECORD, GradingPart, ResponsePart, RolloutRecord
 from mrt_verl.settings import MRTSettings
@@ -32,6 +33,7 @@ class MRTRewardManager(RewardManagerBase):
         super().__init__(config, tokenizer, compute_score)
         self.settings = MRTSettings.from_config(config.mrt)
         self.grader = Grader(deadline_s=self.settings.grade_timeout_s, thinking=None)
+        self.overlong = OverlongBuffer.from_config(config.reward)
         self.answers = AnswerGrader(self.grader, tokenizer, self.settings, compute_score)
 
     async def run_single(self, data: DataProto) -> dict[str, Any]:
@@ -53,7 +55,13 @@ class MRTRewardManager(RewardManagerBase):
         record.grading = self._grading([own, *before, *chain.from_iterable(forced)])
         record.grading.grade_seconds = time.perf_counter() - started
         record.grading.timeout_example = self._timeout_example(record, response_ids, own, [*forced, before])
-        return {"reward_score": own.score, "reward_extra_info": {"acc": own.score, RECORD: record.to_json()}}
+        score, info = own.score, {"acc": own.score, RECORD: record.to_json()}
+        if self.overlong is not None:
+            penalty = self.overlong.penalty(len(response_ids))
+            score += penalty
+            if self.overlong.log:
+                info |= {"overlong_reward": penalty, "overlong": penalty < 0}
+        return {"reward_score": score, "reward_extra_info": info}
 
     async def _grade_own(self, response: ResponsePart, response_ids: list[int], row: Mapping[str, Any]) -> Grade:
         """The outcome; that of a rollout which was forced to answer by the rule that grades all forced answers."""
