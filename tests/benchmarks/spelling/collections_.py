@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001, RUF002 - spellings are Unicode
+# ruff: noqa: RUF001 - spellings are Unicode
 r"""Tuples, sets and matrices, and the ways people write them."""
 
 import random

@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001, RUF002 - spellings are Unicode
+# ruff: noqa: RUF001 - spellings are Unicode
 """What a family of spellings is made of."""
 
 import operator

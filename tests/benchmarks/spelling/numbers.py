@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001, RUF002 - spellings are Unicode
+# ruff: noqa: RUF001 - spellings are Unicode
 r"""Integers, fractions, decimals, percentages and powers, and the ways people write them."""
 
 import random

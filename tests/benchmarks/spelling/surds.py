@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001, RUF002 - spellings are Unicode
+
 r"""Roots, multiples of pi, complex numbers and logarithms, and the ways people write them."""
 
 import math
