@@ -1,4 +1,3 @@
-
 r"""Roots, multiples of pi, complex numbers and logarithms, and the ways people write them."""
 
 import math
