@@ -61,8 +61,8 @@ def run(options: argparse.Namespace) -> None:
     """
     if options.min_progress > 1:
         raise DataError(
-            f"--min-progress {options.min_progress:g}: allowed: at most 1; progress is a difference of two values of J, "
-            "each in [0, 1]"
+            f"--min-progress {options.min_progress:g}: allowed: at most 1; "
+            "progress is a difference of two values of J, each in [0, 1]"
         )
     traces = read_run(options.traces)
     chat = load_chat_format(options, traces.model)
@@ -101,8 +101,8 @@ def _why_none(traces: TraceRun, options: argparse.Namespace) -> str:
     most = max(one.progress for one in found)
     if most < options.min_progress:
         return (
-            f"{where}: no prefix with a right answer gains --min-progress {options.min_progress:g}; the most that one of "
-            f"{len(found)} gains is {most:g}"
+            f"{where}: no prefix with a right answer gains --min-progress {options.min_progress:g}; "
+            f"the most that one of {len(found)} gains is {most:g}"
         )
     return f"{where}: none of {len(found)} prefixes with a right answer is text that can be written again"
 
