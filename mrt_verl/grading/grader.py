@@ -13,9 +13,9 @@ from typing import Any
 
 from mrt_verl.grading import outcomes
 from mrt_verl.grading.accounts import Accounts
-from mrt_verl.grading.comparison import as_references, exact_verdict, fit_choice
+from mrt_verl.grading.comparison import as_references, exact_verdict, is_readable
 from mrt_verl.grading.extraction import DEFAULT_FALLBACKS, DEFAULT_THINKING, Thinking, extract_answer
-from mrt_verl.grading.grades import NO_ANSWER, RIGHT, WRONG, Grade, GraderStats
+from mrt_verl.grading.grades import NO_ANSWER, NO_REFERENCE, RIGHT, WRONG, Grade, GraderStats
 from mrt_verl.grading.pool import Pool
 from mrt_verl.grading.shared import SharedGrades
 
@@ -135,15 +135,22 @@ class Grader:
     def _start_one(self, answer: str | None, references: tuple[str, ...]) -> "Grade | Future[Grade]":
         if answer is None:
             return NO_ANSWER
-        pairs = [(reference, fit_choice(answer, reference)) for reference in references]
-        exact = {pair: exact_verdict(*pair) for pair in pairs}
-        open_pairs = [pair for pair in pairs if exact[pair] is None]
-        if True in exact.values() or not open_pairs:
-            self._accounts.count("exact")
-            return RIGHT if True in exact.values() else WRONG
-        grade, is_shared = self._shared.get(_key(open_pairs), lambda: self._submit(None, open_pairs))
-        self._accounts.count("cache_hits", int(is_shared))
-        return grade
+        if not any(map(is_readable, references)):
+            return NO_REFERENCE
+        open_pairs = []
+        for reference in references:
+            verdict = exact_verdict(reference, answer)
+            if verdict:
+                break
+            if verdict is None:
+                open_pairs.append((reference, answer))
+        else:
+            if open_pairs:
+                grade, is_shared = self._shared.get(_key(open_pairs), lambda: self._submit(None, open_pairs))
+                self._accounts.count("cache_hits", int(is_shared))
+                return grade
+        self._accounts.count("exact")
+        return RIGHT if verdict else WRONG
 
     def _submit(self, packed: bytes | None, task: Any) -> "Future[Grade]":
         with self._lock:

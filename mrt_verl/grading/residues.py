@@ -1,0 +1,33 @@
+r"""Residue classes: `3 \pmod 7`, `x \equiv 3 (mod 7)`."""
+
+from collections.abc import Sequence
+
+from mrt_verl.grading.expressions import Unreadable, parse
+from mrt_verl.grading.forms import Form, Residue
+from mrt_verl.grading.tokens import Token
+
+
+def read_residue(tokens: Sequence[Token]) -> Form | None:
+    """The residue class that the tokens are, with or without a name before it; None for anything else."""
+    values = [token.value for token in tokens]
+    if "\\pmod" in values:
+        at = values.index("\\pmod")
+        modulus = tokens[at + 1 :]
+        before = tokens[:at]
+    elif len(values) >= 4 and values[-1] == ")" and ("mod" in values or "\\mod" in values or "\\bmod" in values):
+        at = next(position for position, value in enumerate(values) if value in ("mod", "\\mod", "\\bmod"))
+        if at == 0 or values[at - 1] != "(":
+            return None
+        modulus, before = tokens[at + 1 : -1], tokens[: at - 1]
+    else:
+        return None
+    for sign in ("\\equiv", "=", "\\cong"):
+        if sign in values[: len(before)]:
+            before = before[values.index(sign) + 1 :]
+            break
+    if not before or not modulus:
+        raise Unreadable("half a residue class")
+    residues, moduli = parse(before), parse(modulus)
+    if len(residues) > 1 or len(moduli) > 1:
+        raise Unreadable("several residue classes")
+    return Residue(residues[0], moduli[0])
