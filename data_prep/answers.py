@@ -25,8 +25,8 @@ ATTEMPTS = 2
 """A deadline that was missed may be the machine's fault: such an answer is asked about again."""
 MAX_WORDS = 2
 """More words than this are prose, which no model repeats exactly."""
-OTHER_ANSWER = r"\sqrt{7919}+q_{6007}"
-"""No reference is this: it must be wrong for each, and known to be, which a comparison with itself does not show."""
+OTHER_ANSWERS = ("7919.6007", r"\sqrt{7919}+q_{6007}")
+"""No reference is these: they must be wrong for each, and known to be, which a comparison with itself does not show."""
 _PLACEHOLDERS = frozenset({"proof", "notfound", "none", "nan", "n/a", "null", "see solution"})
 
 
@@ -92,9 +92,10 @@ class AnswerChecker:
 
     async def _reason(self, reference: Reference) -> str | None:
         texts = [rf"\boxed{{{one}}}" if r"\boxed" not in one else one for one in accepted_answers(reference)]
-        texts.append(rf"\boxed{{{OTHER_ANSWER}}}")
+        own = len(texts)
+        texts += [rf"\boxed{{{other}}}" for other in OTHER_ANSWERS]
         grades = await self._grader.grade(texts, reference, finished=True)
-        return _reason_of(grades[:-1], grades[-1])
+        return _reason_of(grades[:own], grades[own:])
 
 
 _TOO_SLOW = "the grader does not finish"
@@ -104,13 +105,14 @@ def _refused_of(reference: Reference) -> str | None:
     return next(filter(None, map(refused, accepted_answers(reference))), None)
 
 
-def _reason_of(own: Sequence[Grade], other: Grade) -> str | None:
-    """Why a reference cannot be graded, from the verdicts on itself and on another answer; None if it can."""
-    verdicts = [grade.verdict for grade in (*own, other)]
+def _reason_of(own: Sequence[Grade], others: Sequence[Grade]) -> str | None:
+    """Why a reference cannot be graded, from the verdicts on itself and on other answers; None if it can."""
+    verdicts = {grade.verdict for grade in (*own, *others)}
     if Verdict.ERROR in verdicts:
         return "the grader finds nothing in it"
     if Verdict.TIMEOUT in verdicts:
         return _TOO_SLOW
     if any(grade.verdict is not Verdict.RIGHT for grade in own):
         return "not right against itself"
-    return None if other.verdict is Verdict.WRONG else "any answer is right against it"
+    is_met_by_all = any(grade.verdict is Verdict.RIGHT for grade in others)
+    return "any answer is right against it" if is_met_by_all else None

@@ -8,6 +8,7 @@ import pytest
 
 from data_prep.__main__ import main
 from data_prep.references import NoReferenceError, boxed_answer, reference_text
+from mrt_verl.grading import Grader
 from tests.data_prep_layouts import write_rows
 
 
@@ -106,3 +107,27 @@ def test_a_solution_of_several_parts_is_left_out_with_its_reason(tmp_path):
     assert [truth["ground_truth"] for truth in kept.reward_model] == ["5"]
     dropped = json.loads((out / "manifest.json").read_text())["dropped"]["train"]
     assert dropped == {"solution: several boxes that are parts of one answer": 1}
+
+
+def kept_references(tmp_path, source, rows):
+    path = write_rows(tmp_path / "in.jsonl", rows)
+    assert main([source, "--from", str(path), "--out", str(tmp_path / "out")]) == 0
+    return [truth["ground_truth"] for truth in pd.read_parquet(tmp_path / "out" / "train.parquet").reward_model]
+
+
+def verdicts(reference, *answers):
+    with Grader() as grader:
+        return [grade.verdict for grade in grader.grade_sync([f"\\boxed{{{answer}}}" for answer in answers], reference)]
+
+
+def test_a_choice_with_its_value_is_met_by_either(tmp_path):
+    solution = "Thus the answer is $\\boxed{\\textbf{(B)}\\ 12}$."
+    rows = [{"source": "amc_aime", "problem": "Which? (A) 7 (B) 12", "solution": solution}]
+    (reference,) = kept_references(tmp_path, "numinamath_cot", rows)
+    assert verdicts(reference, "B", "(B)", "12", "A", "7", "13") == [*["right"] * 3, *["wrong"] * 3]
+
+
+@pytest.mark.parametrize("answer", [["9", "10"], '["9", "10"]'])
+def test_several_accepted_answers_are_each_right(tmp_path, answer):
+    (reference,) = kept_references(tmp_path, "deepscaler", [{"problem": "Name a root.", "answer": answer}])
+    assert verdicts(reference, "9", "10", "11") == ["right", "right", "wrong"]
