@@ -9,6 +9,8 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from spelling.answers import ANSWERS
+from spelling.calculus import CALCULUS
 from spelling.collections_ import COLLECTIONS
 from spelling.family import Family
 from spelling.functions import FUNCTIONS
@@ -17,8 +19,11 @@ from spelling.numbers import NUMBERS
 from spelling.surds import SURDS
 from spelling.words import WORDY
 
-FAMILIES: tuple[Family, ...] = (*NUMBERS, *SURDS, *FUNCTIONS, *COLLECTIONS, *INTERVALS, *WORDY)
-_NO_DOLLARS = ("quantity", "word", "choice", "thousands")
+FAMILIES: tuple[Family, ...] = (
+    *(*NUMBERS, *SURDS, *FUNCTIONS, *CALCULUS),
+    *(*COLLECTIONS, *INTERVALS, *ANSWERS, *WORDY),
+)
+_NO_DOLLARS = ("quantity", "word", "choice", "choices", "thousands", "remainder", "date", "time")
 WRAPPINGS = (
     "{}",
     "{}",
