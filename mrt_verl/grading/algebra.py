@@ -89,7 +89,7 @@ def _multiply_monomials(one: Monomial, other: Monomial) -> tuple[Monomial, Fract
 
 
 def _multiply(one: Polynomial, other: Polynomial) -> Polynomial:
-    if len(one) * len(other) > 20 * Limits.terms:
+    if len(one) * len(other) > 12 * Limits.terms:
         raise TooBig
     total: Polynomial = {}
     for left, left_coefficient in one.items():

@@ -11,7 +11,7 @@ _LEAD = re.compile(
     r"(?i)\s*(?:(?:the\s+)?(?:correct\s+|right\s+|final\s+)?(?:options?|choices?|answers?|letters?)(?:\s+(?:is|are))?"
     r"|选项?|选择|答案[是为]?|故选|应选)\s*[:：]?\s*(?=[(\[]?[A-J]\b)"
 )
-_ONE = re.compile(r"[(\[{]?\s*([A-J])\s*[)\]}]?[.):]?")
+_ONE = re.compile(r"[(\[{]?\s*([A-J])\s*[)\]}]?[.):]{0,2}")
 _LETTER = r"\(?[A-J]\)?"
 _SEVERAL = re.compile(rf"{_LETTER}(?:\s*(?:,\s*and\b|,|;|&|\\&|\band\b|和|、)\s*{_LETTER})+")
 _TOGETHER = re.compile(r"[A-J]{2,10}")

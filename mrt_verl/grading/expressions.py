@@ -30,7 +30,7 @@ class Limits:
     """How large exact numbers and polynomials may get: small in the process that trains, without bound in a worker."""
 
     bits = 40_000
-    terms = 300
+    terms = 150
     depth = 40
 
 

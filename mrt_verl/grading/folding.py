@@ -120,6 +120,7 @@ _LEAD = re.compile(
       | (?:\\approx|\\simeq|\\sim|~|=|\\therefore|\\implies|\\Rightarrow|\\to|\\colon|:)(?![A-Za-z=])\s*
     )"""
 )
+_BOLD_LEAD = re.compile(r"\*\*([^*]{1,40}[:：]?)\*\*\s*[:：]?\s*(?=\S)")
 _LEAD_IN_TEXT = re.compile(r"^\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|sf)|mbox)\s*\{([^{}]*)\}(?=\s*\S)")
 _HTML = re.compile(r"</?(?:b|i|em|strong|p|span|div|code|u|sub|answer|br|center)\s*/?>", re.IGNORECASE)
 _ENTITIES = {"&nbsp;": " ", "&lt;": "<", "&gt;": ">", "&le;": "\\le ", "&ge;": "\\ge ", "&pi;": "\\pi ", "&amp;": "&"}
@@ -168,6 +169,7 @@ def _strip_once(text: str) -> str:
                 continue
             text = inner.strip()
     text = _unwrap_command(text)
+    text = _BOLD_LEAD.sub(_without_lead, text, count=1) if text.startswith("**") else text
     text = _LEAD_IN_TEXT.sub(_without_lead, text, count=1)
     lead = _LEAD.match(text)
     if lead and lead.end() and text[lead.end() :].strip():

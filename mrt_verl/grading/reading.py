@@ -1,5 +1,6 @@
 r"""From the text of an answer to its typed form: folding, wrappers, then what kind of thing it is."""
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from mrt_verl.grading.numerals import number_word, plain_numbers, read_base
 from mrt_verl.grading.residues import read_residue
 from mrt_verl.grading.splitting import SIGNS, depths, is_enclosed, split, split_relations
 from mrt_verl.grading.tokens import Token, spell, tokenize
+
+logger = logging.getLogger(__name__)
 
 MAX_LENGTH = 1_500
 """Characters of an answer that are read here; what is longer is compared as text."""
@@ -67,7 +70,9 @@ def _read(text: str, _limit: int) -> Reading:
         return _read_plain(plain)
     except TooBig:
         return Reading(_as_text(plain), too_big=True)
-    except RecursionError:
+    except Exception as error:  # an answer must never end a run; what the reader trips over is text
+        if not isinstance(error, RecursionError):
+            logger.debug("the reader failed on %r", text, exc_info=True)
         return Reading(_as_text(plain))
 
 
@@ -90,7 +95,10 @@ def _read_plain(plain: str) -> Reading:
 
 
 def _as_text(plain: str) -> Text:
-    words = spell([token for token in tokenize(plain) if token.value not in "{}$"]).casefold().strip(" .")
+    tokens = [token for token in tokenize(plain) if token.value not in "{}$"]
+    if len(tokens) > 2 and tokens[0].value == "(" and tokens[-1].value == ")" and "(" not in plain[plain.index("(") + 1 :]:
+        tokens = tokens[1:-1]
+    words = spell(tokens).casefold().strip(" .")
     return Text(words, _LOOKS_LIKE_FORMULA.search(plain) is not None)
 
 
@@ -208,6 +216,9 @@ def _element(part: Sequence[Token]) -> Form:
 
 def _gathered(items: list[Form]) -> Form:
     """`a = 4, -8, -10` and `x = 1 or x = 2` give one name with several values."""
+    solutions = _solutions(items)
+    if solutions is not None:
+        return Listing(solutions)
     first = items[0]
     if isinstance(first, Named):
         later = items[1:]
@@ -217,6 +228,22 @@ def _gathered(items: list[Form]) -> Form:
         if not any(isinstance(item, Named) for item in later):
             return Named(first.name, Listing(_flat([first.value, *later])))
     return Listing(tuple(items))
+
+
+def _solutions(items: list[Form]) -> tuple[Form, ...] | None:
+    """`p=5, q=2 and p=7, q=2` as two solutions; None unless several names come back."""
+    names = [item.name for item in items if isinstance(item, Named)]
+    if len(names) != len(items) or not 1 < len(set(names)) < len(names):
+        return None
+    groups: list[list[Form]] = []
+    seen: set[str] = set()
+    for item, name in zip(items, names, strict=True):
+        if not groups or name in seen:
+            groups.append([])
+            seen = set()
+        groups[-1].append(item)
+        seen.add(name)
+    return tuple(Tuple(tuple(group)) for group in groups)
 
 
 def _flat(items: list[Form]) -> tuple[Form, ...]:

@@ -155,12 +155,12 @@ def read_unit(tokens: Sequence[Token], after_number: bool) -> Unit | None:
     Args:
         after_number: whether a plain number stands before them; only then a lone letter may be a unit.
     """
-    if not tokens:
-        return None
     if len(tokens) == 1 and is_percent(tokens[0]):
         return PERCENT
-    if tokens[0].value == "\\frac":
+    if tokens and tokens[0].value == "\\frac":
         tokens = _one_line(tokens)
+    if not tokens:
+        return None
     degree = _degree(tokens)
     if degree is not None:
         return degree
