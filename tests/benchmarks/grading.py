@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from grading_peers import peers
+from grading_responses import responses
 from grading_scorers import SCORERS
 from grading_sets import Case, champ, generated, public, reasoning_gym
 
@@ -24,6 +25,7 @@ def collect(options: argparse.Namespace) -> dict[str, list[Case]]:
     if options.cases:
         sets["public cases"] = public(options.cases)
     sets["generated spellings"] = generated(options.seed, options.values)
+    sets["generated responses"] = responses(options.seed, max(1, options.values // 4))
     sets["champ"] = champ()
     sets["reasoning-gym"] = reasoning_gym(options.seed, options.size)
     return {**sets, **peers(options.peers)} if options.peers else sets

@@ -40,6 +40,10 @@ WRAPPINGS = (
 )
 """Around an answer of any family; half of the answers stay as they are."""
 
+CROSS = frozenset({"integer", "root", "surd", "multiple of pi", "complex number", "logarithm", "polynomial", "set", "matrix",
+                   "union", "word", "choice", "points", "date", "remainder", "trigonometric", "exponential", "nothing"})  # fmt: skip
+"""Families of which no two have a value in common."""
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -52,7 +56,7 @@ class Pair:
 
 
 def generate(seed: int, values: int) -> Iterator[Pair]:
-    """Per family and value four right answers and four wrong ones, without repetitions."""
+    """Per family and value four right answers and up to seven wrong ones, without repetitions."""
     for family in FAMILIES:
         rng = random.Random(f"{seed}:{family.name}")
         seen: set[Pair] = set()
@@ -72,9 +76,27 @@ def _pairs(family: Family, rng: random.Random) -> Iterator[Pair]:
     for other in rng.sample(wrong, min(2, len(wrong))):
         answer = _wrapped(family, rng.choice(family.spell(other, rng)), rng)
         yield Pair(family.name, _reference(family, value, rng), answer, False)
+    for _ in range(2):
+        if changed := _with_another_digit(family, value, rng):
+            yield Pair(family.name, _reference(family, value, rng), changed, False)
+    if family.name in CROSS:
+        other_family = rng.choice([one for one in FAMILIES if one.name in CROSS and one.name != family.name])
+        answer = rng.choice(other_family.spell(other_family.draw(rng), rng))
+        yield Pair(family.name, _reference(family, value, rng), answer, False)
     decoys = family.decoys(value, rng)
     for answer in rng.sample(decoys, min(2, len(decoys))):
         yield Pair(family.name, _reference(family, value, rng), answer, False)
+
+
+def _with_another_digit(family: Family, value: object, rng: random.Random) -> str | None:
+    """A spelling in which one digit is another: another value, but for binomials, where C(n, k) = C(n, n - k)."""
+    text = rng.choice(family.spell(value, rng))
+    digits = [place for place, character in enumerate(text) if character in "0123456789"]
+    if not digits or family.name == "binomial":
+        return None
+    place = rng.choice(digits)
+    other = rng.choice([digit for digit in "123456789" if digit != text[place]])
+    return text[:place] + other + text[place + 1 :]
 
 
 def _reference(family: Family, value: object, rng: random.Random) -> str:
