@@ -65,9 +65,12 @@ STOP = "\n</think>\n\nThe final answer is \\boxed{"
 
 
 def _two_boxes(one: str, other: str, rng: random.Random) -> str:
-    frame = rng.choice(
-        [r"$x=\boxed{{{}}}$ and $y=\boxed{{{}}}$", r"\boxed{{{}}}, \boxed{{{}}}", r"\boxed{{{}}} and \boxed{{{}}}."]
+    frames = (
+        r"$x=\boxed{{{}}}$ and $y=\boxed{{{}}}$",
+        r"\boxed{{{}}}, \boxed{{{}}}",
+        r"\boxed{{{}}} and \boxed{{{}}}.",
     )
+    frame = rng.choice(frames)
     return frame.format(one, other)
 
 

@@ -40,8 +40,10 @@ WRAPPINGS = (
 )
 """Around an answer of any family; half of the answers stay as they are."""
 
-CROSS = frozenset({"integer", "root", "surd", "multiple of pi", "complex number", "logarithm", "polynomial", "set", "matrix",
-                   "union", "word", "choice", "points", "date", "remainder", "trigonometric", "exponential", "nothing"})  # fmt: skip
+CROSS = (
+    *("integer", "root", "surd", "multiple of pi", "complex number", "logarithm", "polynomial", "trigonometric", "set"),
+    *("matrix", "union", "points", "word", "choice", "date", "remainder", "exponential", "nothing"),
+)
 """Families of which no two have a value in common."""
 
 
