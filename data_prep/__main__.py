@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from data_prep import backtrack, prefixes, star
+from data_prep import backtrack, check, prefixes, star
 from data_prep.pipeline import Preparation
 from data_prep.problems import DataError, Source
 from data_prep.sources import SOURCES
@@ -19,14 +19,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if further and not getattr(options, "passes_on", False):
         parser.error(f"unknown arguments: {' '.join(further)}")
     try:
-        options.run(options)
+        return options.run(options) or 0
     except KeyboardInterrupt:
         print("data_prep: interrupted", file=sys.stderr)
         return 130
     except (DataError, OSError, ValueError) as error:
         print(f"data_prep: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -34,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for source in SOURCES.values():
         _add_source(commands.add_parser(source.name, help=source.summary, description=source.summary), source)
-    for command in (prefixes, star, backtrack):
+    for command in (prefixes, star, backtrack, check):
         command.add_command(commands)
     return parser
 
