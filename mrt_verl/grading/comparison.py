@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from mrt_verl.grading import reading, values
 from mrt_verl.grading.expressions import Limits
 from mrt_verl.grading.extraction import extract_answer, tidy
 from mrt_verl.grading.forms import Text
@@ -64,6 +65,12 @@ def _decide(reference: str, answer: str) -> bool | None:
 _remembered = lru_cache(maxsize=65_536)(_decide)
 
 
+def forget() -> None:
+    """Empty the memories of readings and verdicts, as in a new process; for measuring."""
+    for cached in (_remembered, reading._read, values._same_value, values._normal):
+        cached.cache_clear()
+
+
 def is_readable(reference: str) -> bool:
     """Whether there is anything in a reference that an answer could be compared with."""
     form = read(reference).form
@@ -72,10 +79,8 @@ def is_readable(reference: str) -> bool:
 
 def go_deep() -> None:
     """Let `exact_verdict` take the time and the memory that it needs; only for a worker, which can be killed."""
-    from mrt_verl.grading.values import Depth
-
     Limits.bits, Limits.terms, Limits.depth = 10**9, 20_000, 200
-    Depth.is_deep = True
+    values.Depth.is_deep = True
 
 
 def deep_verdict(pairs: Sequence[tuple[str, str]]) -> bool:
