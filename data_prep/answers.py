@@ -10,16 +10,22 @@ from collections.abc import Sequence
 
 from data_prep.references import accepted_answers
 from mrt_verl.grading import Grade, Grader, Verdict
+from mrt_verl.grading.comparison import as_references
+from mrt_verl.grading.forms import Text
+from mrt_verl.grading.reading import read
 
 _NUMBER = r"-?(?:[0-9]{1,12}|[0-9]{1,9}\.[0-9]{1,9}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,3})"
 _INTEGER = r"-?[0-9]{1,9}"
 _FRACTION = rf"-?\\[dt]?frac\{{{_INTEGER}\}}\{{[1-9][0-9]{{0,8}}\}}|{_INTEGER}/[1-9][0-9]{{0,8}}"
 _ROOT = r"-?(?:[1-9][0-9]{0,8})?\\sqrt\{[1-9][0-9]{0,8}\}"
 _CERTAIN = re.compile(rf"{_NUMBER}|{_FRACTION}|{_ROOT}|[A-Za-z]|\([A-J]\)")
+_BRINGS_ITS_PLACE = re.compile(r"\\(?:boxed|fbox)\b|####")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _WORD = re.compile(r"[^\W\d_]{3,}|\b(?:at|in|is|it|no|of|or|so|to)\b", re.IGNORECASE)
-_FUNCTIONS = frozenset({"sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "sqrt", "gcd", "lcm", "mod"})
+_NO_PROSE = frozenset(
+    {"or", "and", "sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "sqrt", "gcd", "lcm", "mod"}
+)
 _SYMBOLS = frozenset("∅∞")
 ATTEMPTS = 2
 """A deadline that was missed may be the machine's fault: such an answer is asked about again."""
@@ -27,7 +33,10 @@ MAX_WORDS = 2
 """More words than this are prose, which no model repeats exactly."""
 OTHER_ANSWERS = ("7919.6007", r"\sqrt{7919}+q_{6007}")
 """No reference is these: they must be wrong for each, and known to be, which a comparison with itself does not show."""
-_PLACEHOLDERS = frozenset({"proof", "notfound", "none", "nan", "n/a", "null", "see solution"})
+_PLACEHOLDERS = frozenset({"proof", "notfound", "none", "nan", "n/a", "null", "omitted", "略", "证明略", "答案略"})
+_SEE = re.compile(r"\W*(?:see\b|answers? (?:may |will )?var)", re.IGNORECASE)
+_NO_WORDS = re.compile(r"[()\[\]{}|=+^_\\/<>\"#&*]")
+"""What is no part of words, a date or a time."""
 
 
 def is_certain(answer: "Reference") -> bool:
@@ -37,13 +46,14 @@ def is_certain(answer: "Reference") -> bool:
 
 def refused(answer: str) -> str | None:
     """Why an answer cannot be a reference whatever the grader makes of it, or None."""
-    if answer.casefold().strip(".") in _PLACEHOLDERS:
+    bare = _COMMAND.sub(" ", answer).strip(" {}().")
+    if bare.casefold() in _PLACEHOLDERS or _SEE.match(bare):
         return "a placeholder"
     if not any(character.isalnum() or character in _SYMBOLS for character in answer):
         return "no letter or digit in it"
     if not _is_balanced(answer):
         return "braces that do not close"
-    words = [word for word in _WORD.findall(_COMMAND.sub(" ", answer)) if word.casefold() not in _FUNCTIONS]
+    words = [word for word in _WORD.findall(_COMMAND.sub(" ", answer)) if word.casefold() not in _NO_PROSE]
     return "prose" if len(words) > MAX_WORDS else None
 
 
@@ -91,11 +101,26 @@ class AnswerChecker:
             references = [one for one in references if self._known[one] == _TOO_SLOW]
 
     async def _reason(self, reference: Reference) -> str | None:
-        texts = [rf"\boxed{{{one}}}" if r"\boxed" not in one else one for one in accepted_answers(reference)]
-        own = len(texts)
-        texts += [rf"\boxed{{{other}}}" for other in OTHER_ANSWERS]
+        accepted = accepted_answers(reference)
+        texts = [one if _BRINGS_ITS_PLACE.search(one) else rf"\boxed{{{one}}}" for one in accepted]
         grades = await self._grader.grade(texts, reference, finished=True)
-        return _reason_of(grades[:own], grades[own:])
+        others = await self._grader.grade([rf"\boxed{{{one}}}" for one in OTHER_ANSWERS], reference, finished=True)
+        return _reason_of(grades, others) or await self._unread(reference)
+
+    async def _unread(self, reference: Reference) -> str | None:
+        """Why a reference is read as mere text, although it is no words: no other spelling would meet it."""
+        for text in as_references(reference):
+            form = read(text).form
+            if not isinstance(form, Text):
+                continue
+            if form.is_formula:  # a sum or an integral, which a worker may read
+                grades = await self._grader.grade([rf"\boxed{{\left({text}\right)+0}}"], text, finished=True)
+                is_read = grades[0].verdict is Verdict.RIGHT
+            else:
+                is_read = any(map(str.isalpha, form.words)) and not _NO_WORDS.search(form.words)
+            if not is_read:
+                return "not read as mathematics: only the same text meets it"
+        return None
 
 
 _TOO_SLOW = "the grader does not finish"

@@ -32,7 +32,8 @@ class Dropped:
     value: str = ""
 
     def __str__(self) -> str:
-        return f"row {self.row}: column {self.column}: {self.reason}" + (f": {self.value}" if self.value else "")
+        value = " ".join(self.value.split())  # one line, whatever the row holds
+        return f"row {self.row}: column {self.column}: {self.reason}" + (f": {value}" if value else "")
 
 
 class Unusable(Exception):
@@ -44,8 +45,8 @@ class Unusable(Exception):
 
 
 def shown(value: Any) -> str:
-    """A value as a message shows it: short."""
-    text = value if isinstance(value, str) else repr(value)
+    """A value as a message shows it: short, and one line."""
+    text = " ".join((value if isinstance(value, str) else repr(value)).split())
     return text if len(text) <= 120 else text[:117] + "..."
 
 

@@ -39,23 +39,21 @@ def accepted_answers(value: Any) -> list[str]:
     """
     if hasattr(value, "tolist"):  # a numpy scalar or array, of any number of dimensions
         value = value.tolist()
-    several = _json_list(value) if isinstance(value, str) else value
+    several = _from_json(value) if isinstance(value, str) else value
     if isinstance(several, list | tuple | set | frozenset):
         if not several:
             raise NoReferenceError("an empty list")
         return list(dict.fromkeys(_scalar_text(one) for one in several))
-    return [_scalar_text(value)]
+    return [_scalar_text(several)]
 
 
-def _json_list(text: str) -> list[str] | str:
-    """The texts of a JSON list of texts; `[1, 2]` without quotes is mathematics and stays."""
-    if text.lstrip()[:1] == "[" and '"' in text:
+def _from_json(text: str) -> Any:
+    """The list or object that a text with quotes is in JSON; `[1, 2]` without quotes is mathematics and stays."""
+    if text.lstrip()[:1] in ("[", "{") and '"' in text:
         try:
-            found = json.loads(text)
-        except ValueError:
+            return json.loads(text)
+        except (ValueError, RecursionError):
             return text
-        if isinstance(found, list) and all(isinstance(one, str) for one in found):
-            return found
     return text
 
 

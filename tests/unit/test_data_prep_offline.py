@@ -24,12 +24,12 @@ def read(path):
 
 def test_champ(tmp_path):
     manifest = prepare(tmp_path, "champ", "--test-size", "40")
-    assert manifest["counts"] == {"train": {"read": 270, "kept": 200}, "test": {"read": 0, "kept": 40}}
-    assert sum(manifest["dropped"]["train"].values()) == 270 - 200 - 40
+    assert manifest["counts"] == {"train": {"read": 270, "kept": 198}, "test": {"read": 0, "kept": 40}}
+    assert sum(manifest["dropped"]["train"].values()) == 270 - 198 - 40
     assert manifest["origin"]["train"] == {"package": "champ-dataset", "revision": "1.0.0"}
     train, test = read(tmp_path / "train.parquet"), read(tmp_path / "test.parquet")
     ids = [{row["extra_info"]["id"] for row in rows} for rows in (train, test)]
-    assert len(ids[0]) == 200
+    assert len(ids[0]) == 198
     assert len(ids[1]) == 40
     assert not ids[0] & ids[1]
 

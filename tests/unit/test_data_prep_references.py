@@ -29,7 +29,8 @@ from tests.data_prep_layouts import write_rows
         ('["9", "10"]', '["9", "10"]'),
         ('["\\\\frac{1}{2}"]', "\\frac{1}{2}"),
         ("[9, 10]", "[9, 10]"),  # an interval, as far as anyone can know
-        ('["9", 10]', '["9", 10]'),
+        ('["9", 10]', '["9", "10"]'),
+        ('{"9", "10"}', '{"9", "10"}'),  # no JSON
         ('[5", 6)', '[5", 6)'),
     ],
 )
@@ -45,6 +46,7 @@ def test_one_text_for_a_reference(value, expected):
         ([], "an empty list"),
         (np.array([]), "an empty list"),
         ({"target": 10, "numbers": [3, 7]}, "a dict, not a text"),
+        ('{"target": 10, "numbers": [3, 7]}', "a dict, not a text"),
         ([{"target": 10}], "a dict, not a text"),
         ([["9"], ["10"]], "a list, not a text"),
         (True, "a bool, not a text"),
