@@ -320,7 +320,7 @@ def _single(tokens: Sequence[Token], inner: Sequence[Token], read_tokens: ReadOn
     rows = _matlab(tokens)
     if rows is not None:
         return rows
-    while len(inner) > 2 and inner[0].value == "(" and is_enclosed(inner, depths(inner)):
+    while len(inner) > 2 and inner[0].value in ("(", "[") and is_enclosed(inner, depths(inner)):
         tokens, inner = inner, inner[1:-1]
     try:
         parse(tokens)

@@ -71,7 +71,7 @@ _TOKEN = re.compile(
       | (?P<o>\*\*|<=|>=|!=|<>|==|=>|->|\.\.\.+|.)""",
     re.VERBOSE | re.DOTALL,
 )
-_ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([a-z]+\*?)\}(?:\s*\{[clr|\s]*\})?")
+_ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([A-Za-z]+\*?)\}(?:\s*\{[clr|\s]*\})?")
 _BLACKBOARD = re.compile(r"\\(?:mathbb|Bbb)\s*\{?\s*([A-Z])\s*\}?")
 MAX_TOKENS = 4_000
 
