@@ -15,7 +15,7 @@ _ONE = re.compile(r"[(\[{]?\s*([A-J])\s*[)\]}]?[.):]{0,2}")
 _LETTER = r"\(?[A-J]\)?"
 _SEVERAL = re.compile(rf"{_LETTER}(?:\s*(?:,\s*and\b|,|;|&|\\&|\band\b|和|、)\s*{_LETTER})+")
 _TOGETHER = re.compile(r"[A-J]{2,10}")
-_MARKED = re.compile(r"(?:\(?[A-J][).]\s*){2,}")
+_MARKED = re.compile(r"(?:\(?[A-J][).]\s*)+(?:\(?[A-J][).]?\s*)")
 _WITH_VALUE = re.compile(
     r"(?:\(([A-J])\)|([A-J])\)(?!\w)|([A-J])[.:](?=\s|\\|\$)|\[([A-J])\])\s*(?:[:.]|--?(?=\s+[A-Za-z]))?\s*(\S.*)",
     re.DOTALL,
@@ -48,7 +48,7 @@ def read_choice(text: str) -> tuple[frozenset[str], str] | None:
     one = _ONE.fullmatch(text)
     if one:
         return frozenset(one.group(1)), ""
-    if _SEVERAL.fullmatch(text) or _MARKED.fullmatch(text + " "):
+    if _SEVERAL.fullmatch(text) or _MARKED.fullmatch(text):
         return frozenset(re.findall("[A-J]", text)), ""
     if _TOGETHER.fullmatch(text):
         return (frozenset(text), "") if "".join(sorted(set(text))) == text else None

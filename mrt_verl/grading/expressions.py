@@ -77,6 +77,7 @@ _CLOSING = {
 }
 _OPERATORS = frozenset({"+", "-", "\\pm", "\\mp"})
 _TIMES = frozenset({"*", "\\cdot", "\\times"})
+MAX_FACTORS = 100
 ZERO, ONE = ("n", Fraction(0)), ("n", Fraction(1))
 HALF = ("n", Fraction(1, 2))
 
@@ -193,9 +194,16 @@ class Parser:
             TooBig: its exact value passes the limits.
         """
         node = self._sum()
+        node = self._infix(node)
         if self.at < len(self.tokens):
             raise Unreadable(f"{self.tokens[self.at].value!r} is left")
         return node
+
+    def _infix(self, node: Node) -> Node:
+        r"""What TeX's `\\over` and `\\choose` make of what stands before and after them in their group."""
+        if self._take("\\over"):
+            return divide(node, self._sum())
+        return choose(node, self._sum()) if self._take("\\choose") else node
 
     def _peek(self, ahead: int = 0) -> str:
         place = self.at + ahead
@@ -238,7 +246,7 @@ class Parser:
 
     def _product(self) -> Node:
         node = self._factor()
-        while True:
+        for _ in range(MAX_FACTORS):
             value = self._peek()
             if value in _TIMES:
                 self.at += 1
@@ -253,6 +261,7 @@ class Parser:
                 node = multiply(node, self._factor())
             else:
                 return node
+        raise Unreadable("a product of too many factors")
 
     def _signed_factor(self) -> Node:
         if self._take("-"):
@@ -268,7 +277,8 @@ class Parser:
         if kind == "l":
             return True
         if kind == "n":
-            return self.tokens[self.at - 1].value == "!"
+            before = self.tokens[self.at - 1]
+            return before.value == "!" or (before.value == "i" and before.kind == "l" and not self.tokens[self.at].spaced)
         if kind == "w":
             return not self.tokens[self.at].upright or value in FUNCTIONS or len(value) == 1 or value == "pi"
         if value in ("(", "[", "{", "\\lfloor", "\\lceil"):
@@ -343,6 +353,7 @@ class Parser:
         self._expect(opening)
         bars, self.bars = self.bars, []
         node = self._sum()
+        node = self._infix(node)
         self.bars = bars
         self._expect(_CLOSING[opening])
         return node
@@ -416,6 +427,8 @@ class Parser:
 
     def _symbol(self) -> Node:
         name = self._next().value
+        if name == "I" and self._is_python_imaginary():
+            name = "i"
         if name in ("C", "P") and self._peek() == "(" and not self.tokens[self.at].spaced:
             pair = self._pair()
             if pair is not None:
@@ -423,6 +436,11 @@ class Parser:
         if name in ("f", "g", "h") and self._peek() == "(":
             return ("f", "call", ("s", name + self._primes()), self._group("("))
         return self._named(name)
+
+    def _is_python_imaginary(self) -> bool:
+        """Whether the `I` just taken stands after a number and a `*`, as Python's tools write i."""
+        before = self.tokens[max(0, self.at - 3) : self.at - 1]
+        return len(before) == 2 and before[0].kind == "n" and before[1].value == "*"
 
     def _pair(self) -> tuple[Node, Node] | None:
         """`(n, k)` if that follows."""

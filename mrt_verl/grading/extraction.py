@@ -62,6 +62,8 @@ _NO_CONNECTION = frozenset(
         "this",
     ]
 )
+_STATED = re.compile(r"(?i)\bfinal answer(?:[ \t]+is\b|[ \t*]*:)[ \t:*]*(\$[^$\n]+\$|-?[0-9][0-9.,/]*(?<![.,])(?![\w(]))")
+"""A final answer after the last box, if it is plainly one."""
 _REASON = re.compile(
     r"(?i)[,;]?\s+(?:because|since|which|so|but|as|therefore|thus|hence|due)\b.*|[.!?\u3002\uff0e](?=\s|\Z).*|\u3002.*"
     r"|\s+(?:in total|altogether|overall)\b.*",
@@ -121,6 +123,9 @@ def extract_answer(
         answer_part = tagged
     boxes = list(_BOX.finditer(answer_part))
     if boxes:
+        stated = list(_STATED.finditer(answer_part, boxes[-1].end()))
+        if stated and "answer_phrase" in fallbacks:
+            return tidy(stated[-1].group(1))
         return _last_boxes(answer_part, boxes, finished)
     bare = _BARE_BOX.findall(answer_part)
     if bare:

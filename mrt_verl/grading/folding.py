@@ -203,6 +203,8 @@ def _strip_ends(text: str) -> str:
             text = text[:-1].rstrip()
         if text.endswith(".") and not text.endswith("..") and not text.endswith("\\right."):
             text = text[:-1].rstrip()
+        if text.endswith("\\") and not text.endswith("\\\\"):
+            text = text[:-1].rstrip()
         if text.startswith("**") and text.count("**") == 1 or text.startswith("# "):
             text = text[2:].lstrip()
         if text.endswith("**") and text.count("**") == 1:

@@ -1,6 +1,6 @@
 """What an answer can be, once it is read: the typed normal forms that are compared."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from mrt_verl.grading.expressions import Node
@@ -35,17 +35,22 @@ class InBase:
 
 @dataclass(frozen=True, slots=True)
 class Residue:
-    """A residue class written with its modulus."""
+    """A residue class written with its modulus; `is_remainder` for `13 mod 9`, which is also the number 4."""
 
     node: Node
     modulus: Node
+    is_remainder: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Values side by side without brackets: an answer of several parts, in any order."""
+    """Values side by side without brackets: an answer of several parts, in any order.
+
+    `sum_of_mixed` is the mixed number that `26 and 1/6` may be as well.
+    """
 
     items: "tuple[Form, ...]"
+    sum_of_mixed: Fraction | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,11 @@ def _match_named(reference: Form, answer: Form) -> Verdict:
     assert isinstance(named, Named)
     if isinstance(other, Equation):
         return _match_equation(named, other)
+    if named.name[0] == "(" and isinstance(named.value, Tuple) and isinstance(other, Listing):
+        names = named.name[1:-1].split(",")
+        if len(names) == len(named.value.items):
+            pairs = zip(names, named.value.items, strict=True)
+            return _match_listings(Listing(tuple(Named(name, value) for name, value in pairs)), other)
     if isinstance(other, Listing) and any(isinstance(item, Named) for item in other.items):
         return False
     return match(named.value, other) if named is reference else match(other, named.value)
@@ -288,6 +293,8 @@ def _match_ratios(reference: Tuple, answer: Tuple) -> Verdict:
     one, other = ([item.node for item in given.items if isinstance(item, Number)] for given in (reference, answer))
     if len(one) != len(reference.items) or len(one) != len(other) or len(other) != len(answer.items):
         return _ordered(reference.items, answer.items)
+    if ("n", Fraction(0)) in (one[0], other[0]):
+        return _ordered(reference.items, answer.items)
     first = zip(one[1:], other[1:], strict=True)
     return _all(same_value(multiply(one[0], right), multiply(other[0], left)) for left, right in first)
 
@@ -377,6 +384,20 @@ def _match_residues(reference: Residue, answer: Residue) -> Verdict:
     return same_value(reference.node, answer.node)
 
 
+def _match_residue_with_number(given: Residue, number: Number) -> Verdict:
+    if number.unit is not None:
+        return False
+    if given.is_remainder and given.node[0] == given.modulus[0] == "n" and given.modulus[1] > 0:
+        return same_value(("n", given.node[1] % given.modulus[1]), number.node)
+    return same_value(given.node, number.node)
+
+
+def _match_mixed(given: Listing, number: Number) -> Verdict:
+    if given.sum_of_mixed is None or number.unit is not None:
+        return False
+    return same_value(("n", given.sum_of_mixed), number.node)
+
+
 def _match_one_element(given: FiniteSet, number: Number) -> Verdict:
     return match(given.items[0], number) if len(given.items) == 1 else False
 
@@ -398,7 +419,8 @@ _RULES: dict[tuple[type, type], Callable[[Any, Any], Verdict]] = {
     (Equation, Equation): lambda one, other: same_ratio(one.difference, other.difference),
     (Relation, Relation): _match_relations,
     (Residue, Residue): _match_residues,
-    (Residue, Number): lambda one, other: same_value(one.node, other.node) if other.unit is None else False,
+    (Residue, Number): _match_residue_with_number,
+    (Listing, Number): _match_mixed,
     (InBase, InBase): lambda one, other: one == other,
 }
 _SYMMETRIC = frozenset(_RULES)

@@ -42,6 +42,8 @@ def read_number(tokens: Sequence[Token]) -> list[Number]:
 def _currency(tokens: Sequence[Token]) -> tuple[Unit | None, Sequence[Token]]:
     """A currency before the number, and the tokens without it."""
     sign = 1 if tokens and tokens[0].value in "+-" else 0
+    if len(tokens) > sign + 2 and tokens[sign].value == "US" and tokens[sign + 1].value == "$":
+        tokens = [*tokens[:sign], *tokens[sign + 1 :]]
     if len(tokens) > sign + 1 and is_currency(tokens[sign]) and tokens[sign + 1].kind != "w":
         token = tokens[sign]
         rest = [*tokens[:sign], *(one for one in tokens[sign + 1 :] if one.value != ".")]

@@ -19,6 +19,7 @@ _SEPARATORS = (
     "'",
     r"\s",
     "_",
+    "~",
     r"\{\s\}",
     r"\{\\,\}",
 )
@@ -30,6 +31,7 @@ _COMMAS = re.compile(r"(?<![\w.,])([1-9][0-9]{0,2})((?:,[0-9]{3})+)(?![0-9]|,[0-
 _LAKHS = re.compile(r"(?<![\w.,])([1-9][0-9]?)((?:,[0-9]{2})+,[0-9]{3})(?![0-9]|,[0-9])")
 _POINTS = re.compile(r"([+-]?[1-9][0-9]{0,2})((?:\.[0-9]{3}){2,})(?:,([0-9]+))?")
 _EUROPEAN = re.compile(r"([+-]?[1-9][0-9]{0,2})((?:\.[0-9]{3})+),([0-9]+)")
+_TIMES_TEN = re.compile(r"(?<=[0-9])\s+[xX]\s+10(?=\s*(?:\^|\*\*))")
 _NO_DIGITS = re.compile(r"[^0-9]")
 
 _BAR = re.compile(
@@ -48,6 +50,7 @@ def plain_numbers(text: str) -> str:
     """The text with numbers in one spelling: no thousands separators, repeating decimals as fractions."""
     if not any(character.isdigit() for character in text):
         return text
+    text = _TIMES_TEN.sub(r" \\times 10", text)
     for pattern in _ANYWHERE:
         text = pattern.sub(_joined, text)
     european = _EUROPEAN.fullmatch(text) or _POINTS.fullmatch(text)

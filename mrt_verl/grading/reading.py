@@ -3,14 +3,28 @@ r"""From the text of an answer to its typed form: folding, wrappers, then what k
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import lru_cache
 
 from mrt_verl.grading import relations, sets
 from mrt_verl.grading.choices import flatten, read_choice
 from mrt_verl.grading.expressions import Limits, Node, TooBig, Unreadable
 from mrt_verl.grading.folding import fold_unicode, strip_wrappers
-from mrt_verl.grading.forms import EMPTY, REALS, Choice, FiniteSet, Form, InBase, Listing, Named, Text, Tuple, integer
+from mrt_verl.grading.forms import (
+    EMPTY,
+    REALS,
+    Choice,
+    FiniteSet,
+    Form,
+    InBase,
+    Listing,
+    Named,
+    Number,
+    Text,
+    Tuple,
+    integer,
+)
 from mrt_verl.grading.numbers_with_units import read_number
 from mrt_verl.grading.numerals import number_word, plain_numbers, read_base
 from mrt_verl.grading.residues import read_residue
@@ -44,6 +58,15 @@ _OR_MORE = re.compile(
 )
 _OUTWARD = re.compile(r"\s*(?:\][^\[\]()]+[\[\]]|[\[\]][^\[\]()]+\[)\s*")
 """Open ends as in `]a,b[`."""
+_REMAINDER = re.compile(r"([0-9]+) (?:,? ?with (?:a )?|,? ?)?r(?:em(?:ainder)?)?(?: of)? ([0-9]+)")
+_SENTENCE = re.compile(
+    r"(?:[A-Za-z][A-Za-z ',]*\b(?:is|are|that|find|get|gives?|equals?|obtain|answer|so|therefore|thus|hence|have)[:,]?\s+"
+    r"|(?:therefore|thus|hence|so)\s+|[A-Za-z ]+:\s+)?"
+    r"(?:\$\$?([^$]+)\$\$?|\\\((.+?)\\\)|\\\[(.+?)\\\])(?:\s*is (?:the|our) (?:final )?(?:solution|answer|result))?[.\s]*",
+    re.IGNORECASE | re.DOTALL,
+)
+_CHANGES = re.compile(r"(?i)\b(?:not|no|nor|never|isn't|neither|either|twice|half|or|and|than|least|most|between|except|if)\b")
+"""Words that change what the formula of a sentence says."""
 _BOUND = re.compile(
     r"(?i)(at least|no less than|no fewer than|not less than|minimum of|at most|no more than|not more than|up to"
     r"|maximum of|more than|greater than|larger than|less than|fewer than|smaller than|over|under|above|below)\s+(.+)"
@@ -91,14 +114,24 @@ def _read_plain(plain: str) -> Reading:
         tokens, condition = relations.without_condition(tokens)
         return Reading(read_tokens(tokens), condition)
     except Unreadable:
-        return Reading(_as_text(plain))
+        formula = _formula_in(plain)
+        return _read(formula, Limits.bits) if formula is not None else Reading(_as_text(plain))
+
+
+def _formula_in(plain: str) -> str | None:
+    """The only formula of a sentence such as `We find that $x < 3$.`"""
+    sentence = _SENTENCE.fullmatch(plain)
+    if sentence is None:
+        return None
+    formula = next(group for group in sentence.groups() if group is not None)
+    return None if _CHANGES.search(plain.replace(formula, "")) else formula
 
 
 def _as_text(plain: str) -> Text:
     tokens = [token for token in tokenize(plain) if token.value not in "{}$"]
     if len(tokens) > 2 and tokens[0].value == "(" and tokens[-1].value == ")" and "(" not in plain[plain.index("(") + 1 :]:
         tokens = tokens[1:-1]
-    words = spell(tokens).casefold().strip(" .")
+    words = _REMAINDER.sub(r"\1 r \2", spell(tokens).casefold().strip(" ."))
     return Text(words, _LOOKS_LIKE_FORMULA.search(plain) is not None)
 
 
@@ -205,7 +238,18 @@ def _several(parts: list[list[Token]], joint: str) -> Form:
     united = sets.joined(items, joint)
     if united is not None:
         return united
-    return _gathered(items)
+    gathered = _gathered(items)
+    if isinstance(gathered, Listing) and joint == "and" and "," not in [token.value for part in parts for token in part]:
+        return replace(gathered, sum_of_mixed=_sum_of_mixed(items))
+    return gathered
+
+
+def _sum_of_mixed(items: list[Form]) -> Fraction | None:
+    """The value of `26 and 1/6` as a mixed number: an integer and a proper fraction."""
+    values = [item.node[1] for item in items if isinstance(item, Number) and item.node[0] == "n" and item.unit is None]
+    if len(values) != 2 or len(items) != 2 or values[0].denominator != 1 or not 0 < values[1] < 1 or values[0] < 1:
+        return None
+    return values[0] + values[1] if getattr(items[1], "decimals", None) is None else None
 
 
 def _element(part: Sequence[Token]) -> Form:
@@ -304,7 +348,7 @@ def _ratio(tokens: Sequence[Token], depth: Sequence[int]) -> Form | None:
     parts.append(tokens[start:])
     last = parts[-1][-1:] and parts[-1][-1].value.lower()
     if last in ("am", "pm", "m") or any(
-        len(part) == 1 and re.fullmatch("0[0-9]+", part[0].value) for part in parts[1:]
+        len(part) == 1 and re.fullmatch("0[0-9]+", part[0].value) for part in parts
     ):
         raise Unreadable("a time of day")
     return Tuple(tuple(read_one(part) for part in parts), ":")

@@ -7,6 +7,17 @@ from mrt_verl.grading.forms import Form, Residue
 from mrt_verl.grading.tokens import Token
 
 
+def _remainder(tokens: Sequence[Token], values: Sequence[str]) -> Form | None:
+    """`13 mod 9`, of two numerals."""
+    at = next((position for position, value in enumerate(values) if value in ("mod", "\\mod", "\\bmod")), None)
+    if at is None:
+        return None
+    dividend, divisor = tokens[:at], [token for token in tokens[at + 1 :] if token.value not in "{}"]
+    if [token.kind for token in dividend if token.value != "-"] != ["n"] or [token.kind for token in divisor] != ["n"]:
+        return None
+    return Residue(parse(dividend)[0], parse(divisor)[0], is_remainder=True)
+
+
 def read_residue(tokens: Sequence[Token]) -> Form | None:
     """The residue class that the tokens are, with or without a name before it; None for anything else."""
     values = [token.value for token in tokens]
@@ -20,7 +31,7 @@ def read_residue(tokens: Sequence[Token]) -> Form | None:
             return None
         modulus, before = tokens[at + 1 : -1], tokens[: at - 1]
     else:
-        return None
+        return _remainder(tokens, values)
     for sign in ("\\equiv", "=", "\\cong"):
         if sign in values[: len(before)]:
             before = before[values.index(sign) + 1 :]

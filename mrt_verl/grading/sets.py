@@ -230,9 +230,6 @@ def read_matrix(tokens: Sequence[Token]) -> Form | None:
     if values[1][0:] not in _MATRICES:
         raise Unreadable(f"the environment {values[1]}")
     inner = tokens[2:-2]
-    if inner and inner[0].value == "{":  # the columns of an array
-        end = next((n for n, token in enumerate(inner) if token.value == "}"), len(inner))
-        inner = inner[end + 1 :]
     rows: list[list[list[Token]]] = [[[]]]
     for token, level in zip(inner, depths(inner), strict=True):
         if level == 0 and token.value == "\\\\":
@@ -320,7 +317,7 @@ def _single(tokens: Sequence[Token], inner: Sequence[Token], read_tokens: ReadOn
     rows = _matlab(tokens)
     if rows is not None:
         return rows
-    while len(inner) > 2 and inner[0].value == "(" and is_enclosed(inner, depths(inner)):
+    while len(inner) > 2 and inner[0].value in ("(", "[") and is_enclosed(inner, depths(inner)):
         tokens, inner = inner, inner[1:-1]
     try:
         parse(tokens)

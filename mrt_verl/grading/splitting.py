@@ -62,7 +62,10 @@ def split(tokens: Sequence[Token]) -> tuple[list[list[Token]], str]:
             parts.append([])
         else:
             parts[-1].append(token)
-    return [part for part in parts if part], joint
+    parts = [part for part in parts if part]
+    if not parts:
+        raise Unreadable("separators and nothing else")
+    return parts, joint
 
 
 def _joint(token: Token) -> str:

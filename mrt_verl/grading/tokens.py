@@ -71,7 +71,8 @@ _TOKEN = re.compile(
       | (?P<o>\*\*|<=|>=|!=|<>|==|=>|->|\.\.\.+|.)""",
     re.VERBOSE | re.DOTALL,
 )
-_ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([a-z]+\*?)\}(?:\s*\{[clr|\s]*\})?")
+_ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([A-Za-z]+\*?)\}(?:\s*\{[clr|\s]*\})?")
+_DOLLAR = re.compile(r"(?<!\\)\$")
 _BLACKBOARD = re.compile(r"\\(?:mathbb|Bbb)\s*\{?\s*([A-Z])\s*\}?")
 MAX_TOKENS = 4_000
 
@@ -112,7 +113,7 @@ def _special(text: str, position: int, spaced: bool, upright: bool, tokens: list
         start = len(tokens)
         if spaced:
             inner = " " + inner
-        _collect(inner.replace("$", " "), upright or _UPRIGHT.match(text, position) is not None, tokens)
+        _collect(_DOLLAR.sub(" ", inner), upright or _UPRIGHT.match(text, position) is not None, tokens)
         if len(tokens) == start and inner:
             return end + 1, True
         return end + 1, inner[-1:].isspace()

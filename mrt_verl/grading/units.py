@@ -157,6 +157,8 @@ def read_unit(tokens: Sequence[Token], after_number: bool) -> Unit | None:
     """
     if len(tokens) == 1 and is_percent(tokens[0]):
         return PERCENT
+    if [token.value.lower() for token in tokens] == ["per", "cent"]:
+        return PERCENT
     if tokens and tokens[0].value == "\\frac":
         tokens = _one_line(tokens)
     if not tokens:

@@ -25,6 +25,7 @@ from math_verify import parse, verify
 from verl.utils.reward_score.math_verify import compute_score
 
 from mrt_verl.grading import Grader, Verdict
+from mrt_verl.grading.comparison import forget
 
 REPEATS = 3
 WARM_UP = (("y^3+8", "(y+2)^3"), ("[0,9]", "(0,9)"), (r"\sin(y)", r"\cos(y)"), ("y=3", "z=4"), (r"\{7,8\}", r"\{8,9\}"))
@@ -79,6 +80,7 @@ def measure_rates() -> dict[str, float]:
 
 def _grader_rates(drawn: Sequence[Trace]) -> tuple[float, ...]:
     """Gradings per second of a step never seen, of another one over the same LaTeX problems, of the first one again."""
+    forget()
     with Grader() as grader:
         for reference, answer in WARM_UP:
             grader.grade_sync([rf"\boxed{{{answer}}}"], reference)
