@@ -78,7 +78,8 @@ _CLOSING = {
 _OPERATORS = frozenset({"+", "-", "\\pm", "\\mp"})
 _TIMES = frozenset({"*", "\\cdot", "\\times"})
 MAX_FACTORS = 100
-ZERO, ONE = ("n", Fraction(0)), ("n", Fraction(1))
+ZERO: Node = ("n", Fraction(0))
+ONE: Node = ("n", Fraction(1))
 HALF = ("n", Fraction(1, 2))
 
 
@@ -179,12 +180,323 @@ def choose(n: Node, k: Node) -> Node:
     return ("n", Fraction(value))
 
 
-class Parser:
-    """Reads one formula from tokens; `sign` is what a `\\pm` stands for, `saw_sign` whether there was one."""
+class Cursor:
+    """A place in a token list; `sign` is what a `\\pm` stands for, `saw_sign` whether there was one."""
 
     def __init__(self, tokens: Sequence[Token], sign: int = 1) -> None:
         self.tokens, self.at, self.sign, self.saw_sign, self.depth = tokens, 0, sign, False, 0
         self.bars: list[int] = []
+
+    def _peek(self, ahead: int = 0) -> str:
+        place = self.at + ahead
+        return self.tokens[place].value if place < len(self.tokens) else ""
+
+    def _take(self, value: str) -> bool:
+        if self._peek() == value:
+            self.at += 1
+            return True
+        return False
+
+    def _expect(self, value: str) -> None:
+        if not self._take(value):
+            raise Unreadable(f"{value!r} is missing")
+
+    def _next(self) -> Token:
+        if self.at >= len(self.tokens):
+            raise Unreadable("it ends too early")
+        self.at += 1
+        return self.tokens[self.at - 1]
+
+    def _raw(self) -> str:
+        """The text of a subscript."""
+        if self._peek() != "{":
+            return self._next().value
+        depth, text = 0, ""
+        while True:
+            value = self._next().value
+            depth += (value == "{") - (value == "}")
+            if depth == 0:
+                return text
+            text += "" if value == "{" and depth == 1 else value
+
+    def _primes(self) -> str:
+        primes = ""
+        while self._take("'"):
+            primes += "'"
+        return primes
+
+    def _sum(self) -> Node:
+        raise NotImplementedError
+
+    def _factor(self) -> Node:
+        raise NotImplementedError
+
+    def _exponent(self) -> Node:
+        raise NotImplementedError
+
+    def _argument(self) -> Node:
+        raise NotImplementedError
+
+    def _group(self, opening: str) -> Node:
+        raise NotImplementedError
+
+    def _atom(self) -> Node:
+        raise NotImplementedError
+
+    def _starts_factor(self) -> bool:
+        raise NotImplementedError
+
+
+class Functions(Cursor):
+    """Functions with their exponents, bases and arguments, and roots."""
+
+    def _function(self, name: str) -> Node:
+        exponent: Node | None = None
+        base: Node | None = None
+        while self._peek() in ("^", "_"):
+            if self._take("^"):
+                exponent = self._exponent()
+            else:
+                self.at += 1
+                base = self._subscript_node()
+        if exponent == ("n", Fraction(-1)):
+            if name not in _INVERSES:
+                raise Unreadable("an inverse function")
+            name, exponent = _INVERSES[name], None
+        if name == "log" and base is None and self._peek() in ("2", "10") and self._peek(1) == "(":
+            base = ("n", number(self._next().value))
+        if name == "sqrt" and base is None and exponent is None:
+            return self._root()
+        arguments = self._function_arguments(name)
+        node = apply(name, arguments, base)
+        return node if exponent is None else power(node, exponent)
+
+    def _subscript_node(self) -> Node:
+        if self._peek() == "{":
+            return self._group("{")
+        token = self._next()
+        if token.kind == "n":
+            return ("n", number(token.value))
+        self.at -= 1
+        return self._atom()
+
+    def _function_arguments(self, name: str) -> list[Node]:
+        opening = self._peek()
+        if opening in ("(", "{", "["):
+            self.at += 1
+            bars, self.bars = self.bars, []
+            arguments = [self._sum()]
+            while self._take(","):
+                arguments.append(self._sum())
+            self.bars = bars
+            self._expect(_CLOSING[opening])
+            if opening == "{" and len(arguments) == 1:
+                return arguments
+            return arguments
+        if opening == "|":
+            return [self._atom()]
+        sign = -1 if self._take("-") else 1
+        node = self._factor()
+        while self._starts_factor() and not self._starts_function():
+            node = multiply(node, self._factor())
+        return [node if sign == 1 else negate(node)]
+
+    def _starts_function(self) -> bool:
+        value = self._peek()
+        return value.lstrip("\\") in FUNCTIONS or value in ("(", "[", "|")
+
+    def _root(self) -> Node:
+        degree: Node = ("n", Fraction(2))
+        if self._peek() == "[":
+            self.at += 1
+            degree = self._sum()
+            self._expect("]")
+        if self._peek() == "{":
+            inside = self._group("{")
+        elif self._peek() == "(":
+            inside = self._group("(")
+        elif self.at < len(self.tokens) and self.tokens[self.at].kind == "n":
+            inside = ("n", number(self._next().value))
+        else:
+            inside = self._atom()
+        return root(inside, degree)
+
+
+class Atoms(Functions):
+    """Numerals, symbols, words and commands."""
+
+    def _atom(self) -> Node:
+        if self.at >= len(self.tokens):
+            raise Unreadable("it ends too early")
+        token = self.tokens[self.at]
+        if token.kind == "n":
+            return self._numeral()
+        if token.kind == "l":
+            return self._symbol()
+        if token.kind == "w":
+            return self._word(token)
+        if token.kind == "c":
+            return self._command(token.value)
+        if token.value in ("(", "[", "{"):
+            return self._group(token.value)
+        if token.value == "|":
+            return self._bars()
+        raise Unreadable(f"{token.value!r} starts nothing")
+
+    def _bars(self) -> Node:
+        self.at += 1
+        self.bars.append(self.at)
+        node = self._sum()
+        self.bars.pop()
+        self._expect("|")
+        return _absolute(node)
+
+    def _numeral(self) -> Node:
+        value = number(self._next().value)
+        mixed = self._mixed_part(value)
+        if mixed is not None:
+            return ("n", value + mixed)
+        return ("n", value)
+
+    def _mixed_part(self, whole: Fraction) -> Fraction | None:
+        """The fraction of a mixed number such as `3 1/2` or `3\\frac12`."""
+        if whole.denominator != 1 or self.at >= len(self.tokens):
+            return None
+        start, tokens = self.at, self.tokens
+        token = tokens[start]
+        if token.kind == "n" and token.spaced and token.value.isdigit():
+            values = [one.value for one in tokens[start : start + 3]]
+            if len(values) == 3 and values[1] == "/" and values[2].isdigit() and "." not in tokens[start - 1].value:
+                self.at += 3
+                return self._proper(int(values[0]), int(values[2]))
+            raise Unreadable("two numbers side by side")
+        if token.value == "\\frac":
+            self.at += 1
+            try:
+                top, bottom = rational(self._argument()), rational(self._argument())
+            except Unreadable:
+                top = bottom = None
+            if (
+                top is not None
+                and bottom is not None
+                and top.denominator == bottom.denominator == 1
+                and "." not in tokens[start - 1].value
+            ):
+                return self._proper(int(top), int(bottom))
+            self.at, self.tokens = start, tokens
+        return None
+
+    @staticmethod
+    def _proper(top: int, bottom: int) -> Fraction:
+        if not 0 < top < bottom:
+            raise Unreadable("no proper fraction in a mixed number")
+        return Fraction(top, bottom)
+
+    def _symbol(self) -> Node:
+        name = self._next().value
+        if name == "I" and self._is_python_imaginary():
+            name = "i"
+        if name in ("C", "P") and self._peek() == "(" and not self.tokens[self.at].spaced:
+            pair = self._pair()
+            if pair is not None:
+                return choose(*pair) if name == "C" else _permutations(*pair)
+        if name in ("f", "g", "h") and self._peek() == "(":
+            return ("f", "call", ("s", name + self._primes()), self._group("("))
+        return self._named(name)
+
+    def _is_python_imaginary(self) -> bool:
+        """Whether the `I` just taken stands after a number and a `*`, as Python's tools write i."""
+        before = self.tokens[max(0, self.at - 3) : self.at - 1]
+        return len(before) == 2 and before[0].kind == "n" and before[1].value == "*"
+
+    def _pair(self) -> tuple[Node, Node] | None:
+        """`(n, k)` if that follows."""
+        start = self.at
+        self.at += 1
+        try:
+            one = self._sum()
+            if self._take(","):
+                other = self._sum()
+                if self._take(")"):
+                    return one, other
+        except Unreadable:
+            pass
+        self.at = start
+        return None
+
+    def _named(self, name: str) -> Node:
+        """A symbol with what belongs to its name: subscript and primes."""
+        subscript = ""
+        if self._peek() == "_":
+            self.at += 1
+            subscript = "_" + self._raw()
+        primes = self._primes()
+        if not subscript and not primes and name in ("e", "i"):
+            return ("c", name)
+        if name in ("pi", "oo") and not subscript and not primes:
+            return ("c", name)
+        return ("s", name + subscript + primes)
+
+    def _word(self, token: Token) -> Node:
+        name = _ALIASES.get(token.value, token.value)
+        if name in _INFINITY_WORDS:
+            self.at += 1
+            return ("c", "oo")
+        if name in _CONSTANTS:
+            self.at += 1
+            return self._named(_CONSTANTS[name])
+        if name in FUNCTIONS or name in ("binom", "factorial", "lb"):
+            self.at += 1
+            return self._function(name)
+        if len(name) == 1 and name.isascii():
+            self.at += 1
+            return self._named(name)
+        if token.upright or len(name) > 3 or not name.isascii():
+            if not token.upright and name in _GREEK:
+                self.at += 1
+                return self._named(name)
+            raise Unreadable(f"the word {name!r}")
+        if name in _GREEK:
+            self.at += 1
+            return self._named(name)
+        # letters side by side are a product; the last one takes what follows, an exponent for example
+        letters = [Token("l", letter) for letter in name]
+        self.tokens = [*self.tokens[: self.at], *letters, *self.tokens[self.at + 1 :]]
+        return self._symbol()
+
+    def _command(self, value: str) -> Node:
+        name = value[1:]
+        self.at += 1
+        if value == "\\frac":
+            top = self._argument()
+            return divide(top, self._argument())
+        if value == "\\sqrt":
+            return self._root()
+        if value == "\\binom":
+            top = self._argument()
+            return choose(top, self._argument())
+        if value in _CONSTANTS:
+            return self._named(_CONSTANTS[value])
+        if name in FUNCTIONS:
+            return self._function(name)
+        if name in _GREEK:
+            return self._named(name)
+        if name in ("lfloor", "lceil"):
+            self.at -= 1
+            return _round(self._group(value), name[1:])
+        if name in ("overline", "bar", "dot", "hat", "vec", "tilde"):
+            return self._accented(name)
+        raise Unreadable(f"the command {value}")
+
+    def _accented(self, name: str) -> Node:
+        raw = self._raw()
+        if not raw.isalpha() or len(raw) > 3:
+            raise Unreadable("an accent over more than a name")
+        return self._named(f"{name}({raw})")
+
+
+class Parser(Atoms):
+    """Sums, products and powers of atoms."""
 
     def read(self) -> Node:
         """The formula that all tokens are.
@@ -204,20 +516,6 @@ class Parser:
         if self._take("\\over"):
             return divide(node, self._sum())
         return choose(node, self._sum()) if self._take("\\choose") else node
-
-    def _peek(self, ahead: int = 0) -> str:
-        place = self.at + ahead
-        return self.tokens[place].value if place < len(self.tokens) else ""
-
-    def _take(self, value: str) -> bool:
-        if self._peek() == value:
-            self.at += 1
-            return True
-        return False
-
-    def _expect(self, value: str) -> None:
-        if not self._take(value):
-            raise Unreadable(f"{value!r} is missing")
 
     def _sum(self) -> Node:
         self.depth += 1
@@ -343,12 +641,6 @@ class Parser:
         self.at -= 1
         return self._atom()
 
-    def _next(self) -> Token:
-        if self.at >= len(self.tokens):
-            raise Unreadable("it ends too early")
-        self.at += 1
-        return self.tokens[self.at - 1]
-
     def _group(self, opening: str) -> Node:
         self._expect(opening)
         bars, self.bars = self.bars, []
@@ -357,264 +649,6 @@ class Parser:
         self.bars = bars
         self._expect(_CLOSING[opening])
         return node
-
-    def _atom(self) -> Node:
-        if self.at >= len(self.tokens):
-            raise Unreadable("it ends too early")
-        token = self.tokens[self.at]
-        if token.kind == "n":
-            return self._numeral()
-        if token.kind == "l":
-            return self._symbol()
-        if token.kind == "w":
-            return self._word(token)
-        if token.kind == "c":
-            return self._command(token.value)
-        if token.value in ("(", "[", "{"):
-            return self._group(token.value)
-        if token.value == "|":
-            return self._bars()
-        raise Unreadable(f"{token.value!r} starts nothing")
-
-    def _bars(self) -> Node:
-        self.at += 1
-        self.bars.append(self.at)
-        node = self._sum()
-        self.bars.pop()
-        self._expect("|")
-        return _absolute(node)
-
-    def _numeral(self) -> Node:
-        value = number(self._next().value)
-        mixed = self._mixed_part(value)
-        if mixed is not None:
-            return ("n", value + mixed)
-        return ("n", value)
-
-    def _mixed_part(self, whole: Fraction) -> Fraction | None:
-        """The fraction of a mixed number such as `3 1/2` or `3\\frac12`."""
-        if whole.denominator != 1 or self.at >= len(self.tokens):
-            return None
-        start, tokens = self.at, self.tokens
-        token = tokens[start]
-        if token.kind == "n" and token.spaced and token.value.isdigit():
-            values = [one.value for one in tokens[start : start + 3]]
-            if len(values) == 3 and values[1] == "/" and values[2].isdigit() and "." not in tokens[start - 1].value:
-                self.at += 3
-                return self._proper(int(values[0]), int(values[2]))
-            raise Unreadable("two numbers side by side")
-        if token.value == "\\frac":
-            self.at += 1
-            try:
-                top, bottom = rational(self._argument()), rational(self._argument())
-            except Unreadable:
-                top = bottom = None
-            if (
-                top is not None
-                and bottom is not None
-                and top.denominator == bottom.denominator == 1
-                and "." not in tokens[start - 1].value
-            ):
-                return self._proper(int(top), int(bottom))
-            self.at, self.tokens = start, tokens
-        return None
-
-    @staticmethod
-    def _proper(top: int, bottom: int) -> Fraction:
-        if not 0 < top < bottom:
-            raise Unreadable("no proper fraction in a mixed number")
-        return Fraction(top, bottom)
-
-    def _symbol(self) -> Node:
-        name = self._next().value
-        if name == "I" and self._is_python_imaginary():
-            name = "i"
-        if name in ("C", "P") and self._peek() == "(" and not self.tokens[self.at].spaced:
-            pair = self._pair()
-            if pair is not None:
-                return choose(*pair) if name == "C" else _permutations(*pair)
-        if name in ("f", "g", "h") and self._peek() == "(":
-            return ("f", "call", ("s", name + self._primes()), self._group("("))
-        return self._named(name)
-
-    def _is_python_imaginary(self) -> bool:
-        """Whether the `I` just taken stands after a number and a `*`, as Python's tools write i."""
-        before = self.tokens[max(0, self.at - 3) : self.at - 1]
-        return len(before) == 2 and before[0].kind == "n" and before[1].value == "*"
-
-    def _pair(self) -> tuple[Node, Node] | None:
-        """`(n, k)` if that follows."""
-        start = self.at
-        self.at += 1
-        try:
-            one = self._sum()
-            if self._take(","):
-                other = self._sum()
-                if self._take(")"):
-                    return one, other
-        except Unreadable:
-            pass
-        self.at = start
-        return None
-
-    def _primes(self) -> str:
-        primes = ""
-        while self._take("'"):
-            primes += "'"
-        return primes
-
-    def _named(self, name: str) -> Node:
-        """A symbol with what belongs to its name: subscript and primes."""
-        subscript = ""
-        if self._peek() == "_":
-            self.at += 1
-            subscript = "_" + self._raw()
-        primes = self._primes()
-        if not subscript and not primes and name in ("e", "i"):
-            return ("c", name)
-        if name in ("pi", "oo") and not subscript and not primes:
-            return ("c", name)
-        return ("s", name + subscript + primes)
-
-    def _raw(self) -> str:
-        """The text of a subscript."""
-        if self._peek() != "{":
-            return self._next().value
-        depth, text = 0, ""
-        while True:
-            value = self._next().value
-            depth += (value == "{") - (value == "}")
-            if depth == 0:
-                return text
-            text += "" if value == "{" and depth == 1 else value
-
-    def _word(self, token: Token) -> Node:
-        name = _ALIASES.get(token.value, token.value)
-        if name in _INFINITY_WORDS:
-            self.at += 1
-            return ("c", "oo")
-        if name in _CONSTANTS:
-            self.at += 1
-            return self._named(_CONSTANTS[name])
-        if name in FUNCTIONS or name in ("binom", "factorial", "lb"):
-            self.at += 1
-            return self._function(name)
-        if len(name) == 1 and name.isascii():
-            self.at += 1
-            return self._named(name)
-        if token.upright or len(name) > 3 or not name.isascii():
-            if not token.upright and name in _GREEK:
-                self.at += 1
-                return self._named(name)
-            raise Unreadable(f"the word {name!r}")
-        if name in _GREEK:
-            self.at += 1
-            return self._named(name)
-        # letters side by side are a product; the last one takes what follows, an exponent for example
-        letters = [Token("l", letter) for letter in name]
-        self.tokens = [*self.tokens[: self.at], *letters, *self.tokens[self.at + 1 :]]
-        return self._symbol()
-
-    def _command(self, value: str) -> Node:
-        name = value[1:]
-        self.at += 1
-        if value == "\\frac":
-            top = self._argument()
-            return divide(top, self._argument())
-        if value == "\\sqrt":
-            return self._root()
-        if value == "\\binom":
-            top = self._argument()
-            return choose(top, self._argument())
-        if value in _CONSTANTS:
-            return self._named(_CONSTANTS[value])
-        if name in FUNCTIONS:
-            return self._function(name)
-        if name in _GREEK:
-            return self._named(name)
-        if name in ("lfloor", "lceil"):
-            self.at -= 1
-            return _round(self._group(value), name[1:])
-        if name in ("overline", "bar", "dot", "hat", "vec", "tilde"):
-            return self._accented(name)
-        raise Unreadable(f"the command {value}")
-
-    def _accented(self, name: str) -> Node:
-        raw = self._raw()
-        if not raw.isalpha() or len(raw) > 3:
-            raise Unreadable("an accent over more than a name")
-        return self._named(f"{name}({raw})")
-
-    def _root(self) -> Node:
-        degree: Node = ("n", Fraction(2))
-        if self._peek() == "[":
-            self.at += 1
-            degree = self._sum()
-            self._expect("]")
-        if self._peek() == "{":
-            inside = self._group("{")
-        elif self._peek() == "(":
-            inside = self._group("(")
-        elif self.at < len(self.tokens) and self.tokens[self.at].kind == "n":
-            inside = ("n", number(self._next().value))
-        else:
-            inside = self._atom()
-        return root(inside, degree)
-
-    def _function(self, name: str) -> Node:
-        exponent: Node | None = None
-        base: Node | None = None
-        while self._peek() in ("^", "_"):
-            if self._take("^"):
-                exponent = self._exponent()
-            else:
-                self.at += 1
-                base = self._subscript_node()
-        if exponent == ("n", Fraction(-1)):
-            if name not in _INVERSES:
-                raise Unreadable("an inverse function")
-            name, exponent = _INVERSES[name], None
-        if name == "log" and base is None and self._peek() in ("2", "10") and self._peek(1) == "(":
-            base = ("n", number(self._next().value))
-        if name == "sqrt" and base is None and exponent is None:
-            return self._root()
-        arguments = self._function_arguments(name)
-        node = apply(name, arguments, base)
-        return node if exponent is None else power(node, exponent)
-
-    def _subscript_node(self) -> Node:
-        if self._peek() == "{":
-            return self._group("{")
-        token = self._next()
-        if token.kind == "n":
-            return ("n", number(token.value))
-        self.at -= 1
-        return self._atom()
-
-    def _function_arguments(self, name: str) -> list[Node]:
-        opening = self._peek()
-        if opening in ("(", "{", "["):
-            self.at += 1
-            bars, self.bars = self.bars, []
-            arguments = [self._sum()]
-            while self._take(","):
-                arguments.append(self._sum())
-            self.bars = bars
-            self._expect(_CLOSING[opening])
-            if opening == "{" and len(arguments) == 1:
-                return arguments
-            return arguments
-        if opening == "|":
-            return [self._atom()]
-        sign = -1 if self._take("-") else 1
-        node = self._factor()
-        while self._starts_factor() and not self._starts_function():
-            node = multiply(node, self._factor())
-        return [node if sign == 1 else negate(node)]
-
-    def _starts_function(self) -> bool:
-        value = self._peek()
-        return value.lstrip("\\") in FUNCTIONS or value in ("(", "[", "|")
 
 
 def root(inside: Node, degree: Node) -> Node:

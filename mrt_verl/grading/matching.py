@@ -31,6 +31,21 @@ from mrt_verl.grading.units import Unit
 from mrt_verl.grading.values import rounds_to, same_ratio, same_value
 
 Verdict = bool | None
+Rule = Callable[[Any, Any], Verdict]
+RULES: dict[tuple[type, type], Rule] = {}
+"""How forms of two types are compared, in either order; (type, object) for a type against any other."""
+
+
+def rule(one: type, other: type) -> Callable[[Rule], Rule]:
+    """Register the function as the rule for two types."""
+
+    def register(function: Rule) -> Rule:
+        RULES[one, other] = function
+        return function
+
+    return register
+
+
 _DIMENSION_OF_ANGLES = frozenset({("degree", 1)})
 _RADIANS = frozenset({("rad", 1)})
 
@@ -48,19 +63,14 @@ def match(reference: Form, answer: Form) -> Verdict:
     """Whether two forms are the same thing."""
     if reference == answer and not isinstance(reference, Text):
         return True
-    if isinstance(reference, Choice) or isinstance(answer, Choice):
-        return _match_choice(reference, answer)
-    if isinstance(reference, Text) or isinstance(answer, Text):
-        return _match_text(reference, answer)
-    if isinstance(reference, Named) or isinstance(answer, Named):
-        return _match_named(reference, answer)
-    rule = _RULES.get((type(reference), type(answer)))
-    if rule is not None:
-        return rule(reference, answer)
-    mirrored = _RULES.get((type(answer), type(reference)))
-    if mirrored is not None and (type(answer), type(reference)) in _SYMMETRIC:
-        return mirrored(answer, reference)
-    return False
+    for kind in (Choice, Text, Named):
+        if isinstance(reference, kind) or isinstance(answer, kind):
+            return RULES[kind, object](reference, answer)
+    found = RULES.get((type(reference), type(answer)))
+    if found is not None:
+        return found(reference, answer)
+    mirrored = RULES.get((type(answer), type(reference)))
+    return False if mirrored is None else mirrored(answer, reference)
 
 
 def _all(verdicts: Sequence[Verdict] | Any) -> Verdict:
@@ -73,6 +83,7 @@ def _all(verdicts: Sequence[Verdict] | Any) -> Verdict:
     return result
 
 
+@rule(Choice, object)
 def _match_choice(reference: Form, answer: Form) -> Verdict:
     if isinstance(reference, Choice) and isinstance(answer, Choice):
         if reference.letters != answer.letters:
@@ -92,6 +103,7 @@ def _match_choice(reference: Form, answer: Form) -> Verdict:
     return False
 
 
+@rule(Text, object)
 def _match_text(reference: Form, answer: Form) -> Verdict:
     if isinstance(reference, Text) and isinstance(answer, Text):
         if reference.words == answer.words:
@@ -104,6 +116,7 @@ def _match_text(reference: Form, answer: Form) -> Verdict:
     return None if text.is_formula and not isinstance(other, Text) else False
 
 
+@rule(Named, object)
 def _match_named(reference: Form, answer: Form) -> Verdict:
     if isinstance(reference, Named) and isinstance(answer, Named):
         if reference.name == answer.name or _are_alike(reference.name, answer.name):
@@ -145,6 +158,7 @@ def _has_variables(node: Node) -> bool:
     return node[0] == "s" or any(isinstance(part, tuple) and _has_variables(part) for part in node)
 
 
+@rule(Number, Number)
 def _match_numbers(reference: Number, answer: Number) -> Verdict:
     if reference.unit is None and answer.unit is None:
         return _match_nodes(reference, answer)
@@ -254,6 +268,7 @@ def _are_assignments(items: Sequence[Form]) -> bool:
     return len(names) == len(items) == len(set(names)) and len(items) > 1
 
 
+@rule(Listing, Listing)
 def _match_listings(reference: Listing, answer: Listing) -> Verdict:
     one, other = reference.items, answer.items
     if _are_assignments(one) and not _names(other) or _are_assignments(other) and not _names(one):
@@ -263,12 +278,14 @@ def _match_listings(reference: Listing, answer: Listing) -> Verdict:
     return _unordered(one, other, as_sets)
 
 
+@rule(Listing, FiniteSet)
 def _match_listing_with_set(listing: Listing, given: FiniteSet) -> Verdict:
     if _names(listing.items):
         return False
     return _unordered(listing.items, given.items, as_sets=True)
 
 
+@rule(Listing, Tuple)
 def _match_listing_with_tuple(listing: Listing, given: Tuple) -> Verdict:
     """Parentheses may be left out around a point, but `1, 3` is not the interval (1, 3)."""
     if _are_assignments(listing.items) and given.bracket in ("(", "<"):
@@ -278,6 +295,12 @@ def _match_listing_with_tuple(listing: Listing, given: Tuple) -> Verdict:
     return _ordered(listing.items, given.items)
 
 
+@rule(FiniteSet, FiniteSet)
+def _match_sets(reference: FiniteSet, answer: FiniteSet) -> Verdict:
+    return _unordered(reference.items, answer.items, as_sets=True)
+
+
+@rule(Tuple, Tuple)
 def _match_tuples(reference: Tuple, answer: Tuple) -> Verdict:
     if reference.bracket != answer.bracket:
         kinds = {reference.bracket, answer.bracket}
@@ -299,6 +322,7 @@ def _match_ratios(reference: Tuple, answer: Tuple) -> Verdict:
     return _all(same_value(multiply(one[0], right), multiply(other[0], left)) for left, right in first)
 
 
+@rule(Tuple, Number)
 def _match_ratio_with_number(given: Tuple, number: Number) -> Verdict:
     if given.bracket != ":" or len(given.items) != 2 or number.unit is not None:
         return False
@@ -310,6 +334,7 @@ def _match_ratio_with_number(given: Tuple, number: Number) -> Verdict:
     return same_value(divide(top.node, bottom.node), number.node)
 
 
+@rule(Tuple, Matrix)
 def _match_tuple_with_matrix(given: Tuple, matrix: Matrix) -> Verdict:
     """A vector may be written as a column, as a row or in one line."""
     if given.bracket not in ("(", "[", "<"):
@@ -323,6 +348,7 @@ def _match_tuple_with_matrix(given: Tuple, matrix: Matrix) -> Verdict:
     return _ordered(given.items, [Number(node) for node in nodes])
 
 
+@rule(Matrix, Matrix)
 def _match_matrices(reference: Matrix, answer: Matrix) -> Verdict:
     shapes = [(len(matrix.rows), len(matrix.rows[0])) for matrix in (reference, answer)]
     if shapes[0] != shapes[1]:
@@ -334,6 +360,7 @@ def _match_matrices(reference: Matrix, answer: Matrix) -> Verdict:
     )
 
 
+@rule(RealSet, RealSet)
 def _match_real_sets(reference: RealSet, answer: RealSet) -> Verdict:
     if reference.variable and answer.variable and not _same_variable(reference.variable, answer.variable):
         return False
@@ -358,6 +385,8 @@ def _match_ends(one: Node | None, other: Node | None) -> Verdict:
     return same_value(one, other)
 
 
+@rule(RealSet, Tuple)
+@rule(RealSet, FiniteSet)
 def _match_as_real_sets(reference: Form, answer: Form) -> Verdict:
     one, other = as_real_set(reference), as_real_set(answer)
     if one is None or other is None:
@@ -365,6 +394,12 @@ def _match_as_real_sets(reference: Form, answer: Form) -> Verdict:
     return _match_real_sets(one, other)
 
 
+@rule(Equation, Equation)
+def _match_equations(reference: Equation, answer: Equation) -> Verdict:
+    return same_ratio(reference.difference, answer.difference)
+
+
+@rule(Relation, Relation)
 def _match_relations(reference: Relation, answer: Relation) -> Verdict:
     if reference.signs != answer.signs:
         return False
@@ -374,6 +409,7 @@ def _match_relations(reference: Relation, answer: Relation) -> Verdict:
     return _all(same_value(one, other) for one, other in zip(reference.nodes, answer.nodes, strict=True))
 
 
+@rule(Residue, Residue)
 def _match_residues(reference: Residue, answer: Residue) -> Verdict:
     if same_value(reference.modulus, answer.modulus) is not True:
         return False
@@ -384,6 +420,12 @@ def _match_residues(reference: Residue, answer: Residue) -> Verdict:
     return same_value(reference.node, answer.node)
 
 
+@rule(InBase, InBase)
+def _match_bases(reference: InBase, answer: InBase) -> Verdict:
+    return reference == answer
+
+
+@rule(Residue, Number)
 def _match_residue_with_number(given: Residue, number: Number) -> Verdict:
     if number.unit is not None:
         return False
@@ -392,37 +434,13 @@ def _match_residue_with_number(given: Residue, number: Number) -> Verdict:
     return same_value(given.node, number.node)
 
 
+@rule(Listing, Number)
 def _match_mixed(given: Listing, number: Number) -> Verdict:
     if given.sum_of_mixed is None or number.unit is not None:
         return False
     return same_value(("n", given.sum_of_mixed), number.node)
 
 
+@rule(FiniteSet, Number)
 def _match_one_element(given: FiniteSet, number: Number) -> Verdict:
     return match(given.items[0], number) if len(given.items) == 1 else False
-
-
-_RULES: dict[tuple[type, type], Callable[[Any, Any], Verdict]] = {
-    (Number, Number): _match_numbers,
-    (Listing, Listing): _match_listings,
-    (Listing, FiniteSet): _match_listing_with_set,
-    (Listing, Tuple): _match_listing_with_tuple,
-    (FiniteSet, FiniteSet): lambda one, other: _unordered(one.items, other.items, as_sets=True),
-    (FiniteSet, Number): _match_one_element,
-    (Tuple, Tuple): _match_tuples,
-    (Tuple, Number): _match_ratio_with_number,
-    (Tuple, Matrix): _match_tuple_with_matrix,
-    (Matrix, Matrix): _match_matrices,
-    (RealSet, RealSet): _match_real_sets,
-    (RealSet, Tuple): _match_as_real_sets,
-    (RealSet, FiniteSet): _match_as_real_sets,
-    (Equation, Equation): lambda one, other: same_ratio(one.difference, other.difference),
-    (Relation, Relation): _match_relations,
-    (Residue, Residue): _match_residues,
-    (Residue, Number): _match_residue_with_number,
-    (Listing, Number): _match_mixed,
-    (InBase, InBase): lambda one, other: one == other,
-}
-_SYMMETRIC = frozenset(_RULES)
-
-__all__ = ["Unit", "match", "match_readings"]

@@ -10,7 +10,8 @@ from zlib import crc32
 from mrt_verl.grading.expressions import Node
 
 POINTS = 4
-CLOSE, DIGITS = 1e-7, 60
+CLOSE = 1e-7
+DIGITS = 60
 
 
 def variables(node: Node) -> frozenset[str]:

@@ -354,4 +354,3 @@ def _ratio(tokens: Sequence[Token], depth: Sequence[int]) -> Form | None:
     return Tuple(tuple(read_one(part) for part in parts), ":")
 
 
-__all__ = ["FiniteSet", "Node", "Reading", "SIGNS", "read", "read_one", "read_tokens"]

@@ -373,4 +373,3 @@ def _built(before: Sequence[Token], after: Sequence[Token], read_one: ReadOne) -
     return united if isinstance(united, RealSet) and united.variable in (names[0], "") else None
 
 
-__all__ = ["OPENING", "Relation", "as_real_set", "is_enclosed", "joined", "merged", "rational", "read_union"]

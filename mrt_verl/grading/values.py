@@ -16,7 +16,8 @@ from mrt_verl.grading import numerics
 from mrt_verl.grading.algebra import Opaque, Quotient, difference, is_dependent, normal
 from mrt_verl.grading.expressions import Limits, Node, TooBig, Unreadable
 
-MIN_DIGITS, MIN_DIGITS_OF_FRACTION = 3, 2
+MIN_DIGITS = 3
+MIN_DIGITS_OF_FRACTION = 2
 
 
 class Depth:
