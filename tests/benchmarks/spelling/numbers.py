@@ -101,8 +101,9 @@ def spell_decimal(value: Fraction, rng: random.Random) -> list[str]:
     power = size.adjusted()
     mantissa = f"{size.scaleb(-power).normalize():f}"
     ways = [digits, digits, digits, f"{digits}0" if "." in digits else f"{digits}.0", f"{mantissa}e{power}"]
-    ways += [rf"{mantissa} \times 10^{{{power}}}", rf"{mantissa} \cdot 10^{{{power}}}", f"{mantissa}×10^{power}"]
-    ways += [f"{mantissa} * 10^({power})", f"{mantissa}E{power}", f"{mantissa} × 10{str(power).translate(SUPERSCRIPT)}"]
+    scientific = [rf"{mantissa} \times 10^{{{power}}}", rf"{mantissa} \cdot 10^{{{power}}}", f"{mantissa}×10^{power}"]
+    scientific += [f"{mantissa} * 10^({power})", f"{mantissa} × 10{str(power).translate(SUPERSCRIPT)}"]
+    ways += [*scientific, f"{mantissa}E{power}"] if power else []  # any base to the power of 0 is 1
     ways += [digits.removeprefix("0") if digits.startswith("0.") else digits]
     top, bottom = abs(value.numerator), value.denominator
     ways += [rf"\frac{{{top}}}{{{bottom}}}", f"{top}/{bottom}"] if bottom > 1 else []
