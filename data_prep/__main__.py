@@ -46,7 +46,12 @@ def _add_source(parser: argparse.ArgumentParser, source: Source) -> None:
     add("--skip", type=_count, default=0, help="problems to pass over in the order of the seed before --limit")
     add("--test-size", type=_count, default=0, help="problems to hold out of train as test, chosen by seed")
     add("--instruction", default=source.instruction, help="text behind each question (default: %(default)r)")
-    add("--answers", choices=("math", "any"), default="math", help="any: keep answers that math-verify cannot read")
+    add(
+        "--answers",
+        choices=("math", "any"),
+        default="math",
+        help="any: keep answers that cannot be graded, and count them",
+    )
     add("--evaluation", type=Path, action="append", metavar="PATH", help="prepared sets to decontaminate against")
     add("--no-decontamination", action="store_true", help="keep problems of evaluation sets")
     add("--ngram", type=_positive, default=8, help="tokens per n-gram (default: %(default)s)")
@@ -72,6 +77,9 @@ def _prepare(source: Source, options: argparse.Namespace) -> None:
     for split, reasons in manifest["dropped"].items():
         for reason, count in reasons.items():
             print(f"{split}: {count} left out: {reason}")
+    for split, reasons in manifest["doubtful"].items():
+        for reason, count in reasons.items():
+            print(f"{split}: {count} kept that cannot be graded: {reason}")
     for name, file in manifest["files"].items():
         print(f"{file['rows']} problems in {options.out / name}")
     if manifest["decontaminated_against"] is None and "train.parquet" in manifest["files"]:

@@ -28,6 +28,8 @@ class Preparation:
     def __init__(self, source: Source, options: argparse.Namespace) -> None:
         self.source, self.options = source, options
         self.dropped: dict[str, Counter[str]] = {}
+        self.doubtful: dict[str, Counter[str]] = {}
+        """Of rows that are kept all the same, why their answers cannot be graded: benchmarks stay whole."""
         self.counts: dict[str, dict[str, int]] = {}
         self.origins: dict[str, Any] = {}
         self._seen = SeenProblems()
@@ -139,7 +141,9 @@ class Preparation:
             for problem, reason in zip(problems, reasons, strict=True):
                 if self._is_repeated(problem, split):
                     continue
-                if reason is None:
+                if reason and self._keeps_all():
+                    self.doubtful.setdefault(split, Counter())[reason] += 1
+                if reason is None or self._keeps_all():
                     self._seen.add(problem.question, problem.answer, split)
                     yield problem
                 else:
@@ -164,7 +168,10 @@ class Preparation:
         return reason is not None
 
     def _checks(self) -> bool:
-        return self.source.check_answers and self.options.answers == "math"
+        return self.source.check_answers or self.source.is_evaluation
+
+    def _keeps_all(self) -> bool:
+        return not self.source.check_answers or self.options.answers == "any"
 
     def _clean(self, problems: list[Problem], split: str) -> list[Problem]:
         if self._contamination is None or split != "train":
@@ -205,6 +212,7 @@ class Preparation:
             "options": plain(vars(self.options)),
             "counts": self.counts,
             "dropped": {split: dict(counter.most_common()) for split, counter in self.dropped.items()},
+            "doubtful": {split: dict(counter.most_common()) for split, counter in self.doubtful.items()},
             "decontaminated_against": against,
             "files": {
                 sink.path.name: {"rows": sink.rows, "sha256": sha256(sink.path)} for sink in self._sinks.values()

@@ -104,3 +104,29 @@ def test_the_source_out_of_reach_is_named_itself(tmp_path, capsys, monkeypatch):
     error = capsys.readouterr().err
     assert "openai/gsm8k: the hub does not answer" in error
     assert "decontamination" not in error
+
+
+def test_benchmarks_stay_whole_and_say_what_cannot_be_graded(tmp_path, capsys):
+    rows = [
+        {"question": "How fast?", "answer": "3e8"},
+        {"question": "Why?", "answer": "It is plain that this holds"},
+        {"question": "Which?", "answer": "[1, 2"},
+    ]
+    path = write_rows(tmp_path / "in.jsonl", rows)
+    out = tmp_path / "out"
+    assert main(["minerva_math", "--from", str(path), "--out", str(out)]) == 0
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["counts"]["test"] == {"read": 3, "kept": 3}
+    assert manifest["doubtful"] == {
+        "test": {"prose": 1, "not read as mathematics: only the same text meets it": 1},
+    }
+    assert "test: 1 kept that cannot be graded: prose\n" in capsys.readouterr().out
+
+
+def test_answers_any_keeps_what_it_counts(tmp_path):
+    out = tmp_path / "out"
+    prose = {"problem": "Why?", "answer": "It is plain that this holds"}
+    assert run(out, "--answers", "any", rows=[*GOOD, prose]) == 0
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["counts"]["train"]["kept"] == 31
+    assert manifest["doubtful"] == {"train": {"prose": 1}}
