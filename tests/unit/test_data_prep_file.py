@@ -107,3 +107,30 @@ def test_no_table(tmp_path, capsys, content, message):
         path.write_bytes(content)
     assert main(["file", "--from", str(path), "--question", "q", "--answer", "a", "--out", str(tmp_path / "out")]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_dataset_on_the_hub(tmp_path, monkeypatch):
+    """What `datasets` is asked for; the hub itself is out of reach for a test."""
+    import datasets
+    import huggingface_hub
+
+    class Info:
+        sha = "0123abcd"
+
+    class Api:
+        def dataset_info(self, repository, revision=None):
+            return Info()
+
+    loaded = []
+
+    def load_dataset(place, **how):
+        loaded.append((place, how["name"], how["split"], how["revision"]))
+        return datasets.Dataset.from_list([{"q": "one", "a": "1", "other": 0}, {"q": "two", "a": None, "other": 0}])
+
+    monkeypatch.setattr(huggingface_hub, "HfApi", Api)
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    kept, manifest = prepare(tmp_path, "someone/set", "--hub-config", "main", "--hub-split", "all")
+    assert kept == {"one": "1"}
+    assert loaded == [("someone/set", "main", "all", "0123abcd")]
+    assert manifest["origin"]["train"]["revision"] == "0123abcd"
+    assert manifest["dropped"]["train"] == {"a: null": 1}
