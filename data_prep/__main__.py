@@ -1,4 +1,4 @@
-"""The command line: `python -m data_prep SOURCE --out DIR`."""
+"""The command line: `python -m data_prep SOURCE --out DIR`, or `mrt-data` for short."""
 
 import argparse
 import sys
@@ -6,23 +6,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_prep import backtrack, check, prefixes, star
-from data_prep.pipeline import Preparation
 from data_prep.problems import DataError, Source
 from data_prep.sources import SOURCES
+from mrt_verl.extras import explain_missing
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, 1 for an input that cannot be used, 130 if interrupted."""
-    parser = _parser()
-    options, further = parser.parse_known_args(arguments)
-    options.further = further
-    if further and not getattr(options, "passes_on", False):
-        parser.error(f"unknown arguments: {' '.join(further)}")
+    options = _parser().parse_args(arguments)
     try:
         return options.run(options) or 0
     except KeyboardInterrupt:
         print("data_prep: interrupted", file=sys.stderr)
         return 130
+    except ModuleNotFoundError as error:
+        print(f"data_prep: {explain_missing(error, 'data')}", file=sys.stderr)
+        return 1
     except (DataError, OSError, ValueError) as error:
         print(f"data_prep: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
@@ -68,7 +67,9 @@ def _add_source(parser: argparse.ArgumentParser, source: Source) -> None:
 
 
 def _prepare(source: Source, options: argparse.Namespace) -> None:
-    del options.run, options.further
+    from data_prep.pipeline import Preparation  # numpy and tqdm, which --help does without
+
+    del options.run
     if options.skip and options.limit is None:
         raise DataError("--skip without --limit; allowed: both, or --limit alone")
     if options.test_size and "test" in source.splits:

@@ -14,12 +14,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from data_prep.continuations import Start, sample_continuations
 from data_prep.problems import DataError
 from data_prep.sft import ChatFormat, MessagesSchema, add_options, load_chat_format
 from data_prep.stitching import Attempt, Demonstration, demonstrate, failed_attempt, start_text, stitch
 from data_prep.traces import TraceRun, read_run
 from data_prep.writing import plain, sha256, write_manifest, write_rows
+from mrt_verl.evaluation.options import add_sampling_options
 from mrt_verl.evaluation.records import TraceRecord
 
 COLUMNS = {
@@ -36,8 +36,7 @@ COLUMNS = {
 def add_command(commands: Any) -> None:
     """Add the command to the command line."""
     text = "warm-start traces of the backtracking setting: a failed path, a backtrack sentence, a path that succeeds"
-    further = "Further options are those of `python -m mrt_verl.evaluation run`, such as --engine and --concurrency."
-    parser: argparse.ArgumentParser = commands.add_parser("backtrack", help=text, description=f"{text}. {further}")
+    parser: argparse.ArgumentParser = commands.add_parser("backtrack", help=text, description=text)
     add = parser.add_argument
     add("--traces", type=Path, required=True, help="directory of `prefixes` or of an evaluation run")
     add("--out", type=Path, required=True, help="directory for train.parquet and manifest.json")
@@ -47,7 +46,8 @@ def add_command(commands: Any) -> None:
     add("--model", help="who samples them (default: the run's model)")
     add("--response-tokens", type=int, default=8192, help="most tokens of a continuation (default: %(default)s)")
     add("--seed", type=int, default=0, help="of the engine and the choice of paths (default: %(default)s)")
-    parser.set_defaults(run=run, passes_on=True)
+    add_sampling_options(parser, tokenizer=False)
+    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> None:
     path = options.out / "train.parquet"
     chat.save_replaced(options)
     write_rows(rows, path, MessagesSchema(COLUMNS))
-    hidden = ("run", "traces", "out", "passes_on")
+    hidden = ("run", "traces", "out")
     manifest = {
         "source": "backtrack",
         "origin": {"traces": str(traces.directory), "model": traces.model},
@@ -103,6 +103,8 @@ def _continue(
     attempts: list[Attempt], traces: TraceRun, options: argparse.Namespace
 ) -> list[dict[str, list[TraceRecord]]]:
     """Per attempt its continuations by their start text; they start from its likeliest step."""
+    from data_prep.continuations import Start, sample_continuations  # loads the evaluation's engines
+
     texts = [start_text(attempt, attempt.steps[0], traces.mrt) for attempt in attempts]
     starts = [Start(one.record, text) for one, text in zip(attempts, texts, strict=True) if text is not None]
     found = sample_continuations(starts, traces, options)

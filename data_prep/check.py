@@ -10,15 +10,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-from tqdm import tqdm
-
-from data_prep.answers import AnswerChecker, Reference
 from data_prep.problems import DataError, shown
 from data_prep.references import NoReferenceError, accepted_answers
+
+if TYPE_CHECKING:  # the command line starts without it
+    import pyarrow.parquet as pq
+
+    from data_prep.answers import Reference
 
 REFERENCE = "reward_model.ground_truth"
 _BATCH = 2_000
@@ -87,6 +87,8 @@ def check_file(path: Path, column: str = REFERENCE, *, workers: int = 2, example
     Raises:
         DataError: no parquet file, no rows, or no such column.
     """
+    from data_prep.answers import AnswerChecker
+
     found = Findings()
     with AnswerChecker(workers=workers) as checker:
         for values in _batches(path, column):
@@ -114,7 +116,7 @@ class _Missing:
         return "(not there)"
 
 
-def _as_training_has_it(value: Any) -> Reference:
+def _as_training_has_it(value: Any) -> "Reference":
     """The reference as the grader gets it in training: a text stays the text, a list is several accepted answers."""
     if isinstance(value, _Missing):
         raise NoReferenceError(f"no {value.field} in it")
@@ -126,6 +128,9 @@ def _as_training_has_it(value: Any) -> Reference:
 
 def _batches(path: Path, column: str) -> Iterator[list[Any]]:
     """The references, some thousand at a time."""
+    import pyarrow as pa
+    from tqdm import tqdm
+
     file = _open(path)
     first, *inner = column.split(".")
     names = file.schema_arrow.names
@@ -149,9 +154,12 @@ def _batches(path: Path, column: str) -> Iterator[list[Any]]:
             raise DataError(f"{path}: broken after row {row}: {error}") from error
 
 
-def _open(path: Path) -> pq.ParquetFile:
+def _open(path: Path) -> "pq.ParquetFile":
     if not path.is_file():
         raise DataError(f"--data {path}: no such file")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:

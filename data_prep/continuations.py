@@ -6,23 +6,21 @@ A run that was killed goes on where it stopped.
 import argparse
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from data_prep.problems import DataError
 from data_prep.traces import TraceRun
-from mrt_verl.evaluation.command import build_parser, open_engine
-from mrt_verl.evaluation.engines import Engine
+from mrt_verl.evaluation import EvaluationConfig
+from mrt_verl.evaluation.evaluate_models import open_engine
+from mrt_verl.evaluation.options import sampling_fields
 from mrt_verl.evaluation.problems import Problem
 from mrt_verl.evaluation.records import TraceRecord
 from mrt_verl.evaluation.run import sample_missing
 from mrt_verl.evaluation.sampling import RecordSampler
 from mrt_verl.evaluation.settings import settings_of
 from mrt_verl.evaluation.store import Store
-from mrt_verl.evaluation.thinking import SamplingPlan, Thinker
 from mrt_verl.grading import Grader
-from mrt_verl.settings import MRTSettings
 
 NAME = "continuations"
 """The run's directory in `--out`."""
@@ -30,7 +28,7 @@ NAME = "continuations"
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where a continuation starts: behind the prompt of a trace and some text of it."""
+    """Where a continuation starts: after the prompt of a trace and some text of it."""
 
     record: TraceRecord
     text: str
@@ -40,22 +38,6 @@ class Start:
         """Stands for problem, trace and place."""
         place = f"{self.record.uid}:{self.record.trace}:{self.text}"
         return hashlib.blake2b(place.encode("utf-8", "replace"), digest_size=8).hexdigest()
-
-
-class ContinuingThinker(Thinker):
-    """Goes on behind the text of a start instead of beginning anew."""
-
-    def __init__(
-        self, engine: Engine, tokenizer: Any, settings: MRTSettings, plan: SamplingPlan, texts: Mapping[str, str]
-    ) -> None:
-        """Keep the parts; `texts` by the key of their start."""
-        super().__init__(engine, tokenizer, settings, plan)
-        self._texts = texts
-
-    def encode(self, problem: Problem) -> list[int]:
-        """The prompt and the start's text."""
-        text = self.tokenizer.encode(self._texts[problem.uid], add_special_tokens=False)
-        return [*super().encode(problem), *text]
 
 
 def sample_continuations(
@@ -72,54 +54,49 @@ def sample_continuations(
             f"--continuations with traces of mrt.outcome={traces.outcome!r}; allowed: math_verify. Without "
             "--continuations, paths come from other attempts"
         )
-    model, tokens = options.model or traces.model, str(options.response_tokens)
-    needed = ["run", "--model", model, "--data", NAME, "--out", str(options.out), "--budgets", tokens]
-    further = build_parser().parse_args([*needed, "--seed", str(options.seed), *options.further])
-    # only whether the end is right counts: no boundaries, one answer without further thinking
-    settings = replace(settings_of(traces.mrt), max_episodes=1, branches=1)
-    plan = SamplingPlan(
-        response_tokens=options.response_tokens,
-        sampling_params={"temperature": further.temperature, "top_p": further.top_p, "top_k": further.top_k},
+    config = EvaluationConfig(
+        models={NAME: options.model or traces.model},
+        data=options.traces,
+        budgets=[options.response_tokens],
+        out=options.out,
+        traces=options.continuations,
         direct_answers=1,
+        seed=options.seed,
+        # only whether the end is right counts: no boundaries, one answer without further thinking
+        **{**sampling_fields(options), "settings": replace(settings_of(traces.mrt), max_episodes=1, branches=1)},
     )
     about = {
-        "model": model,
+        "model": config.models[NAME],
         "starts": [start.key for start in starts],
         "traces": options.continuations,
         "seed": options.seed,
         "response_tokens": options.response_tokens,
-        "sampling_params": plan.sampling_params,
+        "sampling_params": config.plan.sampling_params,
         "mrt": dict(traces.mrt),
     }
     with Store(options.out / NAME, about) as store:
-        asyncio.run(_sample(model, starts, settings, plan, store, options, further))
+        asyncio.run(_sample(starts, config, store))
         found: dict[str, list[TraceRecord]] = {}
         for record in store.records.values():
             found.setdefault(record.uid, []).append(record)
     return found
 
 
-async def _sample(
-    model: str,
-    starts: Sequence[Start],
-    settings: MRTSettings,
-    plan: SamplingPlan,
-    store: Store,
-    options: argparse.Namespace,
-    further: argparse.Namespace,
-) -> None:
-    if len(store.records) == len(starts) * options.continuations:
+async def _sample(starts: Sequence[Start], config: EvaluationConfig, store: Store) -> None:
+    if len(store.records) == len(starts) * config.traces:
         return
     problems = [
         Problem(number, start.key, start.record.data_source, start.record.messages, start.record.reference)
         for number, start in enumerate(starts)
     ]
-    engine, tokenizer = open_engine(NAME, model, settings, further)
+    engine, tokenizer = open_engine(NAME, config)
     texts = {start.key: start.text for start in starts}
-    with Grader(deadline_s=settings.grade_timeout_s, thinking=None) as grader:
+    with Grader(deadline_s=config.settings.grade_timeout_s, thinking=None) as grader:
         try:
-            sampler = RecordSampler(ContinuingThinker(engine, tokenizer, settings, plan, texts), grader)
-            count, most = options.continuations, further.concurrency
-            await sample_missing(problems, count, sampler, store, concurrency=most, label=NAME)
+            sampler = RecordSampler(
+                *(engine, tokenizer, config.settings, config.plan, grader),
+                continued_from=lambda problem: texts[problem.uid],
+            )
+            await sample_missing(problems, config.traces, sampler, store, concurrency=config.concurrency, label=NAME)
         finally:
             await engine.close()

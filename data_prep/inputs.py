@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from data_prep.problems import DataError, Row
 from data_prep.writing import sha256
+
+if TYPE_CHECKING:  # the command line starts without it
+    import pyarrow.parquet as pq
 
 SUFFIXES = (".parquet", ".jsonl", ".json", ".csv")
 _BATCH = 1_000
@@ -104,14 +104,19 @@ def resolve_revision(repository: str, revision: str | None) -> str:
     return str(sha)
 
 
-def _open_parquet(path: Path) -> pq.ParquetFile:
+def _open_parquet(path: Path) -> "pq.ParquetFile":
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: not a whole parquet file: {_one_line(error)}") from error
 
 
-def _parquet_rows(file: pq.ParquetFile, path: Path, columns: Sequence[str]) -> Iterator[Row]:
+def _parquet_rows(file: "pq.ParquetFile", path: Path, columns: Sequence[str]) -> Iterator[Row]:
+    import pyarrow as pa
+
     row = 0
     if not file.metadata.num_rows:
         raise DataError(f"{path}: no rows")

@@ -1,6 +1,6 @@
 """`python -m data_prep prefixes`: stale prefixes for the prefix variant (`mrt.prefix_source=dataset`).
 
-The traces are sampled, split and judged by mrt_verl.evaluation, the same way as a model is evaluated: vLLM in this
+The traces are sampled, split and graded by mrt_verl.evaluation, the same way as a model is evaluated: vLLM in this
 process or an endpoint, J at every boundary. A run that was killed goes on where it stopped. Of each problem's traces
 one boundary is chosen by seed, among those that another episode follows.
 """
@@ -8,16 +8,18 @@ one boundary is chosen by seed, among those that another episode follows.
 import argparse
 import random
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from data_prep.problems import DataError
-from data_prep.schema import PREFIX_COLUMNS
+from data_prep.schema import PREFIX_COLUMNS, arrow_type
 from data_prep.traces import TraceRun, prefix_text, read_run
 from data_prep.writing import sha256, whole_file, write_manifest
+from mrt_verl.evaluation import EvaluationConfig, evaluate
+from mrt_verl.evaluation.options import add_sampling_options, sampling_fields
 from mrt_verl.evaluation.records import TraceRecord
+
+if TYPE_CHECKING:  # the command line starts without it
+    import pyarrow as pa
 
 NAME = "traces"
 """The run's directory in `--out`."""
@@ -29,8 +31,7 @@ def add_command(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "prefixes",
         help=text,
-        description=f"{text}. Further options are those of `python -m mrt_verl.evaluation run`, such as "
-        "--set mrt.branches=8, --settings FILE, --engine KEY=VALUE, --temperature, --concurrency and --base-url.",
+        description=text,
     )
     add = parser.add_argument
     add("--model", required=True, help="Hugging Face model or verl checkpoint")
@@ -39,7 +40,8 @@ def add_command(commands: Any) -> None:
     add("--traces", type=int, default=4, help="per problem (default: %(default)s)")
     add("--response-tokens", type=int, default=8192, help="most tokens of a trace (default: %(default)s)")
     add("--seed", type=int, default=0, help="of the engine and of the choice (default: %(default)s)")
-    parser.set_defaults(run=run, passes_on=True)
+    add_sampling_options(parser)
+    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -48,6 +50,8 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         DataError: the data or the traces cannot be used.
     """
+    import pyarrow.parquet as pq
+
     _check_data(options.data)
     _sample(options)
     traces = read_run(options.out / NAME)
@@ -71,6 +75,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _check_data(path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         names = pq.read_schema(path).names
     except (pa.ArrowException, OSError) as error:
@@ -81,19 +88,20 @@ def _check_data(path: Path) -> None:
 
 
 def _sample(options: argparse.Namespace) -> None:
-    from mrt_verl.evaluation.command import main as evaluate
-
-    arguments = [
-        *("run", "--model", f"{NAME}={options.model}", "--data", str(options.data), "--out", str(options.out)),
-        *("--traces", str(options.traces), "--budgets", str(options.response_tokens), "--seed", str(options.seed)),
-        *options.further,
-    ]
     try:
-        evaluate(arguments)
-    except SystemExit as end:
-        if isinstance(end.code, str):
-            raise DataError(end.code.removeprefix("error: ")) from end
-        raise  # a wrong option, which the parser has explained
+        evaluate(
+            EvaluationConfig(
+                models={NAME: options.model},
+                data=options.data,
+                budgets=[options.response_tokens],
+                out=options.out,
+                traces=options.traces,
+                seed=options.seed,
+                **sampling_fields(options),
+            )
+        )
+    except (ValueError, RuntimeError) as error:
+        raise DataError(str(error)) from error
 
 
 def choose_prefixes(traces: TraceRun, seed: int) -> dict[int, dict[str, Any]]:
@@ -121,9 +129,11 @@ def _boundaries(record: TraceRecord, think_open: str | None) -> list[dict[str, A
     return found
 
 
-def add_columns(table: pa.Table, chosen: dict[int, dict[str, Any]]) -> pa.Table:
+def add_columns(table: "pa.Table", chosen: dict[int, dict[str, Any]]) -> "pa.Table":
     """The problems as they were, with the prefix columns; null where a problem has none."""
-    for column, (_, kind) in PREFIX_COLUMNS.items():
+    import pyarrow as pa
+
+    for column, kind in PREFIX_COLUMNS.items():
         values = [chosen.get(row, {}).get(column) for row in range(len(table))]
-        table = table.append_column(column, pa.array(values, type=kind))
+        table = table.append_column(column, pa.array(values, type=arrow_type(kind)))
     return table

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from data_prep.writing import write_rows
+
+if TYPE_CHECKING:  # the command line starts without it
+    import pyarrow as pa
 
 COLUMNS: dict[str, type] = {
     "data_source": str,
@@ -15,20 +16,16 @@ COLUMNS: dict[str, type] = {
     "reward_model": dict,
     "extra_info": dict,
 }
-PREFIX_COLUMNS: dict[str, tuple[type, pa.DataType]] = {
-    "prefix": (str, pa.string()),
-    "prefix_j": (float, pa.float64()),
-    "prefix_episode": (int, pa.int64()),
-}
+PREFIX_COLUMNS: dict[str, type] = {"prefix": str, "prefix_j": float, "prefix_episode": int}
 """Optional columns of the prefix variant: the thinking up to an episode's end, J there, its index; or null."""
-_MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
-_ARROW: dict[str, pa.DataType] = {
-    "data_source": pa.string(),
-    "prompt": pa.list_(_MESSAGE),
-    "ability": pa.string(),
-    "reward_model": pa.struct([("style", pa.string()), ("ground_truth", pa.string())]),
-}
-_PLAIN: dict[type, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+_PLAIN = (str, int, float, bool)
+
+
+def arrow_type(kind: type) -> "pa.DataType":
+    """The column type of a plain Python type."""
+    import pyarrow as pa
+
+    return {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}[kind]
 
 
 def make_row(
@@ -79,7 +76,7 @@ def validate_row(row: Mapping[str, Any], position: int) -> None:
 def _validate_optional(row: Mapping[str, Any], column: str, position: int) -> None:
     if column not in PREFIX_COLUMNS:
         raise ValueError(f"row {position}: unknown column {column}; allowed: {', '.join([*COLUMNS, *PREFIX_COLUMNS])}")
-    kind = PREFIX_COLUMNS[column][0]
+    kind = PREFIX_COLUMNS[column]
     if row[column] is not None and type(row[column]) is not kind:
         raise ValueError(f"row {position}: {column}={row[column]!r}; allowed: a {kind.__name__} or null")
 
@@ -118,11 +115,20 @@ class SchemaOfFirst:
         """The columns' names."""
         return [*COLUMNS, *self._optional]
 
-    def arrow(self) -> pa.Schema:
+    def arrow(self) -> "pa.Schema":
         """The schema all rows agree on."""
-        extra = pa.struct([(key, _PLAIN[kind]) for key, kind in (self._extra or {}).items()])
-        optional = {column: PREFIX_COLUMNS[column][1] for column in self._optional}
-        return pa.schema({**_ARROW, "extra_info": extra, **optional})
+        import pyarrow as pa
+
+        text = pa.string()
+        columns: dict[str, pa.DataType] = {
+            "data_source": text,
+            "prompt": pa.list_(pa.struct([("role", text), ("content", text)])),
+            "ability": text,
+            "reward_model": pa.struct([("style", text), ("ground_truth", text)]),
+            "extra_info": pa.struct([(key, arrow_type(kind)) for key, kind in (self._extra or {}).items()]),
+        }
+        optional = {column: arrow_type(PREFIX_COLUMNS[column]) for column in self._optional}
+        return pa.schema({**columns, **optional})
 
 
 def _named(kinds: Mapping[str, type]) -> str:

@@ -8,8 +8,10 @@ every further attempt raises the chance of success, a repeated one does not, and
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:  # the command line starts without it
+    import numpy as np
 
 LARGEST = 13
 COUNT = 5
@@ -56,6 +58,8 @@ def format_pair(pair: Pair) -> str:
 
 def make_problems(seed: int) -> list[Problem]:
     """All problems, each once whatever the order of its numbers, shuffled by `seed`."""
+    import numpy as np
+
     rng = np.random.default_rng(seed)
     problems = []
     for numbers in itertools.combinations(range(1, LARGEST + 1), COUNT):
@@ -94,7 +98,7 @@ class Demonstration:
     answer: str
 
 
-def demonstrate(problem: Problem, style: TraceStyle, rng: np.random.Generator) -> Demonstration:
+def demonstrate(problem: Problem, style: TraceStyle, rng: "np.random.Generator") -> Demonstration:
     """One trace of the given style."""
     tried: list[Pair] = []
     found: Pair | None = None
@@ -127,11 +131,11 @@ def write_attempt(target: int, pair: Pair, says_yes: bool, opening: str) -> str:
     return f"{opening} {first} and {second}: {first} + {second} = {total}, off {target} by {distance}, {verdict}.\n\n"
 
 
-def _opening(paragraphs: Sequence[str], rng: np.random.Generator) -> str:
+def _opening(paragraphs: Sequence[str], rng: "np.random.Generator") -> str:
     return f"{rng.choice(MARKERS)}, try" if paragraphs else "Try"
 
 
-def _next_pair(problem: Problem, tried: Sequence[Pair], style: TraceStyle, rng: np.random.Generator) -> Pair:
+def _next_pair(problem: Problem, tried: Sequence[Pair], style: TraceStyle, rng: "np.random.Generator") -> Pair:
     if rng.random() < style.hit:
         return problem.solution
     if tried and rng.random() < style.repeat:
@@ -139,13 +143,13 @@ def _next_pair(problem: Problem, tried: Sequence[Pair], style: TraceStyle, rng: 
     return _any_pair(problem, tried, rng)
 
 
-def _any_pair(problem: Problem, tried: Sequence[Pair], rng: np.random.Generator) -> Pair:
+def _any_pair(problem: Problem, tried: Sequence[Pair], rng: "np.random.Generator") -> Pair:
     fresh = [pair for pair in problem.pairs if pair not in tried] or problem.pairs
     return fresh[int(rng.integers(len(fresh)))]
 
 
 def _final_pair(
-    problem: Problem, tried: Sequence[Pair], found: Pair | None, style: TraceStyle, rng: np.random.Generator
+    problem: Problem, tried: Sequence[Pair], found: Pair | None, style: TraceStyle, rng: "np.random.Generator"
 ) -> Pair:
     if found is not None and rng.random() < style.trust_find:
         return found

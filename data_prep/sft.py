@@ -4,15 +4,16 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from data_prep.problems import DataError
+from data_prep.schema import arrow_type
 from mrt_verl.grading.extraction import extract_answer
 
+if TYPE_CHECKING:  # the command line starts without it
+    import pyarrow as pa
+
 Messages = list[dict[str, str]]
-_ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64()}
 
 
 class MessagesSchema:
@@ -35,10 +36,12 @@ class MessagesSchema:
         if len(messages) < 2 or messages[-1]["role"] != "assistant" or not messages[-1]["content"].strip():
             raise ValueError(f"row {position}: messages={messages!r}; allowed: a prompt, then the assistant's text")
 
-    def arrow(self) -> pa.Schema:
+    def arrow(self) -> "pa.Schema":
         """The columns' types."""
+        import pyarrow as pa
+
         message = pa.struct([("role", pa.string()), ("content", pa.string())])
-        columns = {column: _ARROW[kind] for column, kind in self._columns.items()}
+        columns = {column: arrow_type(kind) for column, kind in self._columns.items()}
         return pa.schema({"messages": pa.list_(message), **columns})
 
 

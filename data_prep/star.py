@@ -199,7 +199,7 @@ def _break(prefix: str, closing: str) -> str:
 def _manifest(
     options: argparse.Namespace, traces: TraceRun, counts: Counter[str], path: Path, rows: int
 ) -> dict[str, Any]:
-    hidden = ("run", "traces", "out", "further")
+    hidden = ("run", "traces", "out")
     return {
         "source": "star",
         "origin": {"traces": str(traces.directory), "model": traces.model},

@@ -7,12 +7,13 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any, Protocol
 
 from data_prep.problems import DataError
+
+if TYPE_CHECKING:  # the command line starts without it
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 CHUNK = 10_000
 """Rows per row group: what is in memory at a time."""
@@ -23,7 +24,7 @@ class Schema(Protocol):
 
     def check(self, row: Mapping[str, Any], position: int) -> None: ...
 
-    def arrow(self) -> pa.Schema: ...
+    def arrow(self) -> "pa.Schema": ...
 
 
 class ParquetSink:
@@ -76,6 +77,9 @@ class ParquetSink:
     def _flush(self) -> None:
         if not self._chunk:
             return
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         table = pa.Table.from_pylist(self._chunk, schema=self._schema.arrow())
         with _explained(self.path):
             if self._writer is None:

@@ -2,20 +2,68 @@
 
 Where what happens, in the order of the data:
 
-    register.py        verl's plugin entry point: which of our modules joins which of verl's
-    hydra_plugin.py    makes `reward_model=mrt` compose; run_checks.py: refuses a bad run before Ray starts
-    settings.py        MRTSettings, the validated view of the `mrt:` node (conf/reward_model/*.yaml)
-    agent_loop.py      one rollout: sample a trace (trace.py), split it (episodes.py, token_text.py), branch forced
-                       answers at its boundaries (branching.py, prover.py) on the trace's own replica (replica.py);
-                       agent_loop_output.py hands it to verl
-    prefix_loop.py     the rollouts of a prompt from one shared prefix; insertions.py: text written into a trace
-    rollout_record.py  what a rollout hands on beside the tokens verl knows
-    reward_manager.py  grades all answers (answer_grading.py, grading/); judgement.py turns grades into J and progress
-                       (progress.py)
-    reward_layout.py   outcome and progress inside verl's token-level rewards
-    advantage.py       the estimator "mrt": GRPO's outcome advantage plus scaled episode credit
-    metrics.py         mrt/* training metrics through verl's logger
-    cpu/               what a machine without a GPU needs on top; loaded only if VERL_PLATFORM=cpu
+    settings.py          MRTSettings, the validated view of the `mrt:` node; conf/: what `reward_model=mrt` composes
+    rollout.py           one rollout: trace → episodes → boundaries → forced answers, for training and evaluation
+      episodes.py        splits a trace's token ids into episodes (token_text.py: where text lies in token ids)
+      trace.py           a response that grows in pieces; insertions.py: text written into it
+      branching.py       which boundaries are branched, equal prefixes once
+      provers/           how J is estimated there: one file per prover, and their registry
+    grading/             final and forced answers → grades, under a deadline
+    value_estimates.py   grades → J
+    progress.py          J → progress → credit; regret
+    reward_layout.py     outcome and progress in verl's token-level rewards
+    advantage.py         the estimator "mrt": GRPO's outcome advantage plus the scaled credit
+    rollout_record.py    what a rollout hands on beside the tokens verl knows; metrics.py: mrt/* from these records
+
+    register.py          verl calls us here first (the entry point `verl.plugins`)
+    hooks/               all that imports verl: a table of its hooks, and one file for each
+    cpu/                 what a machine without a GPU needs on top; loaded only if VERL_PLATFORM=cpu
+    evaluation/          measures models without a trainer: sampling, curves, intervals, a report
+
+The names below are for scripts and notebooks. They are loaded when they are first used: `import mrt_verl`, which every
+Ray worker does, loads nothing else. A trace whose J rises from 0.25 without thinking to 1 in three episodes:
+
+>>> from mrt_verl import compute_progress, normalised_regret
+>>> js = [0.5, 0.25, 1.0]
+>>> [step.progress for step in compute_progress(0.25, js)]
+[0.25, -0.25, 0.75]
+>>> round(normalised_regret(tokens=[100, 200, 300], js=js, budget=300), 3)
+0.583
 """
 
-__version__ = "0.1.0"
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mrt_verl.episodes import EpisodeSplitter
+    from mrt_verl.grading import grade
+    from mrt_verl.progress import compute_credit, compute_progress, normalised_regret
+    from mrt_verl.settings import MRTSettings
+
+__version__ = "0.2.0"
+__all__ = [
+    "EpisodeSplitter",
+    "MRTSettings",
+    "compute_credit",
+    "compute_progress",
+    "grade",
+    "normalised_regret",
+]
+_MODULES = {
+    "EpisodeSplitter": "episodes",
+    "MRTSettings": "settings",
+    "compute_credit": "progress",
+    "compute_progress": "progress",
+    "grade": "grading",
+    "normalised_regret": "progress",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

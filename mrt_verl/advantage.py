@@ -1,80 +1,63 @@
-"""The advantage estimator "mrt": verl's GRPO on the outcome, plus scaled episode credit."""
+"""The advantage "mrt": GRPO on the outcome, plus scaled episode credit. Plain tensors; no host is imported here."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from verl.trainer.ppo.core_algos import compute_grpo_outcome_advantage, register_adv_est
 
 from mrt_verl.progress import compute_credit
 from mrt_verl.reward_layout import RewardEvents, read_rewards
+from mrt_verl.settings import MRTSettings
+
+Normalise = Callable[[torch.Tensor, np.ndarray], torch.Tensor]
+"""normalise(values (bs,), index (bs,)) -> (bs,): the host's own GRPO on one value a rollout."""
 
 
-@register_adv_est("mrt")
-def compute_mrt_advantage(
+def mrt_advantage(
     token_level_rewards: torch.Tensor,
     response_mask: torch.Tensor,
-    index: np.ndarray | None = None,
-    config: Any = None,
-    **_: Any,
-) -> tuple[torch.Tensor, torch.Tensor]:
+    index: np.ndarray,
+    settings: MRTSettings,
+    normalise: Normalise,
+) -> torch.Tensor:
     """Advantage A_t = GRPO(outcome) + alpha · R_j / max(RMS, floor) for a token t of episode j.
 
     R_j is the episode's credit (progress.compute_credit), RMS its root mean square over all episodes of the group's
-    rollouts; what ends an episode, a marker or tag, is its last token (RolloutRecord.spans). The credit is scaled,
-    never centred: centred, credits that look ahead make late episodes negative and thinking collapses. Outcome and
-    bonus are normalised apart, so that neither drowns the other and alpha keeps one meaning. Tokens of no span (such as
-    the answer) carry the outcome part alone. With alpha = 0, and for groups without episodes, the result is exactly
-    verl's GRPO; a row without trained tokens is one of its group there as here. The prefix variant has an advantage of
-    its own (prefix_advantage).
+    rollouts; what ends an episode, a marker or tag, is its last token (reward_layout.bonus_spans). The credit is
+    scaled, never centred: centred, credits that look ahead make late episodes negative and thinking collapses. Outcome
+    and bonus are normalised apart, so that neither drowns the other and alpha keeps one meaning. Tokens of no span
+    (such as the answer) carry the outcome part alone. With alpha = 0, and for groups without episodes, the result is
+    exactly the host's GRPO; a row without trained tokens is one of its group there as here. The prefix variant has an
+    advantage of its own (prefix_advantage).
 
     Args:
         token_level_rewards: (bs, response_length) float32, rows as reward_layout.write_rewards makes them.
         response_mask: (bs, response_length), 1 for tokens the policy sampled.
         index: (bs,) group (prompt uid) of each row.
-        config: verl's algorithm config, with the `mrt` node.
 
     Returns:
-        advantages and returns, the same (bs, response_length) float32 tensor, 0 outside the mask.
-
-    Raises:
-        ValueError: index or the `mrt` node is missing.
+        (bs, response_length) float32, 0 outside the mask.
     """
-    if index is None or config is None or config.get("mrt") is None:
-        raise ValueError("the estimator `mrt` needs the prompts' uid and algorithm.mrt; set both with reward_model=mrt")
-    settings = config.get("mrt")
     events = read_rewards(token_level_rewards, response_mask)
-    by_std = config.get("norm_adv_by_std_in_grpo", True)
-    outcome = normalise(events.outcome, index, by_std)
-    alpha = float(settings["alpha"])
-    if settings["variant"] == "prefix":
-        scalars = prefix_advantage(events, outcome, index, settings, by_std)
-        advantages = scalars.unsqueeze(1) * response_mask
-        return advantages, advantages
-    bonus = torch.zeros_like(events.bonus) if alpha == 0 else alpha * scale_credit(events, index, settings)
-    advantages = spread(outcome, bonus, events, response_mask)
-    return advantages, advantages
-
-
-def normalise(values: torch.Tensor, index: np.ndarray, by_std: bool) -> torch.Tensor:
-    """(bs,) normalised over the group, by verl's own GRPO on one column and a mask that lets it through."""
-    advantages, _ = compute_grpo_outcome_advantage(
-        token_level_rewards=values.unsqueeze(1).clone(),
-        response_mask=torch.ones_like(values).unsqueeze(1),
-        index=index,
-        norm_adv_by_std_in_grpo=by_std,
-    )
-    return advantages.squeeze(1)
+    outcome = normalise(events.outcome, index)
+    if settings.variant == "prefix":
+        return prefix_advantage(events, outcome, index, settings, normalise).unsqueeze(1) * response_mask
+    if settings.alpha == 0:
+        bonus = torch.zeros_like(events.bonus)
+    else:
+        bonus = settings.alpha * scale_credit(events, index, settings)
+    return spread(outcome, bonus, events, response_mask)
 
 
 def prefix_advantage(
-    events: RewardEvents, outcome: torch.Tensor, index: np.ndarray, settings: Any, by_std: bool
+    events: RewardEvents, outcome: torch.Tensor, index: np.ndarray, settings: MRTSettings, normalise: Normalise
 ) -> torch.Tensor:
     """One advantage (bs,) per rollout of the prefix variant (arXiv 2503.07572, its RL).
 
     A rollout that thought on has one step, with progress p = outcome - J; one forced to answer has none, p = 0.
 
-    `group`: GRPO(outcome) + alpha · GRPO(p), both normalised over all n; alpha = 0 is verl's GRPO.
+    `group`: GRPO(outcome) + alpha · GRPO(p), both normalised over all n; alpha = 0 is the host's GRPO.
     `termination`: (outcome - J + alpha · p) / max(RMS, floor), J the mean outcome of the forced rollouts and RMS that
     of outcome - J over the group. It is not centred again: J is the same for all n and would cancel.
 
@@ -83,38 +66,46 @@ def prefix_advantage(
     Args:
         outcome: (bs,) GRPO(outcome).
     """
-    alpha = float(settings["alpha"])
+    alpha = float(settings.alpha)
     thought_on = events.valid.any(dim=1).to(outcome.dtype)
     progress = events.bonus.sum(dim=1) / alpha if alpha else torch.zeros_like(outcome)
-    group = torch.from_numpy(np.unique(index, return_inverse=True)[1].reshape(-1)).to(outcome.device)
+    group_sum = _group_sums(index, outcome.device)
+    forced = group_sum(1 - thought_on)
+    is_mixed = (group_sum(thought_on) > 0) & (forced > 0)
+    if settings.baseline == "group":
+        bonus = alpha * normalise(progress, index) if alpha else progress
+        return torch.where(is_mixed, outcome + bonus, outcome)
+    over_j = events.outcome - group_sum(events.outcome * (1 - thought_on)) / forced.clamp(min=1)
+    scale = torch.ones_like(outcome)
+    if settings.bonus_norm == "rms":
+        mean_square = group_sum(over_j.square()) / group_sum(torch.ones_like(outcome))
+        scale = mean_square.sqrt().clamp(min=float(settings.bonus_floor))
+    return torch.where(is_mixed, (over_j + alpha * progress) / scale, outcome)
+
+
+def scale_credit(events: RewardEvents, index: np.ndarray, settings: MRTSettings) -> torch.Tensor:
+    """Credit (bs, k_max), free of alpha, divided by its group's RMS over episodes, but by no less than bonus_floor."""
+    progress = (events.bonus / float(settings.alpha)).cpu().numpy()
+    valid = events.valid.cpu().numpy()
+    credit = torch.from_numpy(compute_credit(progress, valid, settings.credit, float(settings.gamma)))
+    credit = credit.to(events.bonus.device)
+    if settings.bonus_norm == "none":
+        return credit
+    group_sum = _group_sums(index, credit.device)
+    squares = group_sum(credit.square().sum(dim=1))
+    episodes = group_sum(events.valid.sum(dim=1).to(credit.dtype))
+    rms = (squares / episodes.clamp(min=1)).sqrt().clamp(min=float(settings.bonus_floor))
+    return credit / rms.unsqueeze(1)
+
+
+def _group_sums(index: np.ndarray, device: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+    """values (bs,) -> (bs,), for each row the sum over its group."""
+    group = torch.from_numpy(np.unique(index, return_inverse=True)[1].reshape(-1)).to(device)
 
     def group_sum(values: torch.Tensor) -> torch.Tensor:
         return values.new_zeros(len(index)).index_add_(0, group, values)[group]
 
-    forced = group_sum(1 - thought_on)
-    is_mixed = (group_sum(thought_on) > 0) & (forced > 0)
-    if settings["baseline"] == "group":
-        bonus = alpha * normalise(progress, index, by_std) if alpha else progress
-        return torch.where(is_mixed, outcome + bonus, outcome)
-    over_j = events.outcome - group_sum(events.outcome * (1 - thought_on)) / forced.clamp(min=1)
-    scale = torch.ones_like(outcome)
-    if settings["bonus_norm"] == "rms":
-        mean_square = group_sum(over_j.square()) / group_sum(torch.ones_like(outcome))
-        scale = mean_square.sqrt().clamp(min=float(settings["bonus_floor"]))
-    return torch.where(is_mixed, (over_j + alpha * progress) / scale, outcome)
-
-
-def scale_credit(events: RewardEvents, index: np.ndarray, settings: Any) -> torch.Tensor:
-    """Credit (bs, k_max), free of alpha, divided by its group's RMS over episodes, but by no less than bonus_floor."""
-    progress = events.bonus / float(settings["alpha"])
-    credit = compute_credit(progress, events.valid, settings["credit"], float(settings["gamma"]))
-    if settings["bonus_norm"] == "none":
-        return credit
-    group = torch.from_numpy(np.unique(index, return_inverse=True)[1].reshape(-1)).to(credit.device)
-    squares = credit.new_zeros(len(index)).index_add_(0, group, credit.square().sum(dim=1))
-    episodes = credit.new_zeros(len(index)).index_add_(0, group, events.valid.sum(dim=1).to(credit.dtype))
-    rms = (squares / episodes.clamp(min=1)).sqrt().clamp(min=float(settings["bonus_floor"]))
-    return credit / rms[group].unsqueeze(1)
+    return group_sum
 
 
 def spread(

@@ -9,11 +9,15 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Any
 
-from mrt_verl.prover import Branches, MetaProver
+from mrt_verl.provers import Branches, Prover, prover_class
+from mrt_verl.settings import MRTSettings
+
+BranchAt = Callable[[int], Awaitable[Branches]]
+"""Branches one boundary of a trace, by its number from 0."""
 
 
 class PromptBranches:
-    """Branches behind the prefixes of one prompt, each started once."""
+    """Branches after the prefixes of one prompt, each started once."""
 
     def __init__(self) -> None:
         self.rollouts = 0
@@ -21,9 +25,9 @@ class PromptBranches:
         self._tasks: dict[tuple[int, bytes], asyncio.Task[Branches]] = {}
 
     def start(
-        self, prover: MetaProver, prefix_ids: Sequence[int], *, count: int, **how: Any
+        self, prover: Prover, prefix_ids: Sequence[int], *, count: int, **how: Any
     ) -> tuple["asyncio.Task[Branches]", bool]:
-        """The branches behind a prefix, and whether this call started (and pays for) them; `how` as for `branch`."""
+        """The branches after a prefix, and whether this call started (and pays for) them; `how` as for `branch`."""
         key = (count, blake2b(array("q", prefix_ids).tobytes(), digest_size=16).digest())
         is_new = key not in self._tasks
         if is_new:
@@ -50,30 +54,70 @@ class SharedBranches:
                 del self._prompts[uid]
 
 
-def choose_evenly(count: int, most: int) -> list[int]:
-    """Indices of at most `most` of `count` boundaries, evenly spaced, the last among them; [] if `most` is 0."""
-    if count <= most:
-        return list(range(count))
-    return [(index + 1) * count // most - 1 for index in range(most)]
+class RolloutBranches:
+    """One rollout's way to the branches of its prompt; it pays for those that it is the first to ask for."""
+
+    def __init__(
+        self, shared: PromptBranches, *, sampling_params: dict[str, Any], references: Sequence[str] = ()
+    ) -> None:
+        self.paid: list[Branches] = []
+        self._shared = shared
+        self._how = {"sampling_params": sampling_params, "references": references}
+
+    async def ask(self, prover: Prover, prefix_ids: Sequence[int], count: int, request_id: str) -> Branches:
+        """The branches after a prefix, waited for."""
+        task, owns = self._shared.start(prover, prefix_ids, count=count, request_id=request_id, **self._how)
+        branches = await asyncio.shield(task)  # other rollouts wait for it too
+        if owns:
+            self.paid.append(branches)
+        return branches
 
 
-async def branch_where_uncertain(
-    count: int, most: int, before: Branches, branch_at: Callable[[int], Awaitable[Branches]]
+def max_boundaries(settings: MRTSettings) -> int:
+    """Boundaries of a trace that are branched at most: `max_episodes`, or what `branch_token_budget` allows."""
+    if settings.branch_token_budget is None:
+        return settings.max_episodes
+    affordable = settings.branch_token_budget // prover_class(settings).boundary_tokens(settings)
+    return min(settings.max_episodes, affordable)
+
+
+async def branch_chosen(
+    count: int, settings: MRTSettings, before: Branches | None, branch_at: BranchAt
 ) -> dict[int, Branches]:
-    """Branch at most `most` of `count` boundaries, those between which the forced answers disagree most.
+    """Branch the boundaries that `mrt.boundary_choice` chooses among `count`, by their number.
+
+    Args:
+        before: the answers without thinking, which `uncertain` starts from.
+    """
+    limit = max_boundaries(settings)
+    if settings.boundary_choice == "uncertain" and before is not None:
+        return await branch_where_uncertain(count, limit, before, branch_at)
+    chosen = choose_evenly(count, limit)
+    return dict(zip(chosen, await asyncio.gather(*map(branch_at, chosen)), strict=True))
+
+
+def choose_evenly(count: int, limit: int) -> list[int]:
+    """Indices of at most `limit` of `count` boundaries, evenly spaced, the last among them; [] if `limit` is 0."""
+    if count <= limit:
+        return list(range(count))
+    return [(index + 1) * count // limit - 1 for index in range(limit)]
+
+
+async def branch_where_uncertain(count: int, limit: int, before: Branches, branch_at: BranchAt) -> dict[int, Branches]:
+    """Branch at most `limit` of `count` boundaries, those between which the forced answers disagree most.
 
     The last boundary comes first; then the gap whose two ends disagree most is halved, again and again, until nothing
-    disagrees or `most` is reached. J needs no grade for this: where the answers are the same, it is. A boundary is
-    awaited before the next is chosen, so this costs up to `most` times the time of one forced answer.
+    disagrees or `limit` is reached. J needs no grade for this: where the answers are the same, it is. A boundary is
+    awaited before the next is chosen, so this costs up to `limit` times the time of one forced answer.
 
     Args:
         before: the answers without thinking, the left end of the first gap.
         branch_at: branches boundary 0 … count - 1.
     """
     ends = {-1: before}
-    if count and most:
+    if count and limit:
         ends[count - 1] = await branch_at(count - 1)
-    while len(ends) <= most:
+    while len(ends) <= limit:
         at = sorted(ends)
         gaps = [(disagreement(ends[a], ends[b]), b - a, a) for a, b in itertools.pairwise(at) if b - a > 1]
         worst, width, left = max(gaps, default=(0.0, 0, 0))

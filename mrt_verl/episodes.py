@@ -7,26 +7,26 @@ straddle tokens and the cost is linear in the trace.
 """
 
 import functools
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from mrt_verl.markers import Markers
+from mrt_verl.registry import resolve
+from mrt_verl.settings import MRTSettings
 from mrt_verl.token_text import (
-    HALF_CHARACTER,
     HAS_TEXT,
     Tag,
-    decode,
     find_steps,
     rows_of,
     token_table,
     vocabulary_texts,
 )
 
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
-"""Scripts that do not put spaces between words: Thai, Burmese, Khmer, Chinese, Japanese, …"""
+MAX_CANDIDATES = 1000
+"""Episodes a trace is cut into where the boundaries to branch are chosen among them all (`uncertain`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,18 @@ class EpisodeSplit:
     think_end: int
     """First token of the close tag; the response's length if it was never closed."""
     answer_start: int
-    """First token behind the close tag; the response's length if never closed; 0 for a model without tags."""
+    """First token after the close tag; the response's length if never closed; 0 for a model without tags."""
     closed: bool
     """Whether the thinking block was closed (always, for a model without tags)."""
     markers: int
     """Steps that start with a marker, before episodes are merged or capped."""
+
+    @property
+    def final_answer_start(self) -> int | None:
+        """First token of the final answer: None where the thinking never ended, 0 for a response that never thought."""
+        if self.closed:
+            return self.answer_start
+        return None if self.episodes else 0
 
 
 class EpisodeSplitter:
@@ -77,32 +84,36 @@ class EpisodeSplitter:
             think_open, think_close: tags of the thinking block; None for both: the whole response is thinking.
             min_episode_tokens: shorter episodes are merged with the one before, a short first one with the next.
             min_steps: steps an episode has before a marker may open the next one, >= 1. The reference analysis skips
-                markers one and two steps behind a boundary, which is 3 here.
+                markers one and two steps after a boundary, which is 3 here.
             max_episodes: most episodes, >= 1; of more, evenly chosen boundaries stay.
-            single_step_markers: further markers whose episode is one step: the step behind it opens the next one, as
-                the attempt behind a backtrack sentence does.
+            single_step_markers: further markers whose episode is one step: the step after it opens the next one, as
+                the attempt after a backtrack sentence does.
 
         Raises:
             ValueError: a marker is blank.
         """
-        markers = [*markers, *single_step_markers]
-        for marker in markers:
-            if not marker.strip():
-                raise ValueError(f"marker {marker!r} is blank; allowed: a text that a step can start with")
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._tags = None
         if think_open is not None and think_close is not None:
             self._tags = Tag(tokenizer, think_open), Tag(tokenizer, think_close)
         self._min_episode_tokens = min_episode_tokens
         self._min_steps = min_steps
         self._max_episodes = max_episodes
-        self._single_step_markers = tuple(marker.strip() for marker in single_step_markers)
-        self._markers = tuple(sorted({marker.strip() for marker in markers}, key=len, reverse=True))
-        self._pattern = re.compile("|".join(map(_marker_pattern, self._markers)) or "(?!)")
-        # a token holds a byte at least, and what follows the marker must be seen to know that the word ends there
-        self._window_tokens = max((len(marker.encode()) for marker in self._markers), default=0) + 4
-        # traces open their steps with the same few tokens over and over
-        self._marker_tokens = functools.lru_cache(maxsize=1 << 16)(self._compute_marker_tokens)
+        self.markers = Markers(tokenizer, markers, single_step_markers)
+
+    @classmethod
+    def from_settings(cls, tokenizer: Any, settings: MRTSettings) -> "EpisodeSplitter":
+        """The splitter of a run."""
+        return cls(
+            tokenizer,
+            markers=settings.markers,
+            think_open=settings.think_open,
+            think_close=settings.think_close,
+            min_episode_tokens=settings.min_episode_tokens,
+            min_steps=settings.min_steps,
+            max_episodes=settings.max_episodes if settings.boundary_choice == "even" else MAX_CANDIDATES,
+            single_step_markers=[settings.backtrack_marker] if settings.insertion == "backtrack" else [],
+        )
 
     def is_thinking_open(self, prompt_ids: Sequence[int]) -> bool:
         """Whether a prompt ends inside a thinking block, as chat templates of reasoning models leave it.
@@ -113,7 +124,7 @@ class EpisodeSplitter:
             return True
         ids = np.asarray(prompt_ids, dtype=np.int64)
         opened, closed = (max((end for _, end in tag.occurrences(ids)), default=0) for tag in self._tags)
-        template = {token for text, token in self._tokenizer.get_added_vocab().items() if text.strip()}
+        template = {token for text, token in self.tokenizer.get_added_vocab().items() if text.strip()}
         return opened > closed and template.isdisjoint(ids[opened:].tolist())
 
     def split(
@@ -130,7 +141,7 @@ class EpisodeSplitter:
         ids = np.asarray(response_ids, dtype=np.int64)
         start, think_end, answer_start, closed = self._thinking_block(ids, thinking_open)
         written = [span for span in inserted if start <= span[0] < think_end]
-        openings, markers = self._openings(ids[:think_end], start, written)
+        openings, markers = self.find_openings(ids[:think_end], start, written)
         return EpisodeSplit(self._episodes(openings, think_end, written), think_end, answer_start, closed, markers)
 
     def _thinking_block(self, ids: np.ndarray, thinking_open: bool) -> tuple[int, int, int, bool]:
@@ -149,16 +160,24 @@ class EpisodeSplitter:
                 start = min(opening[1], think_end)
         return start, think_end, answer_start, closing is not None
 
-    def _openings(
+    def find_openings(
         self, ids: np.ndarray, start: int, written: Sequence[tuple[int, int]]
     ) -> tuple[list[tuple[int, int]], int]:
-        """[(start, marker_end)] of the episodes before merging by length, and how many markers the policy wrote."""
+        """[(start, marker_end)] of the episodes before merging by length, and how many markers the policy wrote.
+
+        The one method that a splitter of one's own overrides (docs/extending.md).
+
+        Args:
+            ids: (n,) int64, the response up to the end of its thinking.
+            start: first token of the thinking.
+            written: spans of insertions; each opens an episode.
+        """
         openings: list[tuple[int, int]] = []
         markers = last_step = 0
         is_alone = False
         spans = iter([*written, (len(ids), len(ids))])
         span = next(spans)
-        for step, (token, offset, may_open) in enumerate(find_steps(self._tokenizer, self._table, ids, start)):
+        for step, (token, offset, may_open) in enumerate(find_steps(self.tokenizer, self._table, ids, start)):
             while token >= span[1]:
                 span = next(spans)
             if token >= span[0]:  # inside an insertion: its first step opens an episode, the others nothing
@@ -166,7 +185,7 @@ class EpisodeSplitter:
                     openings.append(span)
                     last_step, is_alone = step, False
                 continue
-            length = self._marker_at(ids, token, offset) if may_open else 0
+            length = self.markers.tokens_at(ids, token, offset) if may_open else 0
             markers += length > 0
             if step == 0:  # the block's first step opens an episode with or without a marker
                 openings.append((start, token + length if length else start))
@@ -175,37 +194,8 @@ class EpisodeSplitter:
                 last_step = step
             else:
                 continue
-            is_alone = length > 0 and self._is_single_step(ids, token, offset)
+            is_alone = length > 0 and self.markers.is_single_step(ids, token, offset)
         return openings, markers
-
-    def _is_single_step(self, ids: np.ndarray, token: int, offset: int) -> bool:
-        """Whether the step starts with a marker whose episode is that step alone."""
-        if not self._single_step_markers:
-            return False
-        text = decode(self._tokenizer, ids[token : token + self._window_tokens].tolist())[offset:].lstrip()
-        return text.startswith(self._single_step_markers)
-
-    def _marker_at(self, ids: np.ndarray, token: int, offset: int) -> int:
-        """Number of tokens of the marker that the step at `token` starts with, 0 if there is none."""
-        window = tuple(ids[token : token + self._window_tokens].tolist())
-        for count in range(1, len(window)):
-            length = self._marker_tokens(window[:count], offset, False)
-            if length is not None:
-                return length
-        return self._marker_tokens(window, offset, True) or 0
-
-    def _compute_marker_tokens(self, tokens: tuple[int, ...], offset: int, is_all: bool) -> int | None:
-        """Tokens of the marker at the start of a step, 0 without one, None if more tokens are needed to tell."""
-        text = decode(self._tokenizer, tokens)[offset:].lstrip()
-        if not is_all:
-            text = text.rstrip(HALF_CHARACTER)
-            if any(marker.startswith(text) for marker in self._markers):
-                return None
-        found = self._pattern.match(text)
-        if found is None:
-            return 0
-        prefixes = (decode(self._tokenizer, tokens[:count])[offset:] for count in range(1, len(tokens) + 1))
-        return next(n for n, prefix in enumerate(prefixes, start=1) if prefix.lstrip().startswith(found.group()))
 
     def _episodes(
         self, openings: list[tuple[int, int]], think_end: int, written: Sequence[tuple[int, int]]
@@ -226,11 +216,17 @@ class EpisodeSplitter:
 
     @functools.cached_property
     def _table(self) -> np.ndarray:
-        return token_table(vocabulary_texts(self._tokenizer), self._markers)
+        return token_table(vocabulary_texts(self.tokenizer), self.markers.texts)
 
 
-def _marker_pattern(marker: str) -> str:
-    """The marker as a whole word: no letter or digit follows it, except in scripts without spaces between words."""
-    if re.fullmatch(rf"[\W{_UNSPACED}]", marker[-1]):
-        return re.escape(marker)
-    return re.escape(marker) + rf"(?![^\W{_UNSPACED}])"
+SPLITTERS: dict[str, type[EpisodeSplitter]] = {"markers": EpisodeSplitter}
+
+
+@functools.lru_cache(maxsize=1)
+def load_splitter(tokenizer: Any, settings: MRTSettings) -> EpisodeSplitter:
+    """The splitter that `mrt.episodes` names; one per process, since its vocabulary table is built once.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    return resolve("episodes", settings.episodes, SPLITTERS).from_settings(tokenizer, settings)

@@ -16,17 +16,18 @@ Inserted tokens are never trained on (response_mask 0, log-prob 0).
 """
 
 import asyncio
-import importlib
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from mrt_verl.branching import max_boundaries
+from mrt_verl.registry import resolve
 from mrt_verl.settings import MRTSettings
 from mrt_verl.token_text import paragraph_starts
 
 EstimateJ = Callable[[Sequence[int]], Awaitable[float | None]]
-"""estimate_j(ids): the prover's J behind the prompt and these token ids of the response, None if it failed."""
+"""estimate_j(ids): the prover's J after the prompt and these token ids of the response, None if it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,33 +60,39 @@ class InsertionPolicy(Protocol):
         ...
 
 
+def needs_j(policy: InsertionPolicy | None) -> bool:
+    """Whether a policy declares `needs_j = True`: it never writes where it cannot ask for J, as in an evaluation."""
+    return bool(getattr(policy, "needs_j", False))
+
+
 class BudgetForcing:
     """Keeps the thinking open by switch markers in rotation, up to `insert_max` (budget forcing)."""
 
     def __init__(self, settings: MRTSettings) -> None:
         self.pause_every = settings.insert_every
         self._texts = settings.insert_texts
-        self._most = settings.insert_max
+        self._max = settings.insert_max
 
     async def insert(self, pause: Pause) -> str | None:
         count = len(pause.inserted)
-        return self._texts[count % len(self._texts)] if count < self._most else None
+        return self._texts[count % len(self._texts)] if count < self._max else None
 
 
 class Backtrack:
     """Sends a trace that closes on a wrong answer back to the step where success was likeliest; training only."""
 
-    pause_every = None
+    pause_every: int | None = None
+    needs_j = True
 
     def __init__(self, settings: MRTSettings) -> None:
         self._text = settings.backtrack_text
-        self._marker = backtrack_marker(settings)
+        self._marker = settings.backtrack_marker
         self._step = re.compile(settings.step_pattern)
-        self._most = settings.insert_max
-        self._most_steps = settings.most_boundaries
+        self._max = settings.insert_max
+        self._max_steps = max_boundaries(settings)
 
     async def insert(self, pause: Pause) -> str | None:
-        if pause.estimate_j is None or not pause.is_closing or len(pause.inserted) >= self._most:
+        if pause.estimate_j is None or not pause.is_closing or len(pause.inserted) >= self._max:
             return None
         ids = pause.thinking_ids
         steps = find_steps(pause.tokenizer, ids, self._step, self._marker)
@@ -94,20 +101,15 @@ class Backtrack:
         j_end = await pause.estimate_j(ids)
         if j_end is None or j_end > 0.5:
             return None
-        steps = steps[:: -(-len(steps) // self._most_steps)]  # evenly thinned out, the first one stays
+        steps = steps[:: -(-len(steps) // self._max_steps)]  # evenly thinned out, the first one stays
         js = [j or 0.0 for j in await asyncio.gather(*(pause.estimate_j(ids[:start]) for _, start in steps))]
         # of equal chances the later step keeps more of the work; without any chance all of it is in doubt
         best = max(range(len(js)), key=lambda index: (js[index], index)) if any(js) else 0
         return self._text.replace("{step}", steps[best][0])  # other braces are text
 
 
-def backtrack_marker(settings: MRTSettings) -> str:
-    """The words a backtrack sentence starts with, before it names the step."""
-    return settings.backtrack_text.partition("{step}")[0].strip()
-
-
 def find_steps(tokenizer: Any, ids: Sequence[int], step: re.Pattern[str], marker: str) -> list[tuple[str, int]]:
-    """(name, first token) of the numbered steps of the last attempt, those behind the last backtrack sentence."""
+    """(name, first token) of the numbered steps of the last attempt, those after the last backtrack sentence."""
     steps: list[tuple[str, int]] = []
     starts = paragraph_starts(tokenizer, ids)
     for start, end in zip(starts, [*starts[1:], len(ids)], strict=True):
@@ -120,23 +122,18 @@ def find_steps(tokenizer: Any, ids: Sequence[int], step: re.Pattern[str], marker
     return steps
 
 
+POLICIES: dict[str, Callable[[MRTSettings], InsertionPolicy]] = {
+    "budget_forcing": BudgetForcing,
+    "backtrack": Backtrack,
+}
+
+
 def load_policy(settings: MRTSettings) -> InsertionPolicy | None:
     """The policy that `mrt.insertion` names, None for null.
 
     Raises:
-        ValueError: `package.module:Class` cannot be imported.
+        ValueError: there is none of this name.
     """
-    name = settings.insertion
-    if name is None:
+    if settings.insertion is None:
         return None
-    kind: Any = {"budget_forcing": BudgetForcing, "backtrack": Backtrack}.get(name)
-    if kind is None:
-        module, _, attribute = name.partition(":")
-        try:
-            kind = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise ValueError(
-                f"mrt.insertion={name!r}: {error}; allowed: null, budget_forcing, backtrack, package.module:Class"
-            ) from error
-    policy: InsertionPolicy = kind(settings)
-    return policy
+    return resolve("insertion", settings.insertion, POLICIES, nullable=True)(settings)

@@ -1,10 +1,15 @@
 """J → progress → credit, and regret: the formulas of arXiv 2503.07572 and of this project's variants."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import ArrayLike, NDArray
+
+from mrt_verl.registry import resolve
+
+Floats = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ def compute_progress(j_before: float | None, js: Sequence[float | None]) -> list
     Returns:
         Steps whose progress sums to (last known J) - (first known J, J_{-1} included). An episode that ends at an
         unknown J is merged with the next one. Without J_{-1} the first known J is where counting starts, and the
-        episodes up to it carry no bonus. Episodes behind the last known J carry none either. [] if fewer than two J
+        episodes up to it carry no bonus. Episodes after the last known J carry none either. [] if fewer than two J
         are known.
     """
     steps: list[ProgressStep] = []
@@ -40,40 +45,62 @@ def compute_progress(j_before: float | None, js: Sequence[float | None]) -> list
     return steps
 
 
-def compute_credit(progress: torch.Tensor, mask: torch.Tensor, credit: str, gamma: float = 1.0) -> torch.Tensor:
+def compute_credit(progress: ArrayLike, mask: ArrayLike, credit: str, gamma: float = 1.0) -> Floats:
     """Credit R_j of each episode from the progress r_m of its trace.
-
-    `progress`: R_j = r_j (the paper) · `to_go`: R_j = sum_{m>=j} gamma^{m-j} r_m ·
-    `regret`: R_j = sum_{m>=j} (k-m) r_m / k, the gradient weight of the mean of J over k episodes (both ours).
 
     Args:
         progress: (bs, k_max) float, progress per episode.
-        mask: (bs, k_max), 1 in the first k columns of a row with k episodes, 0 behind them.
-        credit: one of the three.
+        mask: (bs, k_max), 1 in the first k columns of a row with k episodes, 0 after them.
+        credit: a name in CREDITS, or `package.module:function` with the signature of `progress_credit`.
         gamma: discount per episode, `to_go` only.
 
     Returns:
-        (bs, k_max) float, 0 where masked.
+        (bs, k_max) of the dtype of `progress`, 0 where masked.
 
     Raises:
         ValueError: unknown credit.
     """
-    progress = progress * mask
-    if credit == "progress":
-        return progress
-    if credit == "to_go":
-        return _sum_to_go(progress, gamma) * mask
-    if credit == "regret":
-        count = mask.sum(dim=1, keepdim=True).clamp(min=1)
-        weight = (count - torch.arange(progress.shape[1], device=progress.device)) / count
-        return _sum_to_go(progress * weight, 1.0) * mask
-    raise ValueError(f"credit={credit!r}; allowed: progress, to_go, regret")
+    values = np.asarray(progress)
+    valid = np.asarray(mask).astype(values.dtype)
+    return np.asarray(load_credit(credit)(values * valid, valid, gamma)) * valid
 
 
-def _sum_to_go(values: torch.Tensor, gamma: float) -> torch.Tensor:
-    result = values.clone()
+def progress_credit(progress: Floats, mask: Floats, gamma: float) -> Floats:
+    """R_j = r_j (arXiv 2503.07572).
+
+    Args:
+        progress: (bs, k_max), 0 where masked.
+        mask: (bs, k_max), 1.0 in a row's first k columns, 0.0 after them.
+        gamma: `mrt.gamma`.
+    """
+    return progress
+
+
+def to_go_credit(progress: Floats, mask: Floats, gamma: float) -> Floats:
+    """R_j = sum_{m>=j} gamma^{m-j} r_m (ours)."""
+    return _sum_to_go(progress, gamma)
+
+
+def regret_credit(progress: Floats, mask: Floats, gamma: float) -> Floats:
+    """R_j = sum_{m>=j} (k-m) r_m / k, the gradient weight of the mean of J over k episodes (ours)."""
+    count = np.maximum(mask.sum(axis=1, keepdims=True), 1)
+    weight = (count - np.arange(progress.shape[1], dtype=progress.dtype)) / count
+    return _sum_to_go(progress * weight, 1.0)
+
+
+Credit = Callable[[Floats, Floats, float], Floats]
+CREDITS: dict[str, Credit] = {"progress": progress_credit, "to_go": to_go_credit, "regret": regret_credit}
+
+
+def load_credit(name: str) -> Credit:
+    """The credit that `mrt.credit` names; raises ValueError where there is none."""
+    return resolve("credit", name, CREDITS)
+
+
+def _sum_to_go(values: Floats, gamma: float) -> Floats:
+    result = values.copy()
     for column in range(values.shape[1] - 2, -1, -1):  # episodes are few
-        result[:, column] += gamma * result[:, column + 1]
+        result[:, column] += values.dtype.type(gamma) * result[:, column + 1]
     return result
 
 
@@ -85,7 +112,7 @@ def cumulative_regret(js: Sequence[float], best: float = 1.0) -> float:
 def normalised_regret(tokens: Sequence[float], js: Sequence[float], budget: float) -> float:
     """Normalised regret 1 - (1/C) ∫_0^C J(c) dc at budget C, in [0, 1] for J in [0, 1].
 
-    J(c) is piecewise linear through (0, 0) and the given points, flat behind the last, interpolated at C.
+    J(c) is piecewise linear through (0, 0) and the given points, flat after the last, interpolated at C.
 
     Args:
         tokens: tokens spent up to and including the forced answer, per point, >= 0 and not decreasing.

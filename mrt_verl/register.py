@@ -4,6 +4,7 @@ verl loads this module at `import verl` in every process, Ray and vLLM workers i
 each of our modules is imported right after the module whose registry it fills, if that one is ever imported.
 """
 
+import functools
 import importlib
 import logging
 import os
@@ -14,10 +15,10 @@ import wrapt
 
 # module that owns a registry -> our module that joins it when imported
 HOOKS = {
-    "hydra": "mrt_verl.hydra_plugin",
-    "verl.trainer.ppo.core_algos": "mrt_verl.advantage",
-    "verl.experimental.agent_loop.agent_loop": "mrt_verl.prefix_loop",  # and with it mrt_verl.agent_loop
-    "verl.experimental.reward_loop.reward_manager.registry": "mrt_verl.reward_manager",
+    "hydra": "mrt_verl.hooks.hydra_plugin",
+    "verl.trainer.ppo.core_algos": "mrt_verl.hooks.advantage",
+    "verl.experimental.agent_loop.agent_loop": "mrt_verl.hooks.loops",
+    "verl.experimental.reward_loop.reward_manager.registry": "mrt_verl.hooks.reward_manager",
 }
 
 
@@ -32,10 +33,14 @@ def join(ours: str) -> None:
         logging.getLogger(__name__).debug("%s could not be loaded", ours, exc_info=True)
 
 
+def _join_after(ours: str, _owner: object) -> None:
+    join(ours)
+
+
 def hook(hooks: dict[str, str]) -> None:
     """Import `ours` after `owner`, for each `owner: ours`; at once where the owner is imported already."""
     for owner, ours in hooks.items():
-        wrapt.register_post_import_hook(lambda _owner, ours=ours: join(ours), owner)
+        wrapt.register_post_import_hook(functools.partial(_join_after, ours), owner)
 
 
 hook(HOOKS)

@@ -4,11 +4,11 @@ verl's estimators see nothing but `token_level_rewards` and `response_mask`, so 
 
     last trained token            the outcome; an outcome of 0 is stored as -0.0, equal to 0 but visible in its bits
     last trained token of a span  alpha · progress of a rewarded step; a progress of 0 is stored as +TINY
-    token before a span           -TINY: the bonus starts behind this token
+    token before a span           -TINY: the bonus starts after this token
     all other tokens              0
 
 A boundary that falls on the outcome's token moves to the trained token before it. No -TINY is needed, nor stored, where
-a span starts with the row or behind another boundary. The row sums to outcome + alpha · (J_last - J_{-1}). Trained
+a span starts with the row or after another boundary. The row sums to outcome + alpha · (J_last - J_{-1}). Trained
 tokens are those with response_mask 1 when the row is written; verl's rollout correction may take some of them, or whole
 responses, out of the mask before the row is read.
 """
@@ -21,6 +21,26 @@ import torch
 
 TINY = float(np.float32(1e-30))
 """Marks a position without weight: far from underflow in float32 and bfloat16, and lost beside any real reward."""
+
+
+def bonus_spans(
+    episodes: Sequence[tuple[int, int, int]], answer_start: int | None, steps: Sequence[tuple[int, int, float]]
+) -> list[tuple[int, int]]:
+    """Tokens [start, end) each rewarded step's bonus falls on: after the marker that opens it, through what ends it.
+
+    Ending an episode, by the next marker or by closing the thinking, is its last decision and carries its bonus.
+    Without it a policy is paid for whatever else it writes after an episode that made progress, and within 20 updates
+    it no longer writes markers nor closes its thinking.
+
+    Args:
+        episodes: (start, marker_end, end) per episode, token positions in the response.
+        answer_start: first token of the final answer, None where the thinking was never closed.
+        steps: (first episode, boundary, progress) per rewarded step.
+    """
+    starts = [marker_end for _, marker_end, _ in episodes]
+    think_end = max((end for *_, end in episodes), default=0)
+    ends = [*starts[1:], max(think_end, answer_start or 0)]
+    return [(starts[first], ends[boundary]) for first, boundary, _ in steps]
 
 
 def write_rewards(
@@ -42,7 +62,7 @@ def write_rewards(
 
     Returns:
         (response_length,) float32. A step whose span holds no trained token beside the outcome's adds its reward to
-        the step before it, else to the one behind it, else to the trained token before the outcome's. Only where that
+        the step before it, else to the one after it, else to the trained token before the outcome's. Only where that
         does not exist either the bonus is lost; a response without trained tokens gets zeros.
     """
     rewards = np.zeros(len(response_mask), dtype=np.float32)
@@ -117,7 +137,7 @@ def read_rewards(token_level_rewards: torch.Tensor, response_mask: torch.Tensor)
     np.maximum.at(outcome_at, row, position)
     outcome = np.where(outcome_at >= 0, rewards[outcome_at] + np.float32(0.0), np.float32(0.0))
 
-    # a span starts behind its opening mark, or behind the boundary before it, or with the row
+    # a span starts after its opening mark, or after the boundary before it, or with the row
     start = np.maximum(np.append(-1, position[:-1]) + 1, row * length)
     is_opening = (rewards[position] < 0) & (rewards[position] > -2 * TINY)
     is_boundary = ~is_opening & (position != outcome_at[row])

@@ -1,17 +1,26 @@
-"""What one rollout hands to the reward manager and to the metrics, beside the tokens verl knows."""
+"""What one rollout hands to the reward manager and to the metrics: typed parts, each filled by one party.
+
+In memory the parts are apart; on the wire (Ray, verl's reward info, the trace files of `mrt.trace_dir`) a record is one
+flat dict of their fields, whose names are public.
+"""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
+
+from mrt_verl.provers.base import Branches, ForcedAnswer
+
+RECORD = "mrt"
+"""Key of the record in verl's `extra_fields` and `reward_extra_info`."""
 
 
 @dataclass(slots=True)
-class RolloutRecord:
-    """Plain values only: it travels through Ray as a dict and through verl's reward info as a JSON string."""
+class ResponsePart:
+    """What was sampled, by the rollout; positions are tokens of the response."""
 
     episodes: list[tuple[int, int, int]]
-    """Per episode (start, marker_end, end), token positions in the response; see episodes.Episode."""
+    """Per episode (start, marker_end, end); see episodes.Episode."""
     answer_start: int | None
     """First token of the final answer, or None where the thinking was never closed: no final answer."""
     finished: bool
@@ -20,31 +29,50 @@ class RolloutRecord:
     response_tokens: int
     markers: int
     """Switch markers that open a step, before tiny episodes are merged."""
-    forced: list[list[tuple[str, bool, float | None]]] = field(default_factory=list)
-    """Per boundary its prover.ForcedAnswer; [] where nothing was branched."""
-    forced_before: list[tuple[str, bool, float | None]] = field(default_factory=list)
-    """Forced answers before the first episode, shared by the rollouts of a prompt (J_{-1}, or J_j of a prefix)."""
-    own_is_sample: bool = False
-    """Whether the trace's own answer is one sample of the last boundary's J."""
     kind: str = "trace"
     """`trace`, or in the prefix variant `continued`, `forced` and `fallback` (a plain trace for want of a prefix)."""
     prefix_tokens: int = 0
     """Tokens of the shared prefix that the response starts with (prefix variant)."""
+    inserted_tokens: int = 0
+    """Tokens of the response that were written for the policy (response_mask 0)."""
+    prompt_text: str | None = None
+    episode_texts: list[str] | None = None
+    """Both only if traces are logged (`mrt.trace_dir`)."""
+
+
+@dataclass(slots=True)
+class BranchPart:
+    """Forced answers and what they cost, by the prover."""
+
+    forced: list[list[ForcedAnswer]] = field(default_factory=list)
+    """Per boundary its forced answers; [] where nothing was branched."""
+    forced_before: list[ForcedAnswer] = field(default_factory=list)
+    """Forced answers before the first episode, shared by the rollouts of a prompt (J_{-1}, or J_j of a prefix)."""
+    own_is_sample: bool = False
+    """Whether the trace's own answer is one sample of the last boundary's J."""
     shared_tokens: int = 0
-    """Tokens sampled to find that prefix, counted at the rollout that started them."""
+    """Tokens sampled to find a shared prefix, counted at the rollout that started them."""
     branch_tokens: int = 0
     """Generated tokens of all branches this rollout paid for."""
     branch_prompt_tokens: int = 0
     branch_cached_tokens: int = 0
     branch_failures: int = 0
-    inserted_tokens: int = 0
-    """Tokens of the response that were written for the policy (response_mask 0)."""
     branch_seconds: float = 0.0
     """Wall-clock between the end of the trace and the last forced answer."""
-    prompt_text: str | None = None
-    episode_texts: list[str] | None = None
-    """Both only if traces are logged (`mrt.trace_dir`)."""
-    # filled in by the reward manager
+
+    def add_cost(self, branches: Iterable[Branches]) -> None:
+        """Count some branches as paid for by this rollout."""
+        for branch in branches:
+            self.branch_tokens += branch.tokens
+            self.branch_prompt_tokens += branch.prompt_tokens
+            self.branch_cached_tokens += branch.cached_tokens
+            self.branch_failures += branch.failures
+
+
+@dataclass(slots=True)
+class ValuePart:
+    """Outcome, J and progress, by value_estimates.estimate_values."""
+
     outcome: float | None = None
     j_before: float | None = None
     js: list[float | None] = field(default_factory=list)
@@ -52,6 +80,13 @@ class RolloutRecord:
     progress: list[tuple[int, int, float]] = field(default_factory=list)
     """Per rewarded step (first episode, boundary, progress); see progress.ProgressStep."""
     alpha: float = 0.0
+    """Weight of the bonus under which the rewards are laid out."""
+
+
+@dataclass(slots=True)
+class GradingPart:
+    """What grading this rollout's answers cost and could not tell, by the reward manager."""
+
     answers: int = 0
     """Answers graded, final and forced."""
     grade_seconds: float = 0.0
@@ -63,32 +98,52 @@ class RolloutRecord:
     grader: dict[str, Any] = field(default_factory=dict)
     """`worker` and the counters of its grading.GraderStats when this rollout was graded."""
 
-    @classmethod
-    def from_json(cls, text: str) -> "RolloutRecord":
-        return cls(**json.loads(text))
 
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
+@dataclass(slots=True)
+class RolloutRecord:
+    """One rollout; plain values only, since it travels as a dict and as a JSON string."""
+
+    response: ResponsePart
+    branches: BranchPart = field(default_factory=BranchPart)
+    values: ValuePart = field(default_factory=ValuePart)
+    grading: GradingPart = field(default_factory=GradingPart)
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> "RolloutRecord":
+        """The record of a flat dict; fields it lacks have their defaults.
+
+        Raises:
+            TypeError: a field without default is missing.
+        """
+
+        def own(kind: type) -> dict[str, Any]:
+            return {one.name: row[one.name] for one in fields(kind) if one.name in row}
+
+        record = cls(
+            ResponsePart(**own(ResponsePart)),
+            BranchPart(**own(BranchPart)),
+            ValuePart(**own(ValuePart)),
+            GradingPart(**own(GradingPart)),
+        )
+        # JSON knows no tuples
+        record.response.episodes = [(start, marker_end, end) for start, marker_end, end in record.response.episodes]
+        record.values.progress = [(first, boundary, value) for first, boundary, value in record.values.progress]
+        record.branches.forced = [[ForcedAnswer(*a) for a in answers] for answers in record.branches.forced]
+        record.branches.forced_before = [ForcedAnswer(*answer) for answer in record.branches.forced_before]
+        return record
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """All parts' fields in one flat dict."""
+        return {
+            **asdict(self.response),
+            **asdict(self.branches),
+            **asdict(self.values),
+            **asdict(self.grading),
+        }
 
-    def spans(self) -> list[tuple[int, int]]:
-        """Tokens each rewarded step's bonus falls on: behind the marker that opens it, through what ends it.
+    @classmethod
+    def from_json(cls, text: str) -> "RolloutRecord":
+        return cls.from_dict(json.loads(text))
 
-        Ending an episode, by the next marker or by closing the thinking, is its last decision and carries its bonus.
-        Without it a policy is paid for whatever else it writes behind an episode that made progress, and within 20
-        updates it no longer writes markers nor closes its thinking.
-        """
-        starts = [marker_end for _, marker_end, _ in self.episodes]
-        think_end = max((end for *_, end in self.episodes), default=0)
-        ends = [*starts[1:], max(think_end, self.answer_start or 0)]
-        return [(starts[first], ends[boundary]) for first, boundary, _ in self.progress]
-
-    def add_branches(self, branches: Sequence[Any]) -> None:
-        """Add the cost of some prover.Branches."""
-        for branch in branches:
-            self.branch_tokens += branch.tokens
-            self.branch_prompt_tokens += branch.prompt_tokens
-            self.branch_cached_tokens += branch.cached_tokens
-            self.branch_failures += branch.failures
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict())

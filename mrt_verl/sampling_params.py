@@ -1,32 +1,14 @@
-"""Sampling parameters by rollout server: the one place that knows in what a server differs from vLLM.
+"""Sampling parameters of traces, forced answers and scored prompts, and when a generation ended by itself.
 
 verl's `server_manager.generate` takes vLLM's names and hands them on. `max_tokens`, `stop`, `stop_token_ids`,
-`logprobs`, `temperature` mean the same to both servers below; what one server alone has is said here.
+`logprobs`, `temperature` mean the same to sglang; what vLLM alone has is said here.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-SERVERS = ("vllm", "sglang")
-"""Values of `rollout.name` whose parameters are known here; sglang's were read in verl's code, not run."""
-
-PROVERS_OF_SERVER = {
-    "vllm": ("sample", "ht", "likelihood", "anchored"),
-    # sglang's log-probs are not those of the truncated distribution, and verl's scored prompts skip its prefix cache
-    "sglang": ("sample",),
-}
-
 UNTRUNCATED = {"temperature": 1.0, "top_p": 1.0, "top_k": -1}
 """The distribution of scored prompts; answers that are set off against a score are drawn from it as well."""
-
-
-def check_server(server: str, prover: str) -> None:
-    """Raises ValueError: the server is unknown, or cannot give what the prover needs."""
-    if server not in SERVERS:
-        raise ValueError(f"actor_rollout_ref.rollout.name={server}; allowed: {', '.join(SERVERS)}")
-    if prover not in PROVERS_OF_SERVER[server]:
-        allowed = ", ".join(PROVERS_OF_SERVER[server])
-        raise ValueError(f"mrt.prover={prover} with actor_rollout_ref.rollout.name={server}; allowed there: {allowed}")
 
 
 def answer_params(
@@ -62,3 +44,13 @@ def score_params(*, read_prefix_cache: bool) -> dict[str, Any]:
         "skip_reading_prefix_cache": not read_prefix_cache,
         "detokenize": False,
     }
+
+
+def ended_by_itself(ids: Sequence[int], max_tokens: int, eos_token_id: int | None) -> bool:
+    """Whether a generation ended by itself, not by its token limit; verl's `stop_reason` does not tell."""
+    return len(ids) < max_tokens or ids[-1] == eos_token_id
+
+
+def without_end(ids: Sequence[int], eos_token_id: int | None) -> list[int]:
+    """The tokens without an end of sequence at their end, after which nothing sensible follows."""
+    return list(ids[:-1] if len(ids) and ids[-1] == eos_token_id else ids)

@@ -106,6 +106,12 @@ def paragraph_starts(tokenizer: Any, ids: Sequence[int]) -> list[int]:
     return [token for token, offset, _ in steps if offset == 0]
 
 
+def paragraph_break(tokenizer: Any, ids: Sequence[int]) -> str:
+    """The line breaks that must follow these tokens for a new paragraph to start; none at the start of a text."""
+    tail = tokenizer.decode(list(ids[-4:])) if len(ids) else "\n\n"
+    return "\n" * max(0, 2 - (len(tail) - len(tail.rstrip("\n"))))
+
+
 @functools.lru_cache(maxsize=2)
 def _plain_table(tokenizer: Any, size: int) -> np.ndarray:
     return token_table(vocabulary_texts(tokenizer), ())

@@ -6,6 +6,7 @@ from typing import Any
 
 from mrt_verl.insertions import EstimateJ, InsertionPolicy, Pause
 from mrt_verl.sampling_params import segment_params
+from mrt_verl.token_text import paragraph_break
 
 
 @dataclass(slots=True)
@@ -46,22 +47,22 @@ class Trace:
 
 
 class TraceSampler:
-    """Samples a trace through verl's `server_manager.generate`, pausing where an insertion policy wants to write.
+    """Samples a trace through `engine.generate`, pausing where an insertion policy wants to write.
 
     Every piece continues under one request id, so the engine's prefix cache holds what came before.
     """
 
     def __init__(
-        self, server_manager: Any, tokenizer: Any, *, response_length: int, close_ids: Sequence[int], min_left: int
+        self, engine: Any, tokenizer: Any, *, response_length: int, close_ids: Sequence[int], min_left: int
     ) -> None:
         """Keep the settings.
 
         Args:
             response_length: most tokens of a response, inserted ones included.
             close_ids: tokens that close the thinking: the close tag, or the end of the sequence for a model without.
-            min_left: tokens of the budget that must be left behind an insertion.
+            min_left: tokens of the budget that must be left after an insertion.
         """
-        self.server_manager = server_manager
+        self.engine = engine
         self.tokenizer = tokenizer
         self.response_length = response_length
         self.close_ids = list(close_ids)
@@ -106,7 +107,7 @@ class TraceSampler:
     async def _piece(self, trace: Trace, prompt_ids: list[int], params: dict[str, Any], request_id: str) -> int | None:
         """Sample one piece; its last token, None if the engine returned nothing."""
         # the engine's client takes settings out of the dict it is given
-        output = await self.server_manager.generate(
+        output = await self.engine.generate(
             request_id=request_id, prompt_ids=[*prompt_ids, *trace.ids], sampling_params=dict(params)
         )
         ids = list(output.token_ids)[: params["max_tokens"]]
@@ -121,14 +122,10 @@ class TraceSampler:
         if text is None:
             return False
         kept = trace.ids[:-1] if is_closing else trace.ids
-        ids = self.tokenizer.encode(self._paragraph_break(kept) + text, add_special_tokens=False)
+        ids = self.tokenizer.encode(paragraph_break(self.tokenizer, kept) + text, add_special_tokens=False)
         if len(kept) + len(ids) + self.min_left > self.response_length:
             return False
         if is_closing:
             trace.drop_last()
         trace.insert(ids)
         return True
-
-    def _paragraph_break(self, ids: Sequence[int]) -> str:
-        tail = self.tokenizer.decode(ids[-4:]) if ids else "\n\n"
-        return "\n" * max(0, 2 - (len(tail) - len(tail.rstrip("\n"))))

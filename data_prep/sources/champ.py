@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from importlib import metadata
 
-from data_prep.problems import DataError, Dropped, Problem, Source, Split
+from data_prep.problems import Dropped, Problem, Source, Split
 
 _ASIDE = re.compile(r",? (?:or equivalently|or an equivalent form|or approximately)\b.*| \((?:i\.e\.|no\b|none\b).*\)$")
 _FRAMES = (
@@ -31,10 +31,8 @@ _SUM = re.compile(r"\bsum_")
 
 def read(_: str, __: argparse.Namespace) -> Split:
     """The problems, in the package's order."""
-    try:
-        import champ_dataset
-    except ImportError as error:
-        raise DataError("champ: the package is not installed; `pip install champ-dataset==1.0.0`") from error
+    import champ_dataset
+
     problems = champ_dataset.load("v0").problems.values()
     origin = {"package": "champ-dataset", "revision": metadata.version("champ-dataset")}
     return Split(_problems(problems), origin, len(problems))

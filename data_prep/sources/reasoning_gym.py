@@ -27,11 +27,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def read(_: str, options: argparse.Namespace) -> Split:
     """`--size` problems of a task."""
-    try:
-        import reasoning_gym
-        from reasoning_gym.factory import DATASETS
-    except ImportError as error:
-        raise DataError("reasoning_gym: the package is not installed; `pip install reasoning-gym==0.1.25`") from error
+    import reasoning_gym
+    from reasoning_gym.factory import DATASETS
+
     tasks = sorted(set(DATASETS) - {"composite"})
     if options.task not in tasks:
         raise DataError(f"--task {options.task}: no such task; allowed: {', '.join(tasks)}")

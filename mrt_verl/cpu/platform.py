@@ -73,7 +73,7 @@ class CPUPlatform(PlatformBase):
     def is_available(self) -> bool:
         return True
 
-    def current_device(self) -> str:
+    def current_device(self) -> str:  # type: ignore[override]
         # verl hands this to `tensor.to()`, where an index would mean "accelerator 0"
         return "cpu"
 

@@ -15,6 +15,8 @@ logging.getLogger("vllm.model_executor.model_loader.reload.layerwise").setLevel(
 class CPUWorkerExtension(vLLMColocateWorkerExtension):
     """verl's worker extension, with the CPU's way of taking new weights."""
 
+    model_runner: Any  # vLLM mixes this class into its worker, which has one
+
     def update_weights_from_ipc(
         self, peft_config: dict[str, Any] | None = None, base_sync_done: bool = False, use_shm: bool = False
     ) -> None:

@@ -1,6 +1,17 @@
-"""`python -m mrt_verl.evaluation`: see command.py."""
+"""`python -m mrt_verl.evaluation` and `mrt-eval`: see command.py."""
 
-from mrt_verl.evaluation.command import main
+from mrt_verl.extras import explain_missing
+
+
+def main() -> None:
+    """Run the command line; a package that is not installed ends it with one line."""
+    try:
+        from mrt_verl.evaluation.command import main as run
+
+        run()
+    except ModuleNotFoundError as error:
+        raise SystemExit(f"error: {explain_missing(error, 'eval')}") from error
+
 
 if __name__ == "__main__":
     main()

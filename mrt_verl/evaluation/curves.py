@@ -1,7 +1,7 @@
 """Success against tokens: the curve J(c) of a trace, its mean over traces, and what is read off it (pure numpy).
 
 J(c) is piecewise linear through (0, 0) and the points (tokens used up to and including the forced answer, J_j), flat
-behind the last (arXiv 2503.07572; normalised_regret of progress.py integrates the same curve).
+after the last (arXiv 2503.07572; normalised_regret of progress.py integrates the same curve).
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Engines with the interface of verl's `server_manager.generate`, outside a training run.
 
-`MetaProver` and the sampling of this package work on verl's servers, on a vLLM engine of this process and on an
+The rollouts of this package work on verl's servers, on a vLLM engine of this process and on an
 OpenAI-compatible endpoint alike. Many coroutines may call `generate` at once; the engine batches them.
 """
 
@@ -8,6 +8,8 @@ import os
 import uuid
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
+
+from mrt_verl.rollout import Engine
 
 KEPT_WORDS = {"stop": "completed", "length": "completed", "abort": "aborted"}
 """The engine's finish reason in verl's words."""
@@ -35,12 +37,8 @@ class TokenOutput:
     """`num_cached_tokens`: prompt tokens served from the prefix cache, where the engine tells."""
 
 
-class Engine(Protocol):
-    """Whatever samples tokens behind a prompt."""
-
-    async def generate(
-        self, *, request_id: str, prompt_ids: list[int], sampling_params: dict[str, Any]
-    ) -> TokenOutput: ...
+class ClosableEngine(Engine, Protocol):
+    """An engine of this package, which ends its processes or connections."""
 
     async def close(self) -> None: ...
 
@@ -110,7 +108,7 @@ class VLLMEngine:
             log_probs = [row[token].logprob for row, token in zip(output.logprobs, output.token_ids, strict=True)]
         extra_fields: dict[str, Any] = {"num_cached_tokens": last.num_cached_tokens or 0}
         prompt_logprobs: Any = last.prompt_logprobs
-        if prompt_logprobs is not None:  # as verl hands them on, see prover.MetaProver
+        if prompt_logprobs is not None:  # as verl hands them on, see provers.scoring
             rows = [[next(iter(row.values())).logprob] for row in prompt_logprobs[1:]]
             extra_fields["prompt_logprobs"] = [*rows, [0.0]]
         return TokenOutput(

@@ -1,4 +1,4 @@
-"""Arrays of one run: the numbers behind tables and plots, one row a problem, so that problems can be resampled."""
+"""Arrays of one run: the numbers that tables and plots show, one row a problem, so that problems can be resampled."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class Measures:
 
     @property
     def is_extended(self) -> bool:
-        """Whether budget forcing went on behind the traces' ends."""
+        """Whether budget forcing went on beyond the traces' ends."""
         return any(record.extension for record in self.traces)
 
     @cached_property
@@ -134,7 +134,7 @@ class Measures:
         """(P,) parts and (P,) wholes of a share: sum(parts) / sum(wholes) over problems.
 
         Args:
-            part: `losing` (episodes with negative progress, of all with a known one), `overthinking` (tokens behind
+            part: `losing` (episodes with negative progress, of all with a known one), `overthinking` (tokens after
                 the first J >= 0.9, of all thinking tokens).
         """
         if part == "losing":

@@ -24,7 +24,7 @@ class Answer:
 
 @dataclass(slots=True)
 class EpisodeRecord:
-    """One episode and the forced answers behind it; positions are tokens of everything thought so far."""
+    """One episode and the forced answers after it; positions are tokens of everything thought so far."""
 
     start: int
     marker_end: int

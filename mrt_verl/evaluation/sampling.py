@@ -1,23 +1,27 @@
 """Samples traces with forced answers at every boundary, graded; the parts are usable on their own.
 
-sampler = RecordSampler(Thinker(engine, tokenizer, settings, plan), grader)
+sampler = RecordSampler(engine, tokenizer, settings, plan, grader)
 record = await sampler.sample(problem, trace=0)
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from mrt_verl.answer_grading import AnswerGrader
+from mrt_verl.evaluation.extrapolation import extend, sample_linearised
+from mrt_verl.evaluation.plan import SamplingPlan
 from mrt_verl.evaluation.problems import Problem
 from mrt_verl.evaluation.records import Answer, EpisodeRecord, TraceRecord, make_answer
-from mrt_verl.evaluation.thinking import Boundary, Thinker, Thought
 from mrt_verl.grading import Grade, Grader, extract_answer
+from mrt_verl.grading.answers import AnswerGrader
 from mrt_verl.grading.comparison import as_references
-from mrt_verl.judgement import estimate_j, weights_of
-from mrt_verl.prover import Branches, MetaProver
+from mrt_verl.insertions import needs_j
+from mrt_verl.provers import Branches
+from mrt_verl.rollout import Boundary, Engine, Response, Rollout
+from mrt_verl.sampling_params import without_end
+from mrt_verl.settings import MRTSettings
+from mrt_verl.value_estimates import estimate_j, weights_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +44,41 @@ class OwnAnswer(NamedTuple):
 class RecordSampler:
     """Makes records; safe for many coroutines at once."""
 
-    def __init__(self, thinker: Thinker, grader: Grader, compute_score: Callable[..., Any] | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        tokenizer: Any,
+        settings: MRTSettings,
+        plan: SamplingPlan,
+        grader: Grader,
+        compute_score: Callable[..., Any] | None = None,
+        continued_from: Callable[[Problem], str] | None = None,
+    ) -> None:
         """Keep the parts.
 
         Args:
-            grader: made with `thinking=None`; it is handed what stands behind the thinking block.
+            grader: made with `thinking=None`; it is handed what stands after the thinking block.
             compute_score: what grades if `mrt.outcome=compute_score`; None for verl's choice by `data_source`.
+            continued_from: text that the response to a problem starts with, as part of its prompt.
+
+        Raises:
+            ValueError: the window does not leave the splitter room for the episode being written.
         """
-        self.thinker = thinker
-        self.settings = thinker.settings
-        self.plan = thinker.plan
-        self.tokenizer = thinker.tokenizer
-        self.answers = AnswerGrader(grader, thinker.tokenizer, thinker.settings, compute_score)
-        self.prover = MetaProver(thinker.engine, thinker.tokenizer, thinker.settings)
+        if plan.window is not None and not 1 <= plan.window < settings.max_episodes:
+            raise ValueError(f"window={plan.window}; allowed: 1 … {settings.max_episodes - 1}, below mrt.max_episodes")
+        self.settings = settings
+        self.plan = plan
+        self.tokenizer = tokenizer
+        self.rollout = Rollout(engine, tokenizer, settings, response_tokens=plan.response_tokens)
+        self.answers = AnswerGrader(grader, tokenizer, settings, compute_score)
+        self._continued_from = continued_from
+
+    def encode(self, problem: Problem) -> list[int]:
+        """The problem's prompt by the chat template, as verl's rollouts see it."""
+        ids = self.tokenizer.apply_chat_template(problem.messages, add_generation_prompt=True, return_dict=False)
+        if self._continued_from is None:
+            return list(ids)
+        return [*ids, *self.tokenizer.encode(self._continued_from(problem), add_special_tokens=False)]
 
     async def sample(self, problem: Problem, trace: int, before: DirectAnswers | None = None) -> TraceRecord:
         """One trace with J at every boundary.
@@ -64,15 +90,18 @@ class RecordSampler:
             ValueError: the prompt does not fit the engine's context.
         """
         before = before or await self.answer_directly(problem)
-        prompt_ids, request_id = self.thinker.encode(problem), uuid4().hex
-        thought = await self.thinker.think(prompt_ids, request_id)
-        own = await self.grade_own(thought, problem)
-        # a closed trace's own final answer is one sample of its last boundary, as in training
-        own_is_sample = self.settings.prover == "sample" and thought.answer_start is not None
+        prompt_ids, request_id = self.encode(problem), uuid4().hex
+        response = await self._respond(prompt_ids, request_id)
+        own = await self.grade_own(response, problem)
+        boundaries = response.boundaries
         episodes, branches = await self._branch(
-            problem, prompt_ids, thought.boundaries, request_id, own=own if own_is_sample else None
+            problem, prompt_ids, boundaries, request_id, own if self.rollout.own_is_sample(response) else None
         )
-        extension, more = await self._extend(problem, prompt_ids, thought, request_id)
+        extension: list[EpisodeRecord] = []
+        if self.plan.insertions:
+            further = await extend(self.rollout, self.plan, prompt_ids, response, request_id)
+            extension, more = await self._branch(problem, prompt_ids, further, request_id)
+            branches += more
         return TraceRecord(
             problem=problem.index,
             uid=problem.uid,
@@ -81,84 +110,74 @@ class RecordSampler:
             messages=problem.messages,
             reference=problem.reference,
             prompt_tokens=len(prompt_ids),
-            response=str(self.tokenizer.decode(self.thinker.without_end(thought.response_ids))),
-            response_tokens=len(thought.response_ids),
+            response=str(self.tokenizer.decode(without_end(response.ids, self.tokenizer.eos_token_id))),
+            response_tokens=len(response.ids),
             think_tokens=sum(episode.end - episode.start for episode in episodes),
-            closed=thought.answer_start is not None,
-            finished=thought.finished,
-            markers=thought.markers,
+            closed=response.answer_start is not None,
+            finished=response.finished,
+            markers=response.markers,
             own=own.answer,
             episodes=episodes,
             before=before.answers,
             before_tokens=before.tokens,
             j_before=before.j,
             extension=extension,
-            branch_tokens=sum(branch.tokens for branch in branches + more),
-            branch_failures=sum(branch.failures for branch in branches + more),
+            branch_tokens=sum(branch.tokens for branch in branches),
+            branch_failures=sum(branch.failures for branch in branches),
         )
+
+    async def _respond(self, prompt_ids: list[int], request_id: str) -> Response:
+        if self.plan.window is not None:
+            return await sample_linearised(self.rollout, self.plan, prompt_ids, request_id, self.plan.window)
+        # J here is what is measured: no insertion may depend on it
+        insert = not needs_j(self.rollout.policy)
+        return await self.rollout.sample(prompt_ids, self.plan.sampling_params, request_id, insert=insert)
 
     async def answer_directly(self, problem: Problem) -> DirectAnswers:
         """Answers without any thinking (J_{-1}), graded."""
-        prompt_ids, tag = self.thinker.encode(problem), self.settings.think_open
-        if tag and not self.thinker.splitter.is_thinking_open(prompt_ids):
-            prompt_ids += self.tokenizer.encode(tag, add_special_tokens=False)
-        branches = await self._force(prompt_ids, self.plan.direct_answers, uuid4().hex, problem)
+        prefix_ids = self.rollout.before_thinking(self.encode(problem))
+        branches = await self._force(prefix_ids, self.plan.direct_answers, uuid4().hex, problem)
         answers, grades = await self.grade_forced(branches, problem)
         return DirectAnswers(answers, self._tokens_per_answer(branches), _estimate_j(branches, grades))
 
-    async def grade_own(self, thought: Thought, problem: Problem) -> OwnAnswer:
+    async def grade_own(self, response: Response, problem: Problem) -> OwnAnswer:
         """The trace's own final answer; none if the thinking was never closed."""
-        grade = await self.answers.grade_final(
-            thought.response_ids, thought.answer_start, problem.row, finished=thought.finished
-        )
-        text = self.answers.decode(thought.answer_ids or [])
-        return OwnAnswer(make_answer(text, thought.finished, grade, _extract(text, thought.finished)), grade)
+        start, finished = response.answer_start, response.finished
+        grade = await self.answers.grade_final(response.ids, start, problem.row, finished=finished)
+        text = self.answers.decode([] if start is None else response.ids[start:])
+        return OwnAnswer(make_answer(text, finished, grade, _extract(text, finished)), grade)
 
     async def grade_forced(
         self, branches: Branches, problem: Problem, thinking_ids: Sequence[int] = ()
     ) -> tuple[list[Answer], list[Grade]]:
-        """Forced answers behind `thinking_ids` with their grades."""
+        """Forced answers after `thinking_ids` with their grades."""
         grades = await self.answers.grade_forced(branches.answers, list(thinking_ids), problem.row)
-        answers = [
-            make_answer(
-                answer.text,
-                answer.finished,
-                grade,
-                _extract(answer.text, answer.finished, self.settings.stop_text),
-                answer.weight,
-            )
-            for answer, grade in zip(branches.answers, grades, strict=True)
-        ]
+        answers = []
+        for answer, grade in zip(branches.answers, grades, strict=True):
+            extracted = _extract(answer.text, answer.finished, self.settings.stop_text)
+            answers.append(make_answer(answer.text, answer.finished, grade, extracted, answer.weight))
         return answers, grades
-
-    async def _extend(
-        self, problem: Problem, prompt_ids: list[int], thought: Thought, request_id: str
-    ) -> tuple[list[EpisodeRecord], list[Branches]]:
-        if not self.plan.insertions:
-            return [], []
-        boundaries = await self.thinker.extend(prompt_ids, thought, request_id)
-        return await self._branch(problem, prompt_ids, boundaries, request_id)
 
     async def _branch(
         self,
         problem: Problem,
         prompt_ids: list[int],
-        boundaries: list[Boundary],
+        boundaries: Sequence[Boundary],
         request_id: str,
         own: OwnAnswer | None = None,
     ) -> tuple[list[EpisodeRecord], list[Branches]]:
         """Records of some boundaries, all answers sampled at once; `own` is one sample of the last."""
-        counts = [self.settings.branches] * len(boundaries)
-        if counts and own is not None:
-            counts[-1] -= 1
-        calls = (
-            self._force(prompt_ids + self.thinker.without_end(boundary.context_ids), count, request_id, problem)
-            for boundary, count in zip(boundaries, counts, strict=True)
+        at = await self.rollout.branch(
+            prompt_ids,
+            boundaries,
+            lambda prefix, count: self._force(prefix, count, request_id, problem),
+            own_is_sample=own is not None,
+            every=True,
         )
-        branches = await asyncio.gather(*calls)
+        branches = [at[number] for number in range(len(boundaries))]
         owns = [None] * (len(boundaries) - 1) + [own]
         rows = zip(boundaries, branches, owns, strict=False)
-        return [await self._record(boundary, branch, problem, own) for boundary, branch, own in rows], list(branches)
+        return [await self._record(boundary, branch, problem, own) for boundary, branch, own in rows], branches
 
     async def _record(
         self, boundary: Boundary, branches: Branches, problem: Problem, own: OwnAnswer | None
@@ -177,7 +196,7 @@ class RecordSampler:
         )
 
     async def _force(self, prefix_ids: list[int], count: int, request_id: str, problem: Problem) -> Branches:
-        return await self.prover.branch(
+        return await self.rollout.prover.branch(
             prefix_ids,
             count=count,
             sampling_params=self.plan.sampling_params,
@@ -187,7 +206,7 @@ class RecordSampler:
 
     def _tokens_per_answer(self, branches: Branches) -> float:
         generated = branches.tokens / len(branches.answers) if branches.answers else 0.0
-        return len(self.prover.stop_ids) + generated
+        return len(self.rollout.prover.stop_ids) + generated
 
 
 def _extract(text: str, finished: bool, stop_text: str = "") -> str | None:

@@ -8,15 +8,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from mrt_verl.evaluation.thinking import SamplingPlan
+from mrt_verl.evaluation.config import EvaluationConfig, check_settings, evaluation_settings
 from mrt_verl.settings import MRTSettings
 
 GROUPS = ("reward_model", "mrt_family", "mrt_stop")
 """Option groups of mrt_verl/conf that shape the `mrt:` node."""
-DEFAULTS = {"max_episodes": 100, "prover": "sample", "branches": 4}
-"""Where an evaluation's defaults differ from training: every boundary, and plain samples, which can vote."""
-PROVERS = ("sample", "ht")
-"""Provers whose forced answers are all sampled; scored references cannot vote."""
+DIFFERENT = ("max_episodes", "prover", "branches")
+"""Settings whose defaults in an evaluation are not training's (config.evaluation_settings)."""
 KEPT = (
     "markers",
     "min_steps",
@@ -45,8 +43,7 @@ FORMAT = 1
 def read_settings(files: Sequence[Path], overrides: Sequence[str]) -> MRTSettings:
     """The `mrt:` node as a training run composes it, with those of `files` and then `overrides` on top.
 
-    Every boundary is evaluated, so `boundary_choice` and `branch_token_budget` have no effect, and `insertion` has none
-    on how traces are sampled: extrapolation has options of its own.
+    Every boundary is evaluated, so `boundary_choice` and `branch_token_budget` have no effect.
 
     Args:
         files: YAML files with an `mrt:` node, such as recipes'.
@@ -77,7 +74,8 @@ def read_settings(files: Sequence[Path], overrides: Sequence[str]) -> MRTSetting
             node = compose(overrides=choices).mrt
     except HydraException as error:
         raise ValueError(f"--set {' '.join(overrides)}: {error}") from error
-    nodes = [node, OmegaConf.create(DEFAULTS)]
+    defaults = evaluation_settings()
+    nodes = [node, OmegaConf.create({key: getattr(defaults, key) for key in DIFFERENT})]
     for file in files:
         config: Any = OmegaConf.load(file)
         if config.get("mrt") is None:
@@ -86,9 +84,9 @@ def read_settings(files: Sequence[Path], overrides: Sequence[str]) -> MRTSetting
     changes = OmegaConf.from_dotlist(values)
     root = OmegaConf.create({"mrt": OmegaConf.merge(*nodes, changes.get("mrt", {}))})
     merged: Any = OmegaConf.to_container(root, resolve=True)
-    settings = MRTSettings.from_config(merged["mrt"])
-    if settings.prover not in PROVERS:
-        raise ValueError(f"mrt.prover={settings.prover!r}; allowed in an evaluation: {', '.join(PROVERS)}")
+    # every boundary is branched: what chooses among them in training has no say
+    settings = MRTSettings.from_config({**merged["mrt"], "boundary_choice": "even", "branch_token_budget": None})
+    check_settings(settings)
     return settings
 
 
@@ -123,38 +121,27 @@ def read_reward_function(overrides: Sequence[str], settings: MRTSettings) -> dic
 def settings_of(mrt: Mapping[str, Any]) -> MRTSettings:
     """The settings that a run.json keeps in its `mrt`; those it does not keep have an evaluation's defaults."""
     kept: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in mrt.items()}
-    return replace(read_settings([], []), **kept)
+    return replace(evaluation_settings(), **kept)
 
 
-def describe_run(
-    *,
-    name: str,
-    model: str,
-    data: Path,
-    problems: int,
-    traces: int,
-    budgets: Sequence[int],
-    seed: int,
-    settings: MRTSettings,
-    plan: SamplingPlan,
-    reward_function: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """What run.json holds: everything a sample depends on; plain JSON types."""
+def describe_run(name: str, problems: int, config: EvaluationConfig) -> dict[str, Any]:
+    """What run.json holds of one model's run: everything a sample depends on; plain JSON types."""
+    settings, function = config.settings, config.reward_function
     return {
         "format": FORMAT,
         "name": name,
-        "model": model,
-        "data": {"file": data.name, "sha256": hashlib.sha256(data.read_bytes()).hexdigest()},
+        "model": config.models[name],
+        "data": {"file": config.data.name, "sha256": hashlib.sha256(config.data.read_bytes()).hexdigest()},
         "problems": problems,
-        "traces": traces,
-        "budgets": list(budgets),
-        "seed": seed,
-        "sampling": asdict(plan),
+        "traces": config.traces,
+        "budgets": list(config.budgets),
+        "seed": config.seed,
+        "sampling": asdict(config.plan),
         "mrt": json.loads(json.dumps({key: getattr(settings, key) for key in KEPT})),
         "grader": {
             "outcome": settings.outcome,
             "math_verify": metadata.version("math-verify"),
-            **({"function": _describe_function(reward_function)} if reward_function else {}),
+            **({"function": _describe_function(function)} if function else {}),
         },
     }
 

@@ -11,11 +11,12 @@ from mrt_verl.evaluation import traces as of_trace
 from mrt_verl.evaluation.bootstrap import estimate, mean_estimate, ratio_estimate, resample_weights
 from mrt_verl.evaluation.curves import Floats, cumulative_regrets, tokens_to_reach
 from mrt_verl.evaluation.measures import Measures, doubling
+from mrt_verl.evaluation.records import TraceRecord
 
 RESAMPLES = 1000
 TARGETS = (0.5, 0.75, 0.9, 1.0)
 """Accuracies at which token efficiency is taken: shares of what the baseline reaches at the largest budget."""
-MOST_EPISODES = 20
+MAX_EPISODES = 20
 """Episode indices that tables and plots show."""
 
 
@@ -38,39 +39,15 @@ def summarise_run(measures: Measures, weights: Floats) -> dict[str, Any]:
         weights: (resamples, problems), see bootstrap.resample_weights.
     """
     run, traces = measures.run, measures.traces
-    ks = doubling(len(run.problems[0]))
-    direct_ks = doubling(max(1, max(len(problem[0].before) for problem in run.problems)))
-    before = [record.j_before for record in traces if record.j_before is not None]
-    js = [of_trace.known_js(record) for record in traces]
-    longest = max(len(record.episodes) for record in traces)
     return {
         "name": run.name,
         "model": run.settings["model"],
         "traces_per_problem": len(run.problems[0]),
-        "pass@1": _mean(measures.outcomes.mean(axis=1), weights),
-        "pass@k": {str(k): _mean(measures.pass_at(k), weights) for k in ks},
-        "maj@k": {str(k): _mean(measures.majority_at(k), weights) for k in ks},
-        "direct_maj@k": {
-            str(k): {**_mean(measures.direct_majority_at(k), weights), "tokens": k * measures.direct_tokens}
-            for k in direct_ks
-        },
+        **_votes(measures, weights),
         "budgets": {str(budget): _at_budget(measures, budget, weights) for budget in run.budgets},
         "accuracy_at_half_budget": _mean(measures.success_within(measures.budget / 2), weights),
-        "j_before": float(np.mean(before)) if before else None,
-        "j_first": _average([row[0] for row in js if row]),
-        "j_last": _average([row[-1] for row in js if row]),
-        "cumulative_regret": cumulative_regrets(js, min(MOST_EPISODES, max(1, longest))).tolist(),
-        "progress_by_episode": [
-            {"episode": index, "episodes": int(counts.sum()), **ratio_estimate(sums, counts, weights).to_dict()}
-            for index, sums, counts in measures.by_index(of_trace.progress, MOST_EPISODES)
-        ],
-        "prefix_maj@k": {
-            str(k): [
-                {"episode": index, **ratio_estimate(sums, counts, weights).to_dict()}
-                for index, sums, counts in measures.by_index(partial(of_trace.prefix_votes, k=k), MOST_EPISODES)
-            ]
-            for k in doubling(run.settings["mrt"]["branches"])
-        },
+        **_values(traces),
+        **_by_episode(measures, weights),
         "episodes_per_trace": _shares([len(record.episodes) for record in traces]),
         "losing_episodes": ratio_estimate(*measures.ratio_parts("losing"), weights).to_dict(),
         "overthinking": ratio_estimate(*measures.ratio_parts("overthinking"), weights).to_dict(),
@@ -82,6 +59,52 @@ def summarise_run(measures: Measures, weights: Floats) -> dict[str, Any]:
         "no_answer": _average([record.own.verdict == "no_answer" for record in traces]),
         "branch_failures": sum(record.branch_failures for record in traces),
         "ungraded": sum(answer.verdict in ("timeout", "error") for r in traces for answer in _answers(r)),
+    }
+
+
+def _votes(measures: Measures, weights: Floats) -> dict[str, Any]:
+    """pass@k and maj@k of traces and of answers without thinking."""
+    problems = measures.run.problems
+    ks = doubling(len(problems[0]))
+    direct_ks = doubling(max(1, max(len(problem[0].before) for problem in problems)))
+    return {
+        "pass@1": _mean(measures.outcomes.mean(axis=1), weights),
+        "pass@k": {str(k): _mean(measures.pass_at(k), weights) for k in ks},
+        "maj@k": {str(k): _mean(measures.majority_at(k), weights) for k in ks},
+        "direct_maj@k": {
+            str(k): {**_mean(measures.direct_majority_at(k), weights), "tokens": k * measures.direct_tokens}
+            for k in direct_ks
+        },
+    }
+
+
+def _values(traces: Sequence[TraceRecord]) -> dict[str, Any]:
+    """J without thinking, after the first and the last episode, and cumulative regret by episode."""
+    before = [record.j_before for record in traces if record.j_before is not None]
+    js = [of_trace.known_js(record) for record in traces]
+    longest = max(len(record.episodes) for record in traces)
+    return {
+        "j_before": float(np.mean(before)) if before else None,
+        "j_first": _average([row[0] for row in js if row]),
+        "j_last": _average([row[-1] for row in js if row]),
+        "cumulative_regret": cumulative_regrets(js, min(MAX_EPISODES, max(1, longest))).tolist(),
+    }
+
+
+def _by_episode(measures: Measures, weights: Floats) -> dict[str, Any]:
+    """Progress, and the vote of the forced answers, at each episode index."""
+    return {
+        "progress_by_episode": [
+            {"episode": index, "episodes": int(counts.sum()), **ratio_estimate(sums, counts, weights).to_dict()}
+            for index, sums, counts in measures.by_index(of_trace.progress, MAX_EPISODES)
+        ],
+        "prefix_maj@k": {
+            str(k): [
+                {"episode": index, **ratio_estimate(sums, counts, weights).to_dict()}
+                for index, sums, counts in measures.by_index(partial(of_trace.prefix_votes, k=k), MAX_EPISODES)
+            ]
+            for k in doubling(measures.run.settings["mrt"]["branches"])
+        },
     }
 
 
@@ -152,7 +175,7 @@ def _at_budget(measures: Measures, budget: int, weights: Floats) -> dict[str, An
 
 
 def _extrapolated(measures: Measures, weights: Floats) -> dict[str, Any] | None:
-    """Accuracy behind the last inserted marker, with the tokens it took; None without insertions."""
+    """Accuracy after the last inserted marker, with the tokens it took; None without insertions."""
     if not measures.is_extended:
         return None
     last = [[_last_point(record) for record in problem] for problem in measures.run.problems]

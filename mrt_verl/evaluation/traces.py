@@ -20,7 +20,7 @@ def curve_points(record: TraceRecord, *, extended: bool = False) -> Points:
     A trace without episodes has one point: its own final answer.
 
     Args:
-        extended: with the boundaries of budget forcing behind the trace's own.
+        extended: with the boundaries of budget forcing beyond the trace's own.
     """
     episodes = [*record.episodes, *(record.extension if extended else [])]
     if not record.episodes:
@@ -80,7 +80,7 @@ def progress(record: TraceRecord) -> list[tuple[int, float]]:
 
 
 def overthinking_tokens(record: TraceRecord, reached: float = REACHED) -> int:
-    """Thinking tokens behind the first boundary with J >= `reached`; 0 if there is none."""
+    """Thinking tokens after the first boundary with J >= `reached`; 0 if there is none."""
     for episode in record.episodes:
         if episode.j is not None and episode.j >= reached:
             return record.episodes[-1].end - episode.end

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-MOST_SUBSETS = 64
+MAX_SUBSETS = 64
 """So many subsets are drawn, seeded, where there are more; over many problems the noise averages out."""
 
 
@@ -39,7 +39,7 @@ def majority_score(answers: Sequence[str | None], scores: Sequence[float]) -> fl
         return 0.0
     most = max(votes.values())
     winners = [answer for answer, count in votes.items() if count == most]
-    # an answer's equal texts may differ in grade: a timeout is no verdict
+    # an answer's equal texts may differ in grade: a timeout is no grade
     means = [sum(s for a, s in zip(answers, scores, strict=True) if a == winner) / most for winner in winners]
     return sum(means) / len(means)
 
@@ -57,9 +57,9 @@ def majority_at_k(answers: Sequence[str | None], scores: Sequence[float], k: int
         return majority_score(answers, scores)
     if k == 1:
         return float(np.mean([0.0 if a is None else s for a, s in zip(answers, scores, strict=True)]))
-    if math.comb(count, k) <= MOST_SUBSETS:
+    if math.comb(count, k) <= MAX_SUBSETS:
         subsets = [list(subset) for subset in itertools.combinations(range(count), k)]
     else:
         rng = np.random.default_rng(0)
-        subsets = [rng.permutation(count)[:k].tolist() for _ in range(MOST_SUBSETS)]
+        subsets = [rng.permutation(count)[:k].tolist() for _ in range(MAX_SUBSETS)]
     return float(np.mean([majority_score([answers[i] for i in s], [scores[i] for i in s]) for s in subsets]))

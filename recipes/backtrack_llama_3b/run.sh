@@ -2,7 +2,7 @@
 # Demonstrations of going back (demonstrations.sh) -> SFT -> MRT. SCALE=cpu: a check without GPUs, from SFT on.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-source recipes/launch.sh
+source recipes/tools/launch.sh
 OUT=$(pick outputs "$TINY")/backtrack_llama_3b
 DATA=$(pick "$OUT/demonstrations.parquet" "$TINY/data/backtrack.parquet")
 [ -f "$DATA" ] || source recipes/backtrack_llama_3b/demonstrations.sh

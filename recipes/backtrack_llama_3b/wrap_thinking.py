@@ -1,7 +1,7 @@
 r"""Puts thinking tags around demonstrations that were sampled from a model without them.
 
 `data_prep backtrack` ends a demonstration of a plain model in a paragraph with the `\boxed{}`. All before that becomes
-the thinking block, which the chat template of add_tags.py opens; it is untrained as the failed attempt behind it is.
+the thinking block, which the chat template of add_tags.py opens; it is untrained as the failed attempt after it is.
 """
 
 import argparse

@@ -2,6 +2,6 @@
 # RECIPE=any recipe's YAML, ON=two_nodes (default), colocate_async, separate_async or megatron; SCALE=cpu: a check.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-source recipes/launch.sh
+source recipes/tools/launch.sh
 [ "${ON:-}" != megatron ] || set -- '~actor_rollout_ref.actor.optim.lr_scheduler_type' "$@"
 train "${RECIPE:-r1_distill_qwen_1.5b/mrt},multi_node/${ON:-two_nodes}" "$@"

@@ -4,9 +4,11 @@ import argparse
 import json
 from pathlib import Path
 
-from mrt_verl.evaluation import command
+from mrt_verl.evaluation import EvaluationConfig, evaluate, report
+from mrt_verl.evaluation.page.tables import describe
+from mrt_verl.evaluation.settings import read_settings
 
-BUDGETS = "40,80,160"
+BUDGETS = (40, 80, 160)
 """Tokens; the last is what training allows."""
 
 
@@ -35,21 +37,26 @@ def main(out: Path, problems: int) -> None:
     checkpoints = out / "checkpoints"
     step = (checkpoints / "latest_checkpointed_iteration.txt").read_text().strip()
     after = f"after-{step}-steps"  # a name of its own: a run that trained on is evaluated anew
-    command.main(
-        [
-            *("run", "--model", f"{after}={checkpoints}/global_step_{step}", "--baseline", f"before={out}/model"),
-            *("--data", f"{out}/data/test.parquet", "--problems", str(problems), "--traces", "2"),
-            *("--budgets", BUDGETS, "--insertions", "2", "--insertion-tokens", "40"),
-            *("--settings", "recipes/quickstart/train.yaml", "--out", f"{out}/evaluation"),
-        ]
+    runs = evaluate(
+        EvaluationConfig(
+            models={after: f"{checkpoints}/global_step_{step}", "before": f"{out}/model"},
+            data=out / "data/test.parquet",
+            budgets=BUDGETS,
+            out=out / "evaluation",
+            traces=2,
+            problems=problems,
+            insertions=2,
+            insertion_tokens=40,
+            settings=read_settings([Path("recipes/quickstart/train.yaml")], []),
+        )
     )
-    command.main(
-        [
-            *("report", f"{out}/evaluation/{after}", f"{out}/evaluation/before", "--out", f"{out}/report"),
-            *("--training", f"quickstart={out}/metrics.jsonl"),
-            *("--title", "mrt-verl quickstart: pair search before and after training"),
-        ]
+    summary = report(
+        [runs.directories[after], runs.directories["before"]],
+        out / "report",
+        training={"quickstart": out / "metrics.jsonl"},
+        title="mrt-verl quickstart: pair search before and after training",
     )
+    print("\n".join([*describe(summary), f"report: {out / 'report/index.html'}"]))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 # Traces -> STaR set -> SFT -> evaluation; a second run goes on where the first stopped. SCALE=cpu: a check without GPUs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-source recipes/launch.sh
+source recipes/tools/launch.sh
 MODEL=$(pick deepseek-ai/DeepSeek-R1-Distill-Qwen-7B "$TINY/model") OUT=$(pick outputs "$TINY")/star_r1_distill_7b
 DATA=$(pick data/numinamath_star/train.parquet "$TINY/data/train.parquet") TOKENS=$(pick 8192 160)
 "$PYTHON_BIN" -m data_prep prefixes --model "$MODEL" --data "$DATA" --out "$OUT/traces" --traces 8 \

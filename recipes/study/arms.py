@@ -27,7 +27,7 @@ def _grpo(reward: str) -> tuple[str, ...]:
 
 
 ARMS: dict[str, tuple[str, ...]] = {
-    "grpo": _grpo("recipes/outcome.py"),
+    "grpo": _grpo("recipes/tools/outcome.py"),
     "grpo_length": _grpo("recipes/study/rewards.py"),
     "mrt": ("reward_model=mrt", *LIKELIHOOD),
     "mrt_sample": ("reward_model=mrt", "mrt.prover=sample", "mrt.branches=4"),

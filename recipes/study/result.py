@@ -14,7 +14,7 @@ import numpy as np
 
 from mrt_verl.evaluation.load import Run
 from mrt_verl.evaluation.measures import Measures
-from mrt_verl.evaluation.report.training import read_metrics
+from mrt_verl.evaluation.page.training import read_metrics
 
 ACCURACY = "val-core/search_task/acc/mean@1"
 
@@ -45,11 +45,11 @@ class Result:
     regret: float
     """Normalised regret at the training budget."""
     regret_at_twice: float
-    """At twice the training budget, with forced extrapolation behind each trace's end."""
+    """At twice the training budget, with forced extrapolation beyond each trace's end."""
     grid: list[float]
     """Tokens of `curve`."""
     curve: list[float]
-    """J behind so many tokens, mean over traces and problems."""
+    """J after so many tokens, mean over traces and problems."""
 
     def write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from recipes import outcome
+from recipes.tools import outcome
 
 LENGTH_WEIGHT = 0.2
 """What a right answer loses at most for its length."""

@@ -16,7 +16,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from data_prep.search_task import TraceStyle
+from mrt_verl.evaluation import EvaluationConfig, evaluate
 from mrt_verl.evaluation.load import load_runs
+from mrt_verl.evaluation.settings import read_settings
 from recipes.quickstart.make_model import Stages
 from recipes.quickstart.prepare import prepare
 from recipes.quickstart.report import merge_logs
@@ -34,7 +36,7 @@ PROBLEM_SEED = 11
 BUDGET = 160
 """Response tokens, in training and evaluation."""
 INSERTIONS, INSERTION_TOKENS = 4, 40
-"""Forced extrapolation behind a trace's end: up to BUDGET more tokens."""
+"""Forced extrapolation beyond a trace's end: up to BUDGET more tokens."""
 
 
 def results_of(steps: int) -> Path:
@@ -77,8 +79,7 @@ def train(name: str, overrides: list[str]) -> None:
     run = OUT / "runs" / name
     (run / "logs").mkdir(parents=True, exist_ok=True)
     log = run / "train.log"
-    environment = {**os.environ, "VERL_PLATFORM": "cpu"}
-    environment["VERL_FILE_LOGGER_PATH"] = str(run / "logs" / f"{int(time.time())}.jsonl")
+    environment = {**os.environ, "VERL_FILE_LOGGER_PATH": str(run / "logs" / f"{int(time.time())}.jsonl")}
     command = [sys.executable, "-m", "verl.trainer.main_ppo", "--config-dir", "recipes", *overrides]
     print(f"{name}: training, output in {log}", flush=True)
     with log.open("ab") as file:
@@ -88,23 +89,22 @@ def train(name: str, overrides: list[str]) -> None:
     merge_logs(run)
 
 
-def evaluate(name: str, steps: int, problems: int) -> None:
+def evaluate_run(name: str, steps: int, problems: int) -> None:
     """Held-out traces of a run's last checkpoint, with J from plain samples for every arm alike."""
-    command = [
-        *(sys.executable, "-m", "mrt_verl.evaluation", "run"),
-        *("--model", f"{name}={OUT}/runs/{name}/checkpoints/global_step_{steps}", "--data", f"{OUT}/data/test.parquet"),
-        *("--budgets", str(BUDGET), "--out", str(evaluation_of(steps)), "--traces", "2", "--problems", str(problems)),
-        *(
-            "--insertions",
-            str(INSERTIONS),
-            "--insertion-tokens",
-            str(INSERTION_TOKENS),
-            "--settings",
-            "recipes/quickstart/train.yaml",
-        ),
-        *("--set", "mrt.prover=sample", "mrt.branches=4", "mrt.trace_dir=null"),
-    ]
-    subprocess.run(command, env={**os.environ, "VERL_PLATFORM": "cpu"}, check=True)
+    settings = read_settings([Path("recipes/quickstart/train.yaml")], ["mrt.prover=sample", "mrt.branches=4"])
+    evaluate(
+        EvaluationConfig(
+            models={name: f"{OUT}/runs/{name}/checkpoints/global_step_{steps}"},
+            data=OUT / "data/test.parquet",
+            budgets=[BUDGET],
+            out=evaluation_of(steps),
+            traces=2,
+            problems=problems,
+            insertions=INSERTIONS,
+            insertion_tokens=INSERTION_TOKENS,
+            settings=settings,
+        )
+    )
 
 
 def run_arm(arm: str, seed: int, steps: int, problems: int) -> None:
@@ -117,7 +117,7 @@ def run_arm(arm: str, seed: int, steps: int, problems: int) -> None:
     started = time.perf_counter()
     overrides = overrides_of(arm, seed, steps)
     train(name, overrides)
-    evaluate(name, steps, problems)
+    evaluate_run(name, steps, problems)
     (evaluated,) = load_runs([evaluation_of(steps) / name])
     collect(arm, seed, place(), overrides, OUT / "runs" / name / "metrics.jsonl", evaluated).write(result)
     print(f"{name}: {result}, {(time.perf_counter() - started) / 60:.0f} minutes", flush=True)
@@ -132,6 +132,7 @@ def main() -> None:
         "--arms", nargs="+", default=list(ARMS), choices=list(ARMS), metavar="ARM", help=", ".join(ARMS)
     )
     arguments = parser.parse_args()
+    os.environ["VERL_PLATFORM"] = "cpu"  # for the trainer, and for the engine of the evaluation in this process
     prepare(OUT, PROBLEM_SEED, STAGES, model=WARM_START)
     # seed by seed, so that a study cut short still compares all arms
     for seed in seeds_of("grpo", arguments.seeds):

@@ -34,7 +34,7 @@ COLOURS = ("#000000", "#999999", "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#C
 def draw(results: list[Result], path: Path) -> None:
     """Validation accuracy of every arm against updates, generated tokens and hours; J against tokens of thinking.
 
-    Seeds are thin, means thick. Against hours only what was made in the place of GRPO's run of that seed.
+    Seeds are thin, means thick. Against hours only what was made where GRPO's run of that seed was.
     """
     places = {one.seed: one.place for one in results if one.arm == "grpo"}
     timed = [one for one in results if places.get(one.seed) == one.place]

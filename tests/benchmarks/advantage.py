@@ -16,7 +16,7 @@ import torch
 from omegaconf import OmegaConf
 from verl.trainer.ppo.core_algos import compute_grpo_outcome_advantage
 
-from mrt_verl.advantage import compute_mrt_advantage
+from mrt_verl.hooks.advantage import compute_mrt_advantage
 from mrt_verl.reward_layout import write_rewards
 
 ROWS, LENGTH, GROUP, EPISODES, MARKER_TOKENS, REPEATS = 4096, 8192, 8, 6, 2, 15

@@ -20,12 +20,13 @@ import pandas as pd
 from hydra import compose, initialize_config_dir
 from transformers import AutoTokenizer
 
-from mrt_verl.agent_loop import build_splitter
+from mrt_verl.episodes import load_splitter
 from mrt_verl.evaluation.engines import VLLMEngine
 from mrt_verl.grading import Grade, Grader
-from mrt_verl.judgement import estimate_j, horvitz_thompson_weights, weights_of
-from mrt_verl.prover import Branches, MetaProver
+from mrt_verl.provers import Branches, load_prover
+from mrt_verl.provers.ht import horvitz_thompson_weights
 from mrt_verl.settings import MRTSettings
+from mrt_verl.value_estimates import estimate_j, weights_of
 from tests.builders import ROOT, default_settings
 
 COUNTS = (1, 2, 4, 8)
@@ -46,7 +47,7 @@ class Bench:
 
     async def sample_prefixes(self, rows: pd.DataFrame, count: int) -> None:
         """Prefixes before and behind every episode of one trace per problem, until there are `count`."""
-        splitter = build_splitter(self.tokenizer, self.settings)
+        splitter = load_splitter(self.tokenizer, self.settings)
 
         async def trace(row: Any) -> tuple[list[int], Any, list[int], str]:
             prompt = self.tokenizer.apply_chat_template(
@@ -68,7 +69,7 @@ class Bench:
 
     async def branch_all(self, settings: MRTSettings, count: int) -> tuple[list[Branches], float]:
         """`count` answers behind every prefix, with their log-probs, and the seconds it took."""
-        prover = MetaProver(self.engine, self.tokenizer, settings)
+        prover = load_prover(self.engine, self.tokenizer, settings)
         started = time.perf_counter()
         branches = await asyncio.gather(
             *(

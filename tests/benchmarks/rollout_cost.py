@@ -146,12 +146,12 @@ async def measure_streaming(loops: Loops, server: FixedLength, tokenizer: Any, r
     """
     from verl.experimental.agent_loop.single_turn_agent_loop import SingleTurnAgentLoop
 
-    from mrt_verl.agent_loop import MRTAgentLoop
-    from mrt_verl.prover import MetaProver
+    from mrt_verl.hooks.agent_loop import MRTAgentLoop
+    from mrt_verl.provers import load_prover
     from mrt_verl.settings import MRTSettings
 
     config = loops.config()
-    prover = MetaProver(server, tokenizer, MRTSettings.from_config(config.mrt))
+    prover = load_prover(server, tokenizer, MRTSettings.from_config(config.mrt))
 
     async def branch(outputs: list[Any]) -> None:
         await asyncio.gather(
@@ -189,7 +189,7 @@ async def measure_streaming(loops: Loops, server: FixedLength, tokenizer: Any, r
 async def measure(loops: Loops, engine: Any, tokenizer: Any, repeats: int) -> dict[str, Any]:
     from verl.experimental.agent_loop.single_turn_agent_loop import SingleTurnAgentLoop
 
-    from mrt_verl.agent_loop import MRTAgentLoop
+    from mrt_verl.hooks.agent_loop import MRTAgentLoop
 
     server = FixedLength(engine, [tokenizer.convert_tokens_to_ids("</think>"), tokenizer.eos_token_id])
     plain = loops.config()
@@ -224,7 +224,7 @@ async def overhead(loops: Loops, tokenizer: Any, batches: int) -> dict[str, floa
     """Milliseconds a branch outside the engine, and the growth of memory over many batches."""
     from verl.experimental.agent_loop.single_turn_agent_loop import SingleTurnAgentLoop
 
-    from mrt_verl.agent_loop import MRTAgentLoop
+    from mrt_verl.hooks.agent_loop import MRTAgentLoop
 
     text = "Try 3 and 7: 3 + 7 = 10, off 12 by 2, no.\n\nWait, try 9 and 4: 9 + 4 = 13, off 12 by 1, no.\n\n" * 20
     instant = Instant(tokenizer.encode(text)[:TRACE_TOKENS], tokenizer.encode("9, 4}"))

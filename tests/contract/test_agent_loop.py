@@ -63,7 +63,7 @@ def rollout(compose, tokenizer):
     from verl.experimental.agent_loop.agent_loop import DictConfigWrap
     from verl.utils.dataset.rl_dataset import RLHFDataset
 
-    from mrt_verl.agent_loop import MRTAgentLoop
+    from mrt_verl.hooks.agent_loop import MRTAgentLoop
 
     def run(trace, *overrides, sessions=1, fail=None, engine_class=Engine, **row):
         config = compose(
@@ -253,24 +253,25 @@ def test_validation_is_a_plain_trace(rollout):
     assert len(engine.branches) == 5
 
 
-def test_rewards_are_laid_out_when_the_record_is_judged(rollout):
+def test_rewards_are_laid_out_when_the_record_is_graded(rollout):
     from mrt_verl.grading import Grade, Verdict
-    from mrt_verl.judgement import judge
     from mrt_verl.rollout_record import RolloutRecord
+    from mrt_verl.value_estimates import estimate_values
 
     (output,), _ = rollout(ATTEMPT + WAIT + ANSWER)
-    judged = RolloutRecord(**record(output))
+    graded = RolloutRecord.from_dict(record(output))
     right, wrong = Grade(Verdict.RIGHT, 1.0), Grade(Verdict.WRONG, 0.0)
-    judge(judged, right, [[wrong, wrong, right], [right, right]], [wrong, wrong, right], alpha=0.5)
+    forced, before = [[wrong, wrong, right], [right, right]], [wrong, wrong, right]
+    graded.values = estimate_values(graded.branches, right, forced, before, alpha=0.5)
     output.reward_score = 1.0
-    output.extra_fields["reward_extra_info"] = {"acc": 1.0, "mrt": judged.to_json()}
+    output.extra_fields["reward_extra_info"] = {"acc": 1.0, "mrt": graded.to_json()}
     fields = output.as_dict()
     rewards = fields["rm_scores"]
     assert rewards.dtype == torch.float32 and rewards.shape == fields["responses"].shape
-    _, (_, marker_end, _) = judged.episodes
+    _, (_, marker_end, _) = graded.response.episodes
     # J: 1/3 before, 1/3, then 1; progress 0 and 2/3, weighted by alpha; what ends an episode carries it
     assert 0 < rewards[marker_end - 1] < 1e-20
-    assert math.isclose(rewards[judged.answer_start - 1], 1 / 3, rel_tol=1e-6)
+    assert math.isclose(rewards[graded.response.answer_start - 1], 1 / 3, rel_tol=1e-6)
     assert rewards[-1] == 1.0
     assert math.isclose(rewards.sum(), 1 + 0.5 * (1 - 1 / 3), rel_tol=1e-6)
     assert "mrt" not in fields["extra_fields"]

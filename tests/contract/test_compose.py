@@ -23,7 +23,7 @@ def test_one_word_sets_everything(compose, config_name, overrides):
     assert config.algorithm.mrt.credit == "progress"
     assert (config.reward.reward_manager.source, config.reward.reward_manager.name) == ("register", "mrt")
     assert config.actor_rollout_ref.rollout.agent.default_agent_loop == "mrt"
-    assert config.trainer.v1.sampler.custom_sampler.path == "pkg://mrt_verl.metrics"
+    assert config.trainer.v1.sampler.custom_sampler.path == "pkg://mrt_verl.hooks.replay_buffer"
     assert config.actor_rollout_ref.actor.strategy == (
         "megatron" if "megatron" in config_name + str(overrides) else "fsdp"
     )
@@ -32,7 +32,7 @@ def test_one_word_sets_everything(compose, config_name, overrides):
 
 @pytest.mark.parametrize(
     ("name", "loop", "variant", "insertion"),
-    [("mrt_prefix", "mrt_prefix", "prefix", None), ("mrt_backtrack", "mrt", "online", "backtrack")],
+    [("mrt_prefix", "mrt", "prefix", None), ("mrt_backtrack", "mrt", "online", "backtrack")],
 )
 def test_the_other_experiments(compose, name, loop, variant, insertion):
     config = compose(f"reward_model={name}")
@@ -72,7 +72,7 @@ def test_single_keys_of_verls_own_reward_model_node_still_parse(compose):
 
 def test_a_run_without_it_is_verls(compose, monkeypatch):
     """Our config source against verl's package read by Hydra itself."""
-    from mrt_verl import hydra_plugin
+    from mrt_verl.hooks import hydra_plugin
 
     def read(*overrides, config_name="ppo_trainer"):
         return OmegaConf.to_yaml(compose(*overrides, config_name=config_name))
@@ -87,7 +87,7 @@ def test_verl_behind_a_link_is_still_verl(tmp_path, monkeypatch):
     """An environment that is reached by a symbolic link: Hydra resolves the config's path, Python does not."""
     import verl
 
-    from mrt_verl.hydra_plugin import _is_verl_config
+    from mrt_verl.hooks.hydra_plugin import _is_verl_config
 
     real = Path(verl.__file__).resolve().parent
     (tmp_path / "packages").symlink_to(real.parent)

@@ -104,7 +104,7 @@ def test_a_refusal_is_an_error():
 def test_tensorboard_logs_are_read(tmp_path):
     from torch.utils.tensorboard import SummaryWriter
 
-    from mrt_verl.evaluation.report.training import read_metrics
+    from mrt_verl.evaluation.page.training import read_metrics
 
     with SummaryWriter(tmp_path / "run") as writer:
         for step in (1, 2):

@@ -8,7 +8,7 @@ from verl import DataProto
 from verl.trainer.ppo.core_algos import compute_grpo_outcome_advantage, get_adv_estimator_fn
 from verl.trainer.ppo.v1.utils import compute_advantage_for_multi_trajectories
 
-from mrt_verl.advantage import compute_mrt_advantage
+from mrt_verl.hooks.advantage import compute_mrt_advantage
 from mrt_verl.reward_layout import TINY
 
 GROUPS, SIZE, LENGTH = 6, 4, 24

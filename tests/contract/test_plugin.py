@@ -36,13 +36,13 @@ def test_every_name_resolves():
         "from verl.utils.import_utils import load_extern_type, load_class_from_fqn\n"
         "print(get_adv_estimator_fn('mrt').__module__, get_reward_manager_cls('mrt').__module__,\n"
         "      _agent_loop_registry['mrt']['_target_'],\n"
-        "      load_extern_type('pkg://mrt_verl.metrics', 'build_replay_buffer').__name__,\n"
-        "      load_class_from_fqn('mrt_verl.agent_loop_manager.MRTAgentLoopManager').__name__)"
+        "      load_extern_type('pkg://mrt_verl.hooks.replay_buffer', 'build_replay_buffer').__name__,\n"
+        "      load_class_from_fqn('mrt_verl.hooks.loop_manager.MRTAgentLoopManager').__name__)"
     )
     assert result.stdout.split() == [
-        "mrt_verl.advantage",
-        "mrt_verl.reward_manager",
-        "mrt_verl.agent_loop.MRTAgentLoop",
+        "mrt_verl.hooks.advantage",
+        "mrt_verl.hooks.reward_manager",
+        "mrt_verl.hooks.loops.build_agent_loop",
         "build_replay_buffer",
         "MRTAgentLoopManager",
     ], result.stderr
@@ -71,8 +71,8 @@ def test_the_cpu_platform():
 @pytest.mark.parametrize(("argument", "status"), [("reward_model=mrt", 1), ("trainer.nnodes=1", 0)])
 def test_a_part_that_cannot_be_loaded_stops_only_a_run_that_asks_for_mrt(argument, status):
     result = run(
-        f"import sys; sys.argv = ['main_ppo', {argument!r}]; sys.modules['mrt_verl.advantage'] = None\n"
+        f"import sys; sys.argv = ['main_ppo', {argument!r}]; sys.modules['mrt_verl.hooks.advantage'] = None\n"
         "import verl.trainer.ppo.core_algos"
     )
     assert result.returncode == status, result.stderr
-    assert ("reward_model=mrt: mrt_verl.advantage could not be loaded" in result.stderr) == bool(status)
+    assert ("reward_model=mrt: mrt_verl.hooks.advantage could not be loaded" in result.stderr) == bool(status)

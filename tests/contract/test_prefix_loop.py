@@ -34,7 +34,7 @@ def rollout(compose, tokenizer):
     from verl.experimental.agent_loop.agent_loop import DictConfigWrap
     from verl.utils.dataset.rl_dataset import RLHFDataset
 
-    from mrt_verl.prefix_loop import MRTPrefixAgentLoop
+    from mrt_verl.hooks.prefix_loop import MRTPrefixAgentLoop
 
     def run(trace, *overrides, fail=None, sessions=4, **row):
         stop = "mrt.stop_text=" + repr(STOP).replace("\\n", "\n").replace("\\\\", "\\")

@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from mrt_verl.settings import MRTSettings
-from recipes import dry_run
+from recipes.tools import dry_run
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 ARMS = ("mrt_prefix", "mrt", "grpo", "grpo_length")

@@ -27,7 +27,8 @@ class Server:
     def output(self, name, request):
         from verl.workers.rollout.replica import TokenOutput
 
-        return TokenOutput(token_ids=[1], log_probs=None, extra_fields={"by": name, "global_steps": 5})
+        scores = {"prompt_logprobs": [[-0.5], [0.0]]} if "prompt_logprobs" in request["sampling_params"] else {}
+        return TokenOutput(token_ids=[1], log_probs=None, extra_fields={"by": name, "global_steps": 5, **scores})
 
 
 class Balancer:
@@ -64,7 +65,7 @@ def generate(client, request_id="trace"):
 
 
 def test_the_branches_of_a_trace_go_where_the_trace_went_and_ask_the_balancer_once(client, balancer):
-    from mrt_verl.replica import pinned
+    from mrt_verl.hooks.replica import pinned
 
     async def run():
         trace = await generate(client)
@@ -83,7 +84,7 @@ def test_the_branches_of_a_trace_go_where_the_trace_went_and_ask_the_balancer_on
 
 
 def test_the_replica_is_given_back_where_a_branch_raises(client, balancer):
-    from mrt_verl.replica import pinned
+    from mrt_verl.hooks.replica import pinned
 
     async def run():
         with pytest.raises(ZeroDivisionError):
@@ -98,7 +99,7 @@ def test_the_replica_is_given_back_where_a_branch_raises(client, balancer):
 def test_a_client_that_may_move_requests_is_left_alone(client, balancer):
     from verl.workers.rollout.llm_server import FullyAsyncLLMServerClient
 
-    from mrt_verl.replica import pinned
+    from mrt_verl.hooks.replica import pinned
 
     moving = FullyAsyncLLMServerClient(client.config, load_balancer_handle=balancer)
 
@@ -112,8 +113,25 @@ def test_a_client_that_may_move_requests_is_left_alone(client, balancer):
     assert not balancer.acquire_server.calls
 
 
+def test_scored_prompts_keep_their_log_probs_on_the_asynchronous_trainers(client, balancer):
+    """Their client resumes aborted generations and builds its output anew, without the prompt's log-probs."""
+    from verl.workers.rollout.llm_server import FullyAsyncLLMServerClient
+
+    from mrt_verl.hooks.engine import VerlEngine
+
+    moving = FullyAsyncLLMServerClient(client.config, load_balancer_handle=balancer)
+    request = {"request_id": "trace", "prompt_ids": [1, 2]}
+
+    async def run(engine):
+        scored = await engine.generate(**request, sampling_params={"max_tokens": 1, "prompt_logprobs": 0})
+        return scored.extra_fields.get("prompt_logprobs")
+
+    assert asyncio.run(run(VerlEngine(moving))) == [[-0.5], [0.0]]
+    assert asyncio.run(run(moving)) is None  # what verl's own client makes of it
+
+
 def test_without_a_replica_each_branch_asks_for_itself(client, balancer, caplog):
-    from mrt_verl.replica import pinned
+    from mrt_verl.hooks.replica import pinned
 
     def fail(**_):
         raise RuntimeError("No available servers in load balancer")

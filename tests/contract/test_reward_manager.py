@@ -16,7 +16,7 @@ ANSWER = "</think>\n\nThe answer is \\boxed{10}<|im_end|>"
 
 @pytest.fixture
 def manager(compose, tokenizer):
-    from mrt_verl.reward_manager import MRTRewardManager
+    from mrt_verl.hooks.reward_manager import MRTRewardManager
 
     managers = []
 
@@ -59,55 +59,60 @@ def make_record(tokenizer, **changes):
         "forced_before": [("11}", True, None), ("10", True, None), ("", True, None), ("3}", True, None)],
         "own_is_sample": True,
     }
-    return RolloutRecord(**{**values, **changes})
+    return RolloutRecord.from_dict({**values, **changes})
 
 
-def judge(manager, data):
+def grade(manager, data):
     result = asyncio.run(manager.run_single(data))
     return result, RolloutRecord.from_json(result["reward_extra_info"]["mrt"])
 
 
 def test_outcome_j_and_progress(manager, tokenizer):
-    result, record = judge(manager(), make_data(tokenizer, make_record(tokenizer), THINKING + ANSWER))
-    assert result["reward_score"] == result["reward_extra_info"]["acc"] == record.outcome == 1.0
-    assert record.j_before == 1 / 4  # "10" ended by itself, so its open box counts
-    assert record.js == [2 / 4]  # 10 right, 11 wrong, a cut-off "1" no answer, and the trace's own answer right
-    assert record.progress == [[0, 0, 1 / 4]]
-    assert record.alpha == 0.5
-    assert (record.answers, record.no_answers, record.grade_timeouts, record.grade_errors) == (8, 2, 0, 0)
+    result, record = grade(manager(), make_data(tokenizer, make_record(tokenizer), THINKING + ANSWER))
+    assert result["reward_score"] == result["reward_extra_info"]["acc"] == record.values.outcome == 1.0
+    assert record.values.j_before == 1 / 4  # "10" ended by itself, so its open box counts
+    assert record.values.js == [2 / 4]  # 10 right, 11 wrong, a cut-off "1" no answer, and the trace's own answer right
+    assert record.values.progress == [(0, 0, 1 / 4)]
+    assert record.values.alpha == 0.5
+    assert (
+        record.grading.answers,
+        record.grading.no_answers,
+        record.grading.grade_timeouts,
+        record.grading.grade_errors,
+    ) == (8, 2, 0, 0)
 
 
 def test_a_trace_that_never_closed_its_thinking(manager, tokenizer):
     record = make_record(tokenizer, answer_start=None, own_is_sample=False, finished=False)
-    result, record = judge(manager(), make_data(tokenizer, record, THINKING + "The answer is \\boxed{10}"))
+    result, record = grade(manager(), make_data(tokenizer, record, THINKING + "The answer is \\boxed{10}"))
     assert result["reward_score"] == 0.0
-    assert record.js == [1 / 3]  # its forced answers alone
+    assert record.values.js == [1 / 3]  # its forced answers alone
 
 
 def test_a_trace_without_episodes_and_branches(manager, tokenizer):
     record = make_record(tokenizer, episodes=[], forced=[], forced_before=[], answer_start=0)
-    result, record = judge(manager(), make_data(tokenizer, record, ANSWER))
+    result, record = grade(manager(), make_data(tokenizer, record, ANSWER))
     assert result["reward_score"] == 1.0
-    assert (record.j_before, record.js, record.progress) == (None, [], [])
+    assert (record.values.j_before, record.values.js, record.values.progress) == (None, [], [])
 
 
 def test_a_boundary_whose_branches_all_failed_has_no_j(manager, tokenizer):
     end = len(tokenizer.encode(THINKING))
     record = make_record(tokenizer, episodes=[(0, 0, 4), (4, 4, end)], forced=[[], [("10}", True, None)]])
-    _, record = judge(manager(), make_data(tokenizer, record, THINKING + ANSWER))
-    assert record.js == [None, 1.0]
-    assert record.progress == [[0, 1, 3 / 4]]
+    _, record = grade(manager(), make_data(tokenizer, record, THINKING + ANSWER))
+    assert record.values.js == [None, 1.0]
+    assert record.values.progress == [(0, 1, 3 / 4)]
 
 
 def test_verls_own_outcome(manager, tokenizer):
     """A custom reward function sees whole responses, forced ones with the stop text in them."""
     overrides = ("mrt.outcome=compute_score", "mrt.prover=sample")
     scored = manager(*overrides, compute_score=length_is_even)
-    result, record = judge(scored, make_data(tokenizer, make_record(tokenizer), THINKING + ANSWER))
+    result, record = grade(scored, make_data(tokenizer, make_record(tokenizer), THINKING + ANSWER))
     decoded = [THINKING + ANSWER.removesuffix("<|im_end|>").replace("</think>", "")]
     assert result["reward_score"] == float(len(decoded[0]) % 2 == 0)
-    expected = [len(STOP + text) % 2 == 0 for text, _, _ in record.forced_before]
-    assert record.j_before == sum(expected) / 4
+    expected = [len(STOP + text) % 2 == 0 for text, _, _ in record.branches.forced_before]
+    assert record.values.j_before == sum(expected) / 4
 
 
 def length_is_even(data_source, solution_str, ground_truth, extra_info=None):

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from mrt_verl.run_checks import check_run
+from mrt_verl.hooks.run_checks import check_run
 
 GROUP = "actor_rollout_ref.rollout.n=4"
 VLLM = "actor_rollout_ref.rollout.name=vllm"
@@ -37,10 +37,19 @@ def test_an_adapter_that_is_not_scored_passes(compose, model):
         (("data.max_response_length=16384",), False),
     ],
 )
-def test_scoring_behind_long_traces_is_warned_of(compose, model, caplog, overrides, is_warned):
+def test_scoring_after_long_traces_is_warned_of(compose, model, caplog, overrides, is_warned):
     with caplog.at_level(logging.WARNING):
         check_run(compose("reward_model=mrt", GROUP, VLLM, model, *overrides))
     assert ("data.max_response_length=16384: each scored prompt" in caplog.text) == is_warned
+
+
+def test_the_variant_alone_chooses_the_agent_loop(compose, model, caplog):
+    check_run(compose("reward_model=mrt", GROUP, VLLM, model, "mrt.variant=prefix", "mrt.prover=sample"))
+    assert caplog.text == ""
+    old_name = "actor_rollout_ref.rollout.agent.default_agent_loop=mrt_prefix"
+    with caplog.at_level(logging.WARNING):
+        check_run(compose("reward_model=mrt_prefix", GROUP, VLLM, model, old_name))
+    assert "default_agent_loop=mrt_prefix: write mrt, mrt.variant=prefix chooses" in caplog.text
 
 
 def test_another_estimator_is_left_alone(compose):
@@ -62,10 +71,10 @@ def test_another_estimator_is_left_alone(compose):
             (GROUP, VLLM, "mrt.prover=ht", "actor_rollout_ref.rollout.logprobs_mode=raw_logprobs"),
             r"logprobs_mode=raw_logprobs with mrt\.prover=ht; allowed: processed_logprobs",
         ),
-        (
-            (GROUP, VLLM, "mrt.variant=prefix", "mrt.prover=sample"),
-            r"mrt\.variant=prefix with .*agent_loop=mrt; allowed: reward_model",
-        ),
+        ((GROUP, VLLM, "mrt.variant=prefix"), r"mrt\.prover='ht' with mrt\.variant='prefix'; allowed there: sample"),
+        ((GROUP, VLLM, "mrt.prover=guess"), r"mrt\.prover='guess'; allowed: sample, ht, likelihood, anchored, or pack"),
+        ((GROUP, VLLM, "mrt.credit=sum"), r"mrt\.credit='sum'; allowed: progress, to_go, regret, or package"),
+        ((GROUP, VLLM, "mrt.episodes=lines"), r"mrt\.episodes='lines'; allowed: markers, or package\.module:Name"),
         (
             (GROUP, VLLM, "actor_rollout_ref.model.lora_rank=8", "mrt.prover=anchored"),
             r"mrt\.prover=anchored with a LoRA adapter of rank 8; allowed: sample, ht, or .*lora\.merge=True",
@@ -82,7 +91,7 @@ def test_a_bad_run_is_refused(compose, model, overrides, message):
 
 
 def test_hydra_cannot_swallow_the_error(compose):
-    from mrt_verl.hydra_plugin import CheckRun
+    from mrt_verl.hooks.hydra_plugin import CheckRun
 
     with pytest.raises(SystemExit, match=r"reward_model=mrt: actor_rollout_ref\.rollout\.n=1"):
         CheckRun().on_run_start(config=compose("reward_model=mrt"))

@@ -1,4 +1,4 @@
-"""What the meta-prover gets from a real vLLM engine, as JSON: run by test_prover_vllm.py in a process of its own."""
+"""What the provers get from a real vLLM engine, as JSON: run by test_prover_vllm.py in a process of its own."""
 
 import asyncio
 import json
@@ -7,7 +7,7 @@ import sys
 from transformers import AutoTokenizer
 
 from mrt_verl.evaluation.engines import VLLMEngine
-from mrt_verl.prover import MetaProver
+from mrt_verl.provers import load_prover
 from tests.builders import default_settings
 
 PROMPT = "Let me try 3 and 7. 3 + 7 = 10, no.\n\nWait, let me try 1 2 4 5 6 8 9. yes.\n\n" * 4
@@ -27,11 +27,11 @@ class Greedy:
 
 
 async def anchor(engine, tokenizer, prefix):
-    """A reference that begins like the answer drawn behind `prefix`, scored by `anchored`; None if it has no text."""
+    """A reference that begins like the answer drawn after `prefix`, scored by `anchored`; None if it has no text."""
     own = {**OWN, "reference_text": "{reference}", "prover": "anchored"}
-    prover = MetaProver(Greedy(engine), tokenizer, default_settings(**own))
+    prover = load_prover(Greedy(engine), tokenizer, default_settings(**own))
     how = {**HOW, "count": 1}
-    (sample,) = (await prover.sample(prefix, **how, weighted=True)).samples
+    (sample,) = (await prover.sample(prefix, **how, log_probs=True)).samples
     reference = tokenizer.decode(sample.token_ids[:3]) + "}"
     ids = tokenizer.encode(reference, add_special_tokens=False)
     if tuple(ids[:2]) != sample.token_ids[:2] or tuple(ids) == sample.token_ids[: len(ids)]:
@@ -49,7 +49,7 @@ async def main(model: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(model)
     text = tokenizer.encode(PROMPT)
     async with VLLMEngine(model, max_model_len=512, block_size=BLOCK) as engine:
-        likelihood = MetaProver(engine, tokenizer, default_settings(**OWN, prover="likelihood"))
+        likelihood = load_prover(engine, tokenizer, default_settings(**OWN, prover="likelihood"))
         scored = []
         for shorter in range(BLOCK):  # somewhere the end of a cached block falls inside the answer
             prefix = text[: len(text) - shorter]
@@ -63,7 +63,7 @@ async def main(model: str) -> None:
                 }
             )
         anchored = [await anchor(engine, tokenizer, text[: len(text) - shorter]) for shorter in range(2 * BLOCK)]
-        ht = MetaProver(engine, tokenizer, default_settings(**OWN, prover="ht"))
+        ht = load_prover(engine, tokenizer, default_settings(**OWN, prover="ht"))
         samples = (await ht.branch(text, **HOW)).samples
     answer = tokenizer.encode(" 3, 7}", add_special_tokens=False)
     drawn = [[list(sample.token_ids), list(sample.log_probs or ())] for sample in samples]

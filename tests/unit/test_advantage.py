@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mrt_verl.advantage import compute_mrt_advantage
+from mrt_verl.hooks.advantage import compute_mrt_advantage
 from mrt_verl.reward_layout import write_rewards
 
 EPSILON = 1e-6  # verl's, under GRPO's standard deviation

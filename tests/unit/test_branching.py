@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from mrt_verl.branching import SharedBranches, branch_where_uncertain, choose_evenly, disagreement
-from mrt_verl.prover import Branches, ForcedAnswer
+from mrt_verl.provers import Branches, ForcedAnswer
 
 
 def answers(*texts, weights=None):

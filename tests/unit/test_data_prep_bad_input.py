@@ -207,6 +207,7 @@ def _hear_sigint():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_leaves_no_output(tmp_path, how):
     """A killed run may leave a file, but only under its partial name; the next run replaces it."""

@@ -12,6 +12,8 @@ from data_prep.reasoning_gym_score import compute_score
 from data_prep.sources.champ import plain_answer
 from mrt_verl.grading import Grader, Verdict
 
+pytestmark = pytest.mark.long  # reasoning_gym takes seconds to import
+
 
 def prepare(out, *command):
     assert main([*command, "--out", str(out)]) == 0

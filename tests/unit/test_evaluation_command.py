@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from mrt_verl.evaluation.checkpoints import find_actor
-from mrt_verl.evaluation.command import build_parser, main, name_models, parse_arguments
+from mrt_verl.evaluation.command import build_parser, main, name_models
+from mrt_verl.evaluation.options import parse_arguments
 from mrt_verl.evaluation.problems import read_problems
 from mrt_verl.evaluation.settings import KEPT, read_reward_function, read_settings, settings_of
 

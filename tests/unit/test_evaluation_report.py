@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from mrt_verl.evaluation.command import main
-from mrt_verl.evaluation.report.examples import colour_of, count_votes, pick_examples, shorten
-from mrt_verl.evaluation.report.tables import interval
-from mrt_verl.evaluation.report.training import draw_training, read_metrics
+from mrt_verl.evaluation.page.examples import colour_of, count_votes, pick_examples, shorten
+from mrt_verl.evaluation.page.tables import interval
+from mrt_verl.evaluation.page.training import draw_training, read_metrics
 from tests.evaluation_records import answer, episode, record, run_of, write_run
 
 NASTY = '</div><script>alert("x")</script> & <img src=x>'

@@ -3,17 +3,17 @@
 import asyncio
 import dataclasses
 import json
-from dataclasses import dataclass, field
 
 import pandas as pd
 import pytest
 
-from mrt_verl.evaluation import command
+from mrt_verl.evaluation import command, evaluate_models
+from mrt_verl.evaluation.engines import TokenOutput
+from mrt_verl.evaluation.plan import SamplingPlan
 from mrt_verl.evaluation.problems import Problem
 from mrt_verl.evaluation.run import sample_missing
 from mrt_verl.evaluation.sampling import RecordSampler
 from mrt_verl.evaluation.store import TRACES, Store
-from mrt_verl.evaluation.thinking import SamplingPlan, Thinker
 from mrt_verl.grading import Grader
 from mrt_verl.grading.grades import RIGHT, WRONG
 from tests.builders import default_settings
@@ -34,13 +34,6 @@ SETTINGS = default_settings(
     think_close=CLOSE,
 )
 PROBLEM = Problem(0, "uid", "test", [{"role": "user", "content": "Q"}], "7")
-
-
-@dataclass
-class Output:
-    token_ids: list[int]
-    log_probs: list[float] | None = None
-    extra_fields: dict = field(default_factory=dict)
 
 
 class Tokenizer:
@@ -100,12 +93,12 @@ class Engine:
         for stop in sampling_params.get("stop", []):
             if stop in text:
                 text = text[: text.index(stop) + len(stop)]
-        return Output(TOKENIZER.encode(text)[: sampling_params["max_tokens"]])
+        return TokenOutput(TOKENIZER.encode(text)[: sampling_params["max_tokens"]])
 
 
 def sampler_of(engine, settings=SETTINGS, **plan):
     plan = SamplingPlan(**{"response_tokens": 40, "direct_answers": 2, **plan})
-    return RecordSampler(Thinker(engine, TOKENIZER, settings, plan), Grader(thinking=None))
+    return RecordSampler(engine, TOKENIZER, settings, plan, Grader(thinking=None))
 
 
 def sample(engine, **plan):
@@ -300,12 +293,12 @@ def evaluate(monkeypatch, data, *arguments, max_model_len=None):
         async def close(self):
             started.append(self)
 
-    def open_engine(name, model, settings, options):
+    def open_engine(name, config):
         engine = CommandEngine(*[TRACE] * 4)
         engine.max_model_len = max_model_len
         return engine, TOKENIZER
 
-    monkeypatch.setattr(command, "open_engine", open_engine)
+    monkeypatch.setattr(evaluate_models, "open_engine", open_engine)
     own = ["mrt.markers=[Wait]", f"mrt.stop_text='{STOP}'", "mrt.branch_max_tokens=2", "mrt.branch_stop=[]"]
     fixed = ["--data", str(data), "--budgets", "20,40", "--traces", "2", "--out", str(data.parent / "out")]
     command.main(["run", *fixed, "--set", *own, *arguments])

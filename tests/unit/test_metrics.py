@@ -1,12 +1,15 @@
 """mrt/* metrics on records worked out by hand."""
 
+import json
 import logging
 
 import pytest
 
 from mrt_verl.grading.grades import GraderStats
-from mrt_verl.metrics import GradingMeter, check_spelling, compute_metrics, warn_of_timeouts
+from mrt_verl.metrics import METRICS, GradingMeter, compute_metrics
 from mrt_verl.rollout_record import RolloutRecord
+from mrt_verl.settings import MRTSettings
+from mrt_verl.step_report import StepReport, warn_of_timeouts
 
 
 def record(**changes):
@@ -23,7 +26,7 @@ def record(**changes):
         "progress": [(0, 0, 0.5), (1, 1, 0.5)],
         "answers": 9,
     }
-    return RolloutRecord(**{**values, **changes})
+    return RolloutRecord.from_dict({**values, **changes})
 
 
 def test_means_and_ratios():
@@ -51,10 +54,11 @@ def test_means_and_ratios():
 
 def test_the_prefix_variant():
     """Forced rollouts have no curve; one that thought on starts with its prefix; shared tokens are paid once."""
-    forced = record(kind="forced", episodes=[], js=[], progress=[], prefix_tokens=10, inserted_tokens=4)
-    forced.shared_tokens = 12
-    on = record(kind="continued", episodes=[(10, 10, 20)], js=[1.0], j_before=0.5, progress=[(0, 0, 0.5)])
-    on.prefix_tokens = 10
+    forced = record(
+        kind="forced", episodes=[], js=[], progress=[], prefix_tokens=10, inserted_tokens=4, shared_tokens=12
+    )
+    went_on = {"kind": "continued", "episodes": [(10, 10, 20)], "prefix_tokens": 10}
+    on = record(**went_on, js=[1.0], j_before=0.5, progress=[(0, 0, 0.5)])
     plain = record(kind="fallback", episodes=[], js=[], progress=[], j_before=None)
     metrics = compute_metrics([forced, on, plain], budget=20)
     assert metrics["mrt/regret"] == pytest.approx(1 - (10 * 0.25 + 10 * 0.75) / 20)
@@ -93,29 +97,42 @@ def test_a_warning_with_an_example_above_one_percent(caplog):
     assert "step 4: 3 of 200 gradings timed out (1.5 %)" in caplog.text and "'9^9^9'" in caplog.text
 
 
-SCORING = {"prover": "anchored", "reference_text": "{reference}}"}
-
-
 def spelt(probability, outcome=1.0):
     """A rollout whose last boundary has a scored reference, and one sampled answer behind it."""
     return record(outcome=outcome, forced=[[("7", True, 0.9)], [("7", True, probability), ("8", True, 0.5)]])
 
 
+def report(records, step=3, prover="anchored", **settings):
+    return StepReport(MRTSettings(prover=prover, **settings), response_tokens=40).step(records, step)
+
+
 def test_probability_of_the_reference_where_the_answer_is_right(caplog):
     records = [spelt(0.2), spelt(0.6), spelt(0.0, outcome=0.0), record()]
     with caplog.at_level(logging.WARNING):
-        assert check_spelling(records, SCORING, 3) == {"mrt/reference_probability": pytest.approx(0.4)}
-        assert check_spelling([spelt(0.001)] * 7, SCORING, 3)  # too few to tell
-        assert check_spelling([spelt(0.001)] * 8, {**SCORING, "prover": "sample"}, 3) == {}
-        assert check_spelling([spelt(0.001, outcome=0.0)] * 8, SCORING, 3) == {}
+        assert report(records)["mrt/reference_probability"] == pytest.approx(0.4)
+        assert report([spelt(0.001)] * 7)  # too few to tell
+        assert "mrt/reference_probability" not in report([spelt(0.001)] * 8, prover="sample")
+        assert "mrt/reference_probability" not in report([spelt(0.001, outcome=0.0)] * 8)
     assert caplog.text == ""
 
 
 def test_a_reference_the_policy_does_not_write_is_warned_of(caplog):
     with caplog.at_level(logging.WARNING):
-        check_spelling([spelt(0.001)] * 8, SCORING, 4)
+        report([spelt(0.001)] * 8, step=4)
     assert "step 4: 8 rollouts end in a right answer" in caplog.text
     assert "mrt.reference_text='{reference}}' has a mean probability of 0.0010" in caplog.text
+
+
+def test_every_metric_is_in_the_table_and_every_one_of_the_table_is_reported():
+    graded = record(grader=stats("a", graded=10, seconds=1.0), forced=[[("7", True, 0.5)]] * 2)
+    assert set(report([graded])) == set(METRICS)
+
+
+def test_a_steps_first_rollouts_are_written_to_the_trace_directory(tmp_path):
+    report([record(markers=n) for n in range(3)], step=7, trace_dir=str(tmp_path / "traces"), traces_per_step=2)
+    rows = [json.loads(line) for line in (tmp_path / "traces/7.jsonl").read_text().splitlines()]
+    assert [(row["step"], row["markers"]) for row in rows] == [(7, 0), (7, 1)]
+    assert RolloutRecord.from_dict(rows[1] | {"markers": 1}) == record(markers=1)
 
 
 def test_no_rollouts():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mrt_verl.advantage import compute_mrt_advantage
+from mrt_verl.hooks.advantage import compute_mrt_advantage
 from mrt_verl.reward_layout import write_rewards
 
 PREFIX, MASK = 2, [0, 0, 1, 1, 1]

@@ -1,9 +1,13 @@
 """Progress, credit and regret against numbers worked out by hand."""
 
+import sys
+import types
+
+import numpy as np
 import pytest
-import torch
 
 from mrt_verl.progress import (
+    CREDITS,
     ProgressStep,
     compute_credit,
     compute_progress,
@@ -27,7 +31,7 @@ def test_progress_is_the_change_of_j():
         # the episode that ends at an unknown J is paid together with the next one
         (0.0, [0.25, None, 0.75], [ProgressStep(0, 0, 0.25), ProgressStep(1, 2, 0.5)]),
         (0.0, [None, None, 0.5], [ProgressStep(0, 2, 0.5)]),
-        # behind the last known J nothing is paid
+        # after the last known J nothing is paid
         (0.5, [1.0, None], [ProgressStep(0, 0, 0.5)]),
         # without J_{-1} counting starts at the first known J
         (None, [0.25, 0.75], [ProgressStep(1, 1, 0.5)]),
@@ -42,11 +46,12 @@ def test_unknown_j_merges_episodes(j_before, js, expected):
     assert compute_progress(j_before, js) == expected
 
 
-PROGRESS = torch.tensor([[0.5, -0.25, 0.75], [0.5, 0.25, 9.0]])  # the second row has two episodes; 9 is padding
-MASK = torch.tensor([[1, 1, 1], [1, 1, 0]])
+# the second row has two episodes; 9 is padding
+PROGRESS = np.array([[0.5, -0.25, 0.75], [0.5, 0.25, 9.0]], dtype=np.float32)
+MASK = np.array([[1, 1, 1], [1, 1, 0]])
 
 
-@pytest.mark.parametrize("mask", [MASK, MASK.bool(), MASK.float()])
+@pytest.mark.parametrize("mask", [MASK, MASK.astype(bool), MASK.astype(float)])
 @pytest.mark.parametrize(
     ("credit", "gamma", "expected"),
     [
@@ -60,18 +65,31 @@ MASK = torch.tensor([[1, 1, 1], [1, 1, 0]])
     ],
 )
 def test_credit(mask, credit, gamma, expected):
-    torch.testing.assert_close(compute_credit(PROGRESS, mask, credit, gamma), torch.tensor(expected))
+    found = compute_credit(PROGRESS, mask, credit, gamma)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("credit", ["progress", "to_go", "regret"])
+@pytest.mark.parametrize("credit", CREDITS)
 def test_credit_of_rows_without_episodes(credit):
-    assert compute_credit(torch.ones(2, 3), torch.zeros(2, 3), credit, 1.0).eq(0).all()
-    assert compute_credit(torch.zeros(2, 0), torch.zeros(2, 0), credit, 1.0).shape == (2, 0)
+    assert not compute_credit(np.ones((2, 3)), np.zeros((2, 3)), credit, 1.0).any()
+    assert compute_credit(np.zeros((2, 0)), np.zeros((2, 0)), credit, 1.0).shape == (2, 0)
 
 
 def test_an_unknown_credit_is_an_error():
-    with pytest.raises(ValueError, match="credit='centred'; allowed: progress, to_go, regret"):
+    with pytest.raises(ValueError, match=r"mrt\.credit='centred'; allowed: progress, to_go, regret, or package"):
         compute_credit(PROGRESS, MASK, "centred", 1.0)
+
+
+def double(progress, mask, gamma):
+    return 2 * progress + 1  # what is not an episode is masked by the caller
+
+
+def test_a_credit_of_ones_own(monkeypatch):
+    monkeypatch.setitem(sys.modules, "own_credits", types.SimpleNamespace(double=double))
+    np.testing.assert_allclose(compute_credit(PROGRESS, MASK, "own_credits:double"), [[2.0, 0.5, 2.5], [2.0, 1.5, 0.0]])
+    with pytest.raises(ValueError, match=r"mrt\.credit='own_credits:triple': .*triple.*; allowed: progress"):
+        compute_credit(PROGRESS, MASK, "own_credits:triple")
 
 
 def test_cumulative_regret():

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mrt_verl.prover import ForcedAnswer, MetaProver
+from mrt_verl.provers import ForcedAnswer, load_prover
 from tests.builders import default_settings
 
 OWN = {"prover": "sample", "stop_text": "stop", "branch_max_tokens": 3, "branch_stop": ["\n"], "branch_timeout_s": 0.05}
@@ -52,7 +52,7 @@ class Server:
 
 
 def branch(server, count, params=None, settings=SETTINGS):
-    prover = MetaProver(server, Tokenizer(), settings)
+    prover = load_prover(server, Tokenizer(), settings)
     return asyncio.run(
         prover.branch([1, 2, 3], count=count, sampling_params=params or {"temperature": 0.9}, request_id="r")
     )
@@ -110,6 +110,16 @@ def test_horvitz_thompson_weights_of_distinct_answers():
     assert branches.samples[0][:2] == ((4, EOS), (log_half, log_half)) and log_quarter == 2 * log_half
 
 
+def test_horvitz_thompson_without_a_draw_is_the_plain_mean():
+    """At temperature 0 all answers are one, of probability 1; the engine's log-probs are those at temperature 1."""
+    half = Output([4, EOS], [math.log(0.5), 0.0])
+    branches = branch(Server(half, half), 2, {"temperature": 0.0}, default_settings(**{**OWN, "prover": "ht"}))
+    assert [answer.weight for answer in branches.answers] == [None, None]
+    own = default_settings(**{**OWN, "prover": "ht", "branch_temperature": 1.0})
+    branches = branch(Server(half, half), 2, {"temperature": 0.0}, own)
+    assert [answer.weight for answer in branches.answers] == pytest.approx([0.5 / (1 - 0.5**2), 0.0])
+
+
 def test_an_answer_without_log_probs_cannot_be_weighted():
     branches = branch(Server([4], Output([5], [-0.5])), 2, settings=default_settings(**{**OWN, "prover": "ht"}))
     assert (len(branches.answers), branches.failures) == (1, 1)
@@ -125,7 +135,7 @@ BOX = "stop\\boxed{"
 
 def score(server, references, prover="likelihood"):
     settings = default_settings(**{**OWN, "stop_text": BOX, "prover": prover})
-    branching = MetaProver(server, LikelihoodTokenizer(), settings).branch(
+    branching = load_prover(server, LikelihoodTokenizer(), settings).branch(
         [1, 2, 3], count=2, sampling_params={"temperature": 0.9}, request_id="r", references=references
     )
     return asyncio.run(branching)
@@ -156,6 +166,26 @@ def test_likelihood_scores_again_where_the_cache_reached_into_the_answer():
     # a cache that ends before the last token of the stop text left the answer's rows alone
     server = Server(scored([-9, -9, -9, -9, -0.1, -0.2, -0.3], cached=4))
     assert score(server, ["42"]).answers[0].weight == pytest.approx(math.exp(-0.6))
+
+
+def test_likelihood_counts_rows_from_the_end():
+    """vLLM's Model Runner V2 returns the rows of uncached tokens only."""
+    server = Server(scored([-9, -0.1, -0.2, -0.3], cached=3))
+    assert score(server, ["42"]).answers[0].weight == pytest.approx(math.exp(-0.6))
+    # the cache reached into the answer: two rows of three
+    server = Server(scored([-0.2, -0.3], cached=5), scored([-9, -9, -9, -9, -0.1, -0.2, -0.3], cached=0))
+    assert score(server, ["42"]).answers[0].weight == pytest.approx(math.exp(-0.6))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"prompt_logprobs": None}, {"prompt_logprobs": [[-0.2], [-0.3], [0.0]]}, {"prompt_logprobs": [[None]] * 8}],
+    ids=["dropped", "null", "too few rows", "empty rows"],
+)
+def test_a_score_that_is_missing_is_a_failed_branch_never_a_probability(fields, caplog):
+    branches = score(Server(Output([0], None, {"num_cached_tokens": 2, **fields})), ["42"])
+    assert (branches.answers, branches.failures) == ((), 1)
+    assert "of 3 log-probs and is left out of its J" in caplog.text
 
 
 def test_likelihood_of_several_references():

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from data_prep.search_task import STOP_TEXT, Demonstration, TraceStyle, demonstrate, make_problems
-from mrt_verl.evaluation.command import build_parser
+from mrt_verl.evaluation import EvaluationResult
 from recipes.quickstart import report
 from recipes.quickstart.follow import summarise
 from recipes.quickstart.make_model import batches, encode, make_model, make_tokenizer, warm_start
@@ -54,6 +54,7 @@ def test_prompt_and_stop_text_are_not_learnt(tokenizer, forced):
     assert len(ids) == len(labels)
 
 
+@pytest.mark.long
 def test_a_warm_start_is_saved_with_what_it_learnt(tmp_path, capsys):
     problems = make_problems(0)[:400]
     warm_start(tmp_path, problems, seed=0, stages=((90, TraceStyle()), (10, TraceStyle(hit=0.3))))
@@ -99,14 +100,23 @@ def test_the_report_compares_the_last_checkpoint_with_the_first_model(tmp_path, 
     (tmp_path / "logs/1.jsonl").write_text('{"step": 1, "data": {"timing_s/step": 0.5}}\n')
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints/latest_checkpointed_iteration.txt").write_text("40\n")
-    calls = []
-    monkeypatch.setattr(report.command, "main", lambda arguments: calls.append(build_parser().parse_args(arguments)))
+    evaluated, reported = [], []
+
+    def evaluate(config):
+        evaluated.append(config)
+        return EvaluationResult({name: config.out / name for name in config.models}, {})
+
+    monkeypatch.setattr(report, "evaluate", evaluate)
+    monkeypatch.setattr(report, "report", lambda *where, **how: reported.append((*where, how)))
+    monkeypatch.setattr(report, "describe", lambda summary: ["findings"])
     report.main(tmp_path, problems=100)
-    run, page = calls
-    assert run.model == f"after-40-steps={tmp_path}/checkpoints/global_step_40"
-    assert (run.baseline, run.problems) == ([f"before={tmp_path}/model"], 100)
-    assert [path.name for path in page.directories] == ["after-40-steps", "before"]
-    assert page.training == [f"quickstart={tmp_path}/metrics.jsonl"]
+    (config,) = evaluated
+    models = {"after-40-steps": f"{tmp_path}/checkpoints/global_step_40", "before": f"{tmp_path}/model"}
+    assert (config.models, config.problems) == (models, 100)
+    assert config.settings.markers == ("Wait", "Alternatively", "But wait")  # what the model was trained with
+    ((directories, out, how),) = reported
+    assert [path.name for path in directories] == ["after-40-steps", "before"]
+    assert (out, how["training"]) == (tmp_path / "report", {"quickstart": tmp_path / "metrics.jsonl"})
 
 
 def test_report_without_a_finished_step(tmp_path):

@@ -8,7 +8,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from recipes.backtrack_llama_3b.add_tags import add_tags, open_thinking
 from recipes.backtrack_llama_3b.wrap_thinking import wrap
-from recipes.model_shapes import SHAPES, Shape, read_shape
+from recipes.tools.model_shapes import SHAPES, Shape, read_shape
 
 TEMPLATE = (
     "{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>"

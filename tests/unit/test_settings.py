@@ -1,7 +1,11 @@
 """MRTSettings: every bad value is an error that names the key, the value and what is allowed."""
 
+from dataclasses import fields
+
 import pytest
 
+from mrt_verl.branching import max_boundaries
+from mrt_verl.parts import check_parts
 from mrt_verl.settings import MRTSettings
 from tests.builders import default_node
 
@@ -58,7 +62,7 @@ def test_shipped_defaults_are_valid_and_complete():
 )
 def test_bad_value_names_key_value_and_what_is_allowed(key, value, message):
     with pytest.raises(ValueError, match=message):
-        MRTSettings.from_config(default_node(**{key: value}))
+        check_parts(MRTSettings.from_config(default_node(**{key: value})))
 
 
 @pytest.mark.parametrize(
@@ -78,17 +82,17 @@ def test_bad_value_names_key_value_and_what_is_allowed(key, value, message):
 )
 def test_settings_that_exclude_each_other(changes, message):
     with pytest.raises(ValueError, match=message):
-        MRTSettings.from_config(default_node(**changes))
+        check_parts(MRTSettings.from_config(default_node(**changes)))
 
 
 def test_a_budget_limits_the_boundaries():
     for budget, boundaries in ((None, 6), (96, 1), (300, 3), (10_000, 6)):
-        assert MRTSettings.from_config(default_node(branch_token_budget=budget)).most_boundaries == boundaries
+        assert max_boundaries(MRTSettings(branch_token_budget=budget)) == boundaries
 
 
 def test_a_scored_reference_is_a_token_of_the_budget():
-    scored = default_node(prover="anchored", branches=1, branch_token_budget=75)
-    assert MRTSettings.from_config(scored).most_boundaries == 3
+    assert max_boundaries(MRTSettings(prover="anchored", branches=1, branch_token_budget=75)) == 3
+    assert max_boundaries(MRTSettings(prover="likelihood", branch_token_budget=3)) == 3
 
 
 def test_unknown_key():
@@ -96,6 +100,15 @@ def test_unknown_key():
         MRTSettings.from_config(default_node(alfa=1.0))
 
 
-def test_missing_key():
-    with pytest.raises(ValueError, match=r"mrt\.gamma is missing"):
-        MRTSettings.from_config({key: value for key, value in default_node().items() if key != "gamma"})
+def test_defaults_are_those_of_the_shipped_yaml():
+    """Hydra needs them as YAML, everybody else as a dataclass: both say the same, for every setting."""
+    shipped, own = MRTSettings.from_config(default_node()), MRTSettings()
+    assert {one.name: getattr(shipped, one.name) for one in fields(own)} == {
+        one.name: getattr(own, one.name) for one in fields(own)
+    }
+    assert set(default_node()) == {one.name for one in fields(own)}
+
+
+def test_a_bad_default_cannot_be_built_without_from_config_either():
+    with pytest.raises(ValueError, match=r"mrt\.branches=0; allowed: a whole number >= 1"):
+        MRTSettings(branches=0)

@@ -213,5 +213,5 @@ def test_a_policy_of_ones_own():
 
 @pytest.mark.parametrize("name", ["nothing", "no.such.module:Kind", "math:Kind"])
 def test_an_unknown_policy(name):
-    with pytest.raises(ValueError, match=r"mrt\.insertion='.*allowed: null, budget_forcing, backtrack, package"):
+    with pytest.raises(ValueError, match=r"mrt\.insertion='.*allowed: null, budget_forcing, backtrack, or package"):
         load_policy(default_settings(insertion=name))

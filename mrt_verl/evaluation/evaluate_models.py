@@ -1,0 +1,106 @@
+"""`evaluate(EvaluationConfig)`: samples every model in turn; what is there already is kept."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mrt_verl.evaluation.checkpoints import find_actor, merge_checkpoint
+from mrt_verl.evaluation.config import EvaluationConfig
+from mrt_verl.evaluation.engines import ClosableEngine, EndpointEngine, VLLMEngine
+from mrt_verl.evaluation.problems import Problem, read_problems
+from mrt_verl.evaluation.run import sample_missing
+from mrt_verl.evaluation.sampling import RecordSampler
+from mrt_verl.evaluation.settings import describe_run
+from mrt_verl.evaluation.store import Store
+from mrt_verl.grading import Grader
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationResult:
+    """Where the runs of an evaluation are."""
+
+    directories: dict[str, Path]
+    """Per model its run: run.json and traces.jsonl; `report` and `compare` take them."""
+    sampled: dict[str, int]
+    """Per model the traces that were sampled now; 0 where all were there already."""
+
+
+def evaluate(config: EvaluationConfig) -> EvaluationResult:
+    """Sample traces of every model with forced answers at every boundary; a run that was stopped goes on.
+
+    Raises:
+        ValueError: a setting cannot work, the data is unusable, or `out` holds a run with other settings.
+        RuntimeError: a trace could not be sampled; names it. What was finished is kept.
+    """
+    problems = read_problems(config.data, config.problems)
+    sampled = {name: asyncio.run(_sample_model(name, problems, config)) for name in config.models}
+    return EvaluationResult({name: config.out / name for name in config.models}, sampled)
+
+
+async def _sample_model(name: str, problems: Sequence[Problem], config: EvaluationConfig) -> int:
+    """Sample what one model lacks; a complete run starts no engine."""
+    with Store(config.out / name, describe_run(name, len(problems), config)) as store:
+        if len(store.records) == len(problems) * config.traces:
+            print(f"{name}: all {len(store.records)} traces are in {store.path} already")
+            return 0
+        engine, tokenizer = open_engine(name, config)
+        with Grader(deadline_s=config.settings.grade_timeout_s, thinking=None) as grader:
+            try:
+                sampler = RecordSampler(
+                    engine, tokenizer, config.settings, config.plan, grader, _reward_function(config)
+                )
+                check_context(engine, sampler, problems)
+                return await sample_missing(
+                    problems, config.traces, sampler, store, concurrency=config.concurrency, label=name
+                )
+            finally:
+                await engine.close()
+
+
+def _reward_function(config: EvaluationConfig) -> Any | None:
+    if config.reward_function is None:
+        return None
+    from mrt_verl.hooks.reward_function import load_reward_function
+
+    return load_reward_function(config.reward_function)
+
+
+def open_engine(name: str, config: EvaluationConfig) -> tuple[ClosableEngine, Any]:
+    """The engine of one model and its tokenizer; a verl checkpoint is merged first."""
+    from transformers import AutoTokenizer
+
+    model = config.models[name]
+    if config.base_url:
+        tokenizer = AutoTokenizer.from_pretrained(config.tokenizer or model)
+        return EndpointEngine(config.base_url, model, tokenizer), tokenizer
+    actor = find_actor(Path(model))
+    if actor is not None:
+        print(f"{name}: merging {actor}", flush=True)
+        model = str(merge_checkpoint(actor, config.out / "merged" / name))
+    tokenizer = AutoTokenizer.from_pretrained(config.tokenizer or model)
+    print(f"{name}: starting vLLM", flush=True)
+    return VLLMEngine(model, seed=config.seed, **config.engine), tokenizer
+
+
+def check_context(engine: Any, sampler: RecordSampler, problems: Sequence[Problem]) -> None:
+    """A forced answer after the longest trace must fit the engine's context, where the engine tells it.
+
+    Raises:
+        ValueError: it does not; names the parts.
+    """
+    plan, limit = sampler.plan, getattr(engine, "max_model_len", None)
+    if limit is None or plan.window is not None:
+        return
+    prompt = max(len(sampler.encode(problem)) for problem in problems)
+    answer = len(sampler.rollout.prover.stop_ids) + sampler.settings.branch_max_tokens
+    longest_marker = max(len(sampler.tokenizer.encode("\n\n" + marker)) for marker in sampler.settings.markers)
+    insertions = plan.insertions * (plan.insertion_tokens + longest_marker)
+    needed = prompt + plan.response_tokens + insertions + answer
+    if limit < needed:
+        raise ValueError(
+            f"the engine's context is {limit} tokens; allowed: {needed} or more (prompt {prompt} + largest budget "
+            f"{plan.response_tokens} + insertions {insertions} + stop text and forced answer {answer}); lower these or "
+            "raise it with --engine max_model_len=…"
+        )

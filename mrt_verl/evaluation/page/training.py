@@ -1,0 +1,108 @@
+"""Training curves of one or several verl runs, from metrics.jsonl or tensorboard logs."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mrt_verl.evaluation.page.style import figure, looks
+
+Metrics = dict[int, dict[str, float]]
+"""{step: {metric: value}}"""
+
+PANELS = (
+    ("validation accuracy", r"val-core/.*/acc/mean@\d+"),
+    ("outcome of training rollouts", r"mrt/outcome|critic/score/mean"),
+    ("normalised regret", r"mrt/regret"),
+    ("progress per episode", r"mrt/progress_mean"),
+    ("thinking tokens per rollout", r"mrt/think_tokens_mean|response_length/mean"),
+    ("episodes per rollout", r"mrt/episodes_mean"),
+)
+"""Title and pattern of the metric: the first alternative that a log has is drawn, so runs without MRT can join."""
+
+
+def read_metrics(path: Path) -> Metrics:
+    """A run's metrics by step.
+
+    Args:
+        path: a .jsonl file with {"step", "data"} a line, as verl's file logger writes, or a directory of tensorboard
+            logs. A last line cut off by a killed run is left out; a resumed run's later value of a step counts.
+
+    Raises:
+        ValueError: there is no metric, or a line before the last is broken.
+    """
+    metrics = _read_tensorboard(path) if path.is_dir() else _read_jsonl(path)
+    if not metrics:
+        raise ValueError(f"{path}: no metrics; allowed: a metrics.jsonl or a directory of tensorboard logs")
+    return dict(sorted(metrics.items()))
+
+
+def draw_training(runs: Mapping[str, Metrics], path: Path) -> bool:
+    """The panels that some run has values for, runs side by side; False (and no file) if there is none."""
+    drawn = [(title, _series(runs, pattern)) for title, pattern in PANELS]
+    drawn = [(title, series) for title, series in drawn if series]
+    if not drawn:
+        return False
+    rows = -(-len(drawn) // 2)
+    with figure(path, width=8.5, height=2.7 * rows, rows=rows, columns=2) as (_, axes):
+        style = dict(zip(runs, looks(len(runs)), strict=True))
+        for axis, (title, series) in zip(axes.flat, drawn, strict=False):
+            for name, points in series.items():
+                colour, marker = style[name]
+                few = len(points) <= 12
+                axis.plot(*zip(*points, strict=True), color=colour, marker=marker if few else None, label=name)
+            axis.set(title=title, xlabel="training step")
+        for axis in axes.flat[len(drawn) :]:
+            axis.set_axis_off()
+        if len(runs) > 1:
+            axes.flat[0].legend(frameon=False, fontsize=9)
+    return True
+
+
+def _series(runs: Mapping[str, Metrics], pattern: str) -> dict[str, list[tuple[int, float]]]:
+    found = {}
+    for name, metrics in runs.items():
+        keys = {key for data in metrics.values() for key in data}
+        for alternative in pattern.split("|"):
+            matching = sorted(key for key in keys if re.fullmatch(alternative, key))
+            if matching:
+                # several validation sets: their mean
+                found[name] = [
+                    (step, sum(values) / len(values))
+                    for step, data in metrics.items()
+                    if (values := [data[key] for key in matching if key in data])
+                ]
+                break
+    return found
+
+
+def _read_jsonl(path: Path) -> Metrics:
+    metrics: Metrics = {}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            entry = json.loads(line)
+            step, data = int(entry["step"]), entry["data"]
+        except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            if number == len(lines):
+                continue
+            raise ValueError(f'{path}:{number}: not {{"step": …, "data": …}} ({error})') from error
+        metrics.setdefault(step, {}).update({k: v for k, v in data.items() if isinstance(v, int | float)})
+    return metrics
+
+
+def _read_tensorboard(path: Path) -> Metrics:
+    from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+
+    logs = EventMultiplexer(size_guidance={"scalars": 0}).AddRunsFromDirectory(str(path))
+    logs.Reload()
+    metrics: Metrics = {}
+    for run, tags in logs.Runs().items():
+        for tag in _scalars(tags):
+            for event in logs.Scalars(run, tag):
+                metrics.setdefault(event.step, {})[tag] = event.value
+    return metrics
+
+
+def _scalars(tags: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    return tags.get("scalars", ())

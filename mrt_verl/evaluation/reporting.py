@@ -1,0 +1,52 @@
+"""`report(...)` and `compare(...)`: from the directories of runs to a page, or to its numbers alone."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mrt_verl.evaluation.load import Run, load_runs
+from mrt_verl.evaluation.measures import Measures
+from mrt_verl.evaluation.page import write_report
+from mrt_verl.evaluation.page.training import read_metrics
+from mrt_verl.evaluation.summary import summarise
+
+TITLE = "Accuracy, regret and progress"
+
+
+def report(
+    directories: Sequence[Path],
+    out: Path,
+    *,
+    first: str | None = None,
+    training: Mapping[str, Path] | None = None,
+    common: bool = False,
+    title: str = TITLE,
+) -> dict[str, Any]:
+    """Write `out`/index.html, its plots and summary.json; returns the summary.
+
+    Args:
+        directories: runs, or directories of runs, written by `evaluate`.
+        first: name of the run that is compared with each other one; None takes the one begun first.
+        training: metrics.jsonl files or tensorboard directories of training runs, by name.
+        common: only problems that every run has in full.
+
+    Raises:
+        ValueError: the runs cannot be compared, or a log holds no metrics.
+    """
+    logs = {name: read_metrics(path) for name, path in (training or {}).items()}
+    notes = ["Only problems that every run has in full."] if common else []
+    return write_report(_ordered(directories, first, common), out, training=logs, title=title, notes=notes)
+
+
+def compare(directories: Sequence[Path], *, first: str | None = None, common: bool = False) -> dict[str, Any]:
+    """The numbers of the report (summary.json) without a page; arguments and errors as for `report`."""
+    return summarise([Measures(run) for run in _ordered(directories, first, common)])
+
+
+def _ordered(directories: Sequence[Path], first: str | None, common: bool) -> list[Run]:
+    runs = load_runs(directories, common=common)
+    if first is not None:
+        if first not in [run.name for run in runs]:
+            raise ValueError(f"--first {first}; allowed: {', '.join(run.name for run in runs)}")
+        runs.sort(key=lambda run: run.name != first)
+    return runs

@@ -1,0 +1,161 @@
+"""The agent loop "mrt": one rollout of the online variant, with what the rollouts of a prompt share."""
+
+import asyncio
+import functools
+import time
+from collections.abc import Sequence
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from verl.experimental.agent_loop.agent_loop import AgentLoopBase
+
+from mrt_verl.branching import PromptBranches, RolloutBranches, SharedBranches
+from mrt_verl.grading import Grader
+from mrt_verl.grading.answers import AnswerGrader
+from mrt_verl.grading.comparison import as_references
+from mrt_verl.hooks.engine import VerlEngine
+from mrt_verl.hooks.loop_output import MRTAgentLoopOutput, make_output
+from mrt_verl.hooks.replica import pinned
+from mrt_verl.hooks.reward_function import load_reward_function
+from mrt_verl.rollout import Response, Rollout
+from mrt_verl.rollout_record import BranchPart, ResponsePart, RolloutRecord
+from mrt_verl.settings import MRTSettings
+from mrt_verl.trace import Trace
+from mrt_verl.value_estimates import estimate_j, weights_of
+
+
+@functools.lru_cache(maxsize=1)
+def build_grader(tokenizer: Any, settings: MRTSettings, reward: Any) -> AnswerGrader:
+    """The agent loops' own grader, used only by insertion policies that ask for J; `reward` is that node of the run."""
+    compute_score = None
+    if settings.outcome == "compute_score":  # verl reads a custom function's file anew at every call
+        compute_score = load_reward_function(reward.get("custom_reward_function"))
+    grader = Grader(deadline_s=settings.grade_timeout_s, thinking=None)
+    return AnswerGrader(grader, tokenizer, settings, compute_score)
+
+
+class MRTAgentLoop(AgentLoopBase):
+    """Online MRT: J at every boundary of an on-policy trace (the online variant of arXiv 2503.07572's code)."""
+
+    _shared: ClassVar[SharedBranches] = SharedBranches()
+    tokenizer: Any  # verl's annotation names transformers' factory
+
+    def __init__(self, *args: Any, settings: MRTSettings | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.settings = settings or MRTSettings.from_config(self.config.mrt)
+        self.response_length: int = self.rollout_config.response_length
+        engine = VerlEngine(self.server_manager)
+        self.rollout = Rollout(engine, self.tokenizer, self.settings, response_tokens=self.response_length)
+
+    async def run(self, sampling_params: dict[str, Any], **row: Any) -> MRTAgentLoopOutput:
+        """One rollout of one dataset row; validation rollouts are plain traces unless `mrt.val_branches`."""
+        prompt_ids = await self.ct_build_initial_tokens(list(row["raw_prompt"]))
+        return await self.run_trace(prompt_ids, sampling_params, row)
+
+    async def run_trace(
+        self, prompt_ids: list[int], sampling_params: dict[str, Any], row: dict[str, Any], kind: str = "trace"
+    ) -> MRTAgentLoopOutput:
+        """A trace from the prompt with J at its boundaries; without J if it is a `fallback` of the prefix variant."""
+        with self._shared.of_prompt(row["uid"]) as shared:
+            branches = self._branches(shared, sampling_params, row)
+            is_branching = kind != "fallback" and (self.settings.val_branches or not row.get("mrt_validate", False))
+            before = None
+            if is_branching:
+                prefix = self.rollout.before_thinking(prompt_ids)
+                asked = branches.ask(self.rollout.prover, prefix, self.settings.branches, uuid4().hex)
+                before = asyncio.create_task(asked)
+            request_id = uuid4().hex
+            started = time.perf_counter()
+            response = await self.sample(prompt_ids, sampling_params, request_id, row, branches)
+            trace_seconds = time.perf_counter() - started
+            record = self.make_record(prompt_ids, response, kind)
+            if before is not None:
+                started = time.perf_counter()
+                await self._branch(record.branches, prompt_ids, response, branches, before, request_id)
+                record.branches.branch_seconds = time.perf_counter() - started
+            record.branches.add_cost(branches.paid)
+            return self.make_output(prompt_ids, response.trace, record, trace_seconds)
+
+    async def sample(
+        self,
+        prompt_ids: list[int],
+        sampling_params: dict[str, Any],
+        request_id: str,
+        row: dict[str, Any],
+        branches: RolloutBranches,
+        trace: Trace | None = None,
+    ) -> Response:
+        """A response, where the policy of `mrt.insertion` may ask for J: the boundaries find here what it asked for."""
+
+        async def estimate(ids: Sequence[int]) -> float | None:
+            prover, count = self.rollout.prover, self.settings.branches
+            forced = await branches.ask(prover, [*prompt_ids, *ids], count, request_id)
+            grader = build_grader(self.tokenizer, self.settings, self.config.reward)
+            grades = await grader.grade_forced(forced.answers, list(ids), row)
+            return estimate_j(grades, weights_of(forced.answers))
+
+        return await self.rollout.sample(
+            prompt_ids,
+            sampling_params,
+            request_id,
+            trace=trace,
+            # what helps a validated trace must not know the reference answer
+            estimate_j=None if row.get("mrt_validate", False) else estimate,
+        )
+
+    async def _branch(
+        self,
+        part: BranchPart,
+        prompt_ids: list[int],
+        response: Response,
+        branches: RolloutBranches,
+        asked_before: "asyncio.Task[Any]",
+        request_id: str,
+    ) -> None:
+        """Forced answers without thinking and at the response's boundaries, into the record."""
+        before = await asked_before
+        part.forced_before = list(before.answers)
+        if not response.boundaries:
+            return
+        part.own_is_sample = self.rollout.own_is_sample(response)
+        async with pinned(self.server_manager, request_id, prompt_ids) as replica:
+            prover = self.rollout.prover.on(VerlEngine(replica))
+            at = await self.rollout.branch(
+                prompt_ids,
+                response.boundaries,
+                lambda prefix, count: branches.ask(prover, prefix, count, request_id),
+                own_is_sample=part.own_is_sample,
+                before=before,
+            )
+        part.forced = [list(at[n].answers) if n in at else [] for n in range(len(response.boundaries))]
+
+    def _branches(
+        self, shared: PromptBranches, sampling_params: dict[str, Any], row: dict[str, Any]
+    ) -> RolloutBranches:
+        references = as_references(row.get("reward_model", {}).get("ground_truth", ""))
+        return RolloutBranches(shared, sampling_params=sampling_params, references=references)
+
+    def make_record(self, prompt_ids: list[int], response: Response, kind: str) -> RolloutRecord:
+        """What a response tells before anything is graded."""
+        ids, episodes = response.ids, response.episodes
+        part = ResponsePart(
+            episodes=[(episode.start, episode.marker_end, episode.end) for episode in episodes],
+            answer_start=response.answer_start,
+            finished=response.finished,
+            think_tokens=sum(episode.end - episode.start for episode in episodes),
+            response_tokens=len(ids),
+            markers=response.markers,
+            kind=kind,
+            inserted_tokens=sum(end - start for start, end in response.trace.inserted),
+        )
+        if self.settings.trace_dir is not None:
+            part.prompt_text = self.tokenizer.decode(prompt_ids)
+            part.episode_texts = [self.tokenizer.decode(ids[episode.start : episode.end]) for episode in episodes]
+        return RolloutRecord(part)
+
+    def make_output(
+        self, prompt_ids: list[int], trace: Trace, record: RolloutRecord, trace_seconds: float
+    ) -> MRTAgentLoopOutput:
+        """The rollout as verl wants it."""
+        eos = self.tokenizer.eos_token_id
+        return make_output(prompt_ids, trace, record, eos_token_id=eos, trace_seconds=trace_seconds)

@@ -1,0 +1,75 @@
+"""Makes `reward_model=mrt` compose with verl's own configs, and checks such a run before Ray starts.
+
+verl has no option group `reward_model`, and a value set by an earlier entry of a defaults list loses to `_self_`. So
+verl's `ppo_trainer` is served with `reward_model: null` appended to its defaults list, and `mrt_verl/conf` joins
+Hydra's search path. A run that names no reward model composes to exactly what it was.
+"""
+
+import importlib
+import os
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.importlib_resources_config_source import ImportlibResourcesConfigSource
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.plugins import Plugins
+from hydra.experimental.callback import Callback
+from hydra.plugins.config_source import ConfigResult
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import DictConfig, open_dict
+
+VERL_CONFIG = "verl.trainer.config"
+
+
+class VerlConfigSource(ImportlibResourcesConfigSource):
+    """verl's config package, with room for a reward model at the end of `ppo_trainer`'s defaults list."""
+
+    @staticmethod
+    def scheme() -> str:
+        return "mrt"
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        result = super().load_config(config_path)
+        if self._normalize_file_name(config_path) == "ppo_trainer.yaml":
+            config: Any = result.config
+            with open_dict(config):
+                config.defaults.append({"reward_model": None})
+        return result
+
+
+class MRTSearchPath(SearchPathPlugin):
+    """Puts VerlConfigSource in the place of verl's config package and appends ours."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        for element in search_path.get_path():
+            if element.provider == "main" and _is_verl_config(element.path):
+                element.path = f"mrt://{VERL_CONFIG}"
+        search_path.append("mrt-verl", "pkg://mrt_verl.conf")
+        if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
+            search_path.append("mrt-verl-cpu", "pkg://mrt_verl.cpu.conf")
+
+
+def _is_verl_config(path: str) -> bool:
+    import verl
+
+    directory = Path(verl.__file__).parent / "trainer" / "config"
+    return path == f"pkg://{VERL_CONFIG}" or Path(path.removeprefix("file://")).resolve() == directory.resolve()
+
+
+class CheckRun(Callback):
+    """Ends a run with bad settings before Ray starts, in one line that names the key, the value and what is allowed."""
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        from mrt_verl.hooks.run_checks import check_run
+
+        try:
+            for module in ("advantage", "loops", "reward_manager", "replay_buffer"):
+                importlib.import_module(f"mrt_verl.hooks.{module}")
+            check_run(config)
+        except (ImportError, ValueError) as error:
+            # Hydra turns an exception of a callback into a warning and runs on; SystemExit gets through.
+            raise SystemExit(f"reward_model=mrt: {error}") from error
+
+
+for plugin in (VerlConfigSource, MRTSearchPath):
+    Plugins.instance().register(plugin)

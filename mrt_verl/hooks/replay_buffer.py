@@ -1,0 +1,45 @@
+"""verl's replay buffer, whose sampler also returns mrt/* metrics: the one hook whose dict verl logs while training.
+
+TransferQueue is named here alone, since a later verl may do without it.
+"""
+
+from typing import Any
+
+import transfer_queue as tq
+from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer, ReplayBufferAsync
+
+import mrt_verl.hooks.advantage  # noqa: F401 - the trainer process needs the estimator, whatever it imports first
+from mrt_verl.rollout_record import RECORD, RolloutRecord
+from mrt_verl.settings import MRTSettings
+from mrt_verl.step_report import StepReport
+
+
+def build_replay_buffer(**kwargs: Any) -> ReplayBuffer:
+    """verl's replay buffer of the trainer mode, which also returns mrt/* metrics; named by `custom_sampler.name`."""
+    base = ReplayBuffer if kwargs["trainer_mode"] == "sync" else ReplayBufferAsync
+    of_run = kwargs["sampler_kwargs"]  # conf/reward_model/mrt.yaml fills it
+    kwargs.setdefault("poll_interval", of_run["poll_interval"])
+    if of_run["filter_groups"]["enable"]:  # verl does not hand DAPO's group filter on to custom samplers
+        kwargs.update(
+            filter_groups_metric=of_run["filter_groups"]["metric"],
+            train_batch_size=of_run["train_batch_size"],
+            gen_batch_size=1,
+            max_inflight_gen_batches=of_run["filter_groups"]["max_inflight_gen_batches"],
+        )
+    report = StepReport(MRTSettings.from_config(of_run["mrt"]), response_tokens=of_run["response_length"])
+
+    class MRTReplayBuffer(base):  # type: ignore[misc, valid-type]
+        def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[Any, dict[str, float]]:
+            batch, metrics = super().sample(global_steps, partition_id, batch_size)
+            if partition_id == "train":
+                metrics = {**metrics, **report.step(read_records(batch), global_steps)}
+            return batch, metrics
+
+    return MRTReplayBuffer(**kwargs)
+
+
+def read_records(batch: Any) -> list[RolloutRecord]:
+    """The records of a batch's rollouts; rows that carry none (padding, other agent loops) are left out."""
+    data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
+    infos = (fields.get("reward_extra_info") or {} for fields in data.pop("extra_fields").tolist())
+    return [RolloutRecord.from_json(info[RECORD]) for info in infos if info.get(RECORD)]

@@ -1,0 +1,77 @@
+"""The reward manager "mrt": grades the final answer and all forced answers, and estimates J and progress from them."""
+
+import os
+import platform
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import chain
+from typing import Any
+
+from verl import DataProto
+from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
+from verl.experimental.reward_loop.reward_manager.registry import register
+
+from mrt_verl.grading import Grade, Grader, Verdict
+from mrt_verl.grading.answers import AnswerGrader
+from mrt_verl.rollout_record import RECORD, GradingPart, RolloutRecord
+from mrt_verl.settings import MRTSettings
+from mrt_verl.value_estimates import estimate_values
+
+
+@register("mrt")
+class MRTRewardManager(RewardManagerBase):
+    """The outcome as `reward_score` and `acc`; J, progress and the cost of grading in the rollout record.
+
+    The dense rewards are laid out by the agent loop's output (loop_output.py), the one place verl lets them through.
+    """
+
+    def __init__(self, config: Any, tokenizer: Any, compute_score: Any, **_: Any) -> None:
+        super().__init__(config, tokenizer, compute_score)
+        self.settings = MRTSettings.from_config(config.mrt)
+        self.grader = Grader(deadline_s=self.settings.grade_timeout_s, thinking=None)
+        self.answers = AnswerGrader(self.grader, tokenizer, self.settings, compute_score)
+
+    async def run_single(self, data: DataProto) -> dict[str, Any]:
+        """Grade one rollout; `reward_extra_info` holds `acc` and the record as a JSON string."""
+        row = data[-1:][0]
+        fields = row.non_tensor_batch
+        record = RolloutRecord.from_dict(fields["tool_extra_fields"][RECORD])
+        response, branches = record.response, record.branches
+        response_ids = row.batch["responses"][: int(fields["response_len"])].tolist()
+        started = time.perf_counter()
+        own = await self.answers.grade_final(response_ids, response.answer_start, fields, finished=response.finished)
+        forced = [
+            await self.answers.grade_forced(answers, response_ids[:end], fields)
+            for answers, (_, _, end) in zip(branches.forced, response.episodes, strict=False)
+        ]
+        before_ids = response_ids[: response.prefix_tokens]
+        before = await self.answers.grade_forced(branches.forced_before, before_ids, fields)
+        record.values = estimate_values(branches, own, forced, before, alpha=self.settings.alpha)
+        record.grading = self._grading([own, *before, *chain.from_iterable(forced)])
+        record.grading.grade_seconds = time.perf_counter() - started
+        record.grading.timeout_example = self._timeout_example(record, response_ids, own, [*forced, before])
+        return {"reward_score": own.score, "reward_extra_info": {"acc": own.score, RECORD: record.to_json()}}
+
+    def _grading(self, grades: Sequence[Grade]) -> GradingPart:
+        verdicts = Counter(grade.verdict for grade in grades)
+        return GradingPart(
+            answers=len(grades),
+            no_answers=verdicts[Verdict.NO_ANSWER],
+            grade_timeouts=verdicts[Verdict.TIMEOUT],
+            grade_errors=verdicts[Verdict.ERROR],
+            grader={"worker": f"{platform.node()}:{os.getpid()}", **asdict(self.grader.stats())},
+        )
+
+    def _timeout_example(
+        self, record: RolloutRecord, response_ids: list[int], own: Grade, forced: Sequence[Sequence[Grade]]
+    ) -> str | None:
+        """The end of one answer whose grading timed out."""
+        if own.verdict is Verdict.TIMEOUT:
+            return self.answers.decode(response_ids[record.response.answer_start or 0 :])[-200:]
+        texts = [*record.branches.forced, record.branches.forced_before]
+        pairs = chain.from_iterable(
+            zip(answers, grades, strict=True) for answers, grades in zip(texts, forced, strict=True)
+        )
+        return next((answer.text[-200:] for answer, grade in pairs if grade.verdict is Verdict.TIMEOUT), None)

@@ -1,0 +1,197 @@
+"""What every prover is: how its forced answers are drawn, and what it needs of the run."""
+
+import asyncio
+import copy
+import functools
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Self
+
+from mrt_verl.sampling_params import answer_params, ended_by_itself
+from mrt_verl.settings import MRTSettings
+
+logger = logging.getLogger(__name__)
+
+
+class ForcedAnswer(NamedTuple):
+    """What the policy answered when its thinking was stopped."""
+
+    text: str
+    """Text after the stop text, without special tokens."""
+    finished: bool
+    """Whether it ended by itself, not by `branch_max_tokens`."""
+    weight: float | None
+    """Weight of its grade in J; None counts like every other (value_estimates.estimate_j)."""
+
+
+class Sample(NamedTuple):
+    """The tokens of a forced answer."""
+
+    token_ids: tuple[int, ...]
+    log_probs: tuple[float, ...] | None
+    """Under the distribution it was sampled from; None if not asked for."""
+    extra_fields: dict[str, Any]
+    """As the engine gave them; verl wants those of a sample that becomes a rollout of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branches:
+    """The forced answers after one prefix, and what they cost; a failed branch is counted and left out."""
+
+    answers: tuple[ForcedAnswer, ...]
+    samples: tuple[Sample, ...]
+    """The tokens of each answer; () where answers were scored."""
+    failures: int
+    tokens: int
+    """Generated tokens."""
+    prompt_tokens: int
+    cached_tokens: int
+    """Prompt tokens that the engine served from its prefix cache; 0 where the engine does not tell."""
+
+
+class Prover(ABC):
+    """Estimates J_j = E_{y ~ mu(. | x, z_0:j)}[r(x, y)] (arXiv 2503.07572) after a prefix and the stop text.
+
+    Token ids are concatenated, never tokenised again, so the engine's prefix cache serves the prefix. A subclass says
+    in its class attributes what it needs; no other module asks for its name.
+    """
+
+    engines: ClassVar[tuple[str, ...]] = ("vllm",)
+    """Inference engines that give what it needs: of `vllm`, `sglang`, `endpoint` (an OpenAI-compatible server)."""
+    needs_log_probs: ClassVar[bool] = False
+    """Whether its samples need exact log-probs of the distribution they were drawn from."""
+    scores_reference: ClassVar[bool] = False
+    """Whether it scores the reference answer, which needs a stop text that ends in an open box."""
+    draws_plain_samples: ClassVar[bool] = False
+    """Whether its answers all count alike. Then a trace's own final answer can be one of them, and in the prefix
+    variant they can be rollouts of their own."""
+
+    def __init__(self, engine: Any, tokenizer: Any, settings: MRTSettings) -> None:
+        """Keep the parts.
+
+        Args:
+            engine: has `generate(request_id, prompt_ids, sampling_params)`, as verl's server manager.
+        """
+        self.engine = engine
+        self.tokenizer = tokenizer
+        self.settings = settings
+        self.stop_ids = encode(tokenizer, settings.stop_text)
+
+    def on(self, engine: Any) -> Self:
+        """The same prover on another engine."""
+        other = copy.copy(self)
+        other.engine = engine
+        return other
+
+    @classmethod
+    def check(cls, settings: MRTSettings) -> None:
+        """Raises ValueError: the settings exclude this prover; names the key, the value and what is allowed."""
+        name = settings.prover
+        if settings.variant == "prefix" and not cls.draws_plain_samples:
+            raise ValueError(f"mrt.prover={name!r} with mrt.variant='prefix'; allowed there: sample")
+        budget, boundary = settings.branch_token_budget, cls.boundary_tokens(settings)
+        if budget is not None and budget < boundary:
+            raise ValueError(
+                f"mrt.branch_token_budget={budget}; allowed: {boundary} or more (one boundary: mrt.branches x "
+                "mrt.branch_max_tokens, and a token for a scored reference), or null"
+            )
+
+    @classmethod
+    def answers_drawn(cls, settings: MRTSettings) -> int:
+        """Forced answers that are sampled at a boundary."""
+        return settings.branches
+
+    @classmethod
+    def boundary_tokens(cls, settings: MRTSettings) -> int:
+        """Tokens that the branches of a boundary generate at most, with one reference answer."""
+        # one token is the least an engine generates after a scored prompt
+        return cls.answers_drawn(settings) * settings.branch_max_tokens + int(cls.scores_reference)
+
+    @abstractmethod
+    async def branch(
+        self,
+        prefix_ids: Sequence[int],
+        *,
+        count: int,
+        sampling_params: dict[str, Any],
+        request_id: str,
+        references: Sequence[str] = (),
+    ) -> Branches:
+        """Branch after `prefix_ids`, all answers concurrently; an error inside a branch is counted, never raised.
+
+        Args:
+            prefix_ids: prompt and thinking up to a boundary; the stop text is appended to them.
+            count: forced answers to sample.
+            sampling_params: the trace's; not changed.
+            request_id: the trace's, so that the branches reach the replica whose cache holds the prefix.
+            references: accepted answers, for provers that score them.
+        """
+
+    async def sample(
+        self,
+        prefix_ids: Sequence[int],
+        *,
+        count: int,
+        sampling_params: dict[str, Any],
+        request_id: str,
+        log_probs: bool = False,
+    ) -> Branches:
+        """Sample `count` forced answers that count alike; with `log_probs`, one that came without them failed."""
+        prompt_ids = [*prefix_ids, *self.stop_ids]
+        params = answer_params(
+            sampling_params,
+            max_tokens=self.settings.branch_max_tokens,
+            stop=self.settings.branch_stop,
+            temperature=self.settings.branch_temperature,
+            log_probs=log_probs,
+        )
+        outputs = await asyncio.gather(*(self.generate(prompt_ids, params, request_id) for _ in range(count)))
+        needed = self.needs_log_probs
+        drawn = [out for out in outputs if out is not None and out.token_ids and (out.log_probs or not needed)]
+        samples = tuple(
+            Sample(tuple(output.token_ids), tuple(output.log_probs) if output.log_probs else None, output.extra_fields)
+            for output in drawn
+        )
+        return Branches(
+            answers=tuple(map(self._read, samples)),
+            samples=samples,
+            failures=count - len(drawn),
+            tokens=sum(len(sample.token_ids) for sample in samples),
+            prompt_tokens=len(prompt_ids) * len(drawn),
+            cached_tokens=sum(map(cached_tokens, drawn)),
+        )
+
+    def temperature(self, sampling_params: dict[str, Any]) -> float:
+        """At which forced answers are drawn."""
+        own = self.settings.branch_temperature
+        return float(sampling_params.get("temperature", 1.0) if own is None else own)
+
+    async def generate(self, prompt_ids: list[int], params: dict[str, Any], request_id: str) -> Any | None:
+        """One request under `branch_timeout_s`; None if it failed, which is logged."""
+        try:
+            async with asyncio.timeout(self.settings.branch_timeout_s):
+                # the engine's client takes settings out of the dict it is given: each call gets its own
+                return await self.engine.generate(
+                    request_id=request_id, prompt_ids=prompt_ids, sampling_params=dict(params)
+                )
+        except Exception as error:  # whatever an engine raises: a branch never harms its trace, it is counted
+            logger.warning("a branch failed and is left out of its mean: %r", error)
+            return None
+
+    def _read(self, sample: Sample) -> ForcedAnswer:
+        ids = sample.token_ids
+        finished = ended_by_itself(ids, self.settings.branch_max_tokens, self.tokenizer.eos_token_id)
+        return ForcedAnswer(self.tokenizer.decode(ids, skip_special_tokens=True), finished, None)
+
+
+@functools.lru_cache(maxsize=1024)
+def encode(tokenizer: Any, text: str) -> tuple[int, ...]:
+    """Token ids of a stop text or a reference: every boundary of a prompt's rollouts asks for the same."""
+    return tuple(tokenizer.encode(text, add_special_tokens=False))
+
+
+def cached_tokens(output: Any) -> int:
+    """Prompt tokens of an engine's output that came from its prefix cache."""
+    return output.extra_fields.get("num_cached_tokens") or 0

@@ -1,0 +1,110 @@
+"""Allowed values of the settings; a bad one is an error that says the key, the value got and what is allowed."""
+
+import math
+import re
+from typing import Any
+
+CHOICES = {
+    "variant": ("online", "prefix"),
+    "bonus_norm": ("rms", "none"),
+    "outcome": ("math_verify", "compute_score"),
+    "boundary_choice": ("even", "uncertain"),
+    "prefix_source": ("on_policy", "dataset"),
+    "baseline": ("group", "termination"),
+    "val_branches": (True, False),
+}
+WHOLE = {
+    "branches": 1,
+    "max_episodes": 1,
+    "min_episode_tokens": 0,
+    "min_steps": 1,
+    "branch_max_tokens": 1,
+    "traces_per_step": 1,
+    "insert_max": 0,
+    "insert_min_left": 1,
+    "branch_token_budget": 1,
+    "insert_every": 1,
+}
+"""Whole numbers and the least value of each."""
+RANGES = {
+    "alpha": ("a number >= 0", 0.0, math.inf, "["),
+    "forced_share": ("a number in (0, 1)", 0.0, 1.0, "()"),
+    "gamma": ("a number in (0, 1]", 0.0, 1.0, "("),
+    "bonus_floor": ("a number in (0, 1]", 0.0, 1.0, "("),
+    "branch_temperature": ("null or a number > 0", 0.0, math.inf, "("),
+    "branch_timeout_s": ("a number of seconds > 0", 0.0, math.inf, "("),
+    "grade_timeout_s": ("a number of seconds > 0", 0.0, math.inf, "("),
+}
+"""Numbers: what is allowed in words, lower end, upper end, and which ends are excluded by ( and )."""
+NULLABLE = ("branch_token_budget", "insert_every", "branch_temperature")
+LISTS = ("markers", "branch_stop", "insert_texts")
+
+
+def check_values(settings: Any) -> None:
+    """Check every value of MRTSettings by itself; parts.check_parts checks those that exclude each other.
+
+    Raises:
+        ValueError: names the key, the value and what is allowed.
+    """
+    for key, allowed in CHOICES.items():
+        value = getattr(settings, key)
+        if not any(value is one or (isinstance(one, str) and value == one) for one in allowed):
+            raise _refusal(key, value, ", ".join(map(str, allowed)).lower())
+    for key, least in WHOLE.items():
+        value = getattr(settings, key)
+        if not (value is None and key in NULLABLE) and not (_is_number(value, int) and value >= least):
+            raise _refusal(key, value, f"a whole number >= {least}")
+    for key, (words, low, high, excluded) in RANGES.items():
+        value = getattr(settings, key)
+        if not (value is None and key in NULLABLE) and not (
+            _is_number(value, int, float) and _is_inside(value, low, high, excluded)
+        ):
+            raise _refusal(key, value, words)
+    _check_lists(settings)
+    _check_texts(settings)
+
+
+def _check_lists(settings: Any) -> None:
+    for key in LISTS:
+        value = getattr(settings, key)
+        if not isinstance(value, tuple) or not all(isinstance(text, str) and text.strip(" ") for text in value):
+            raise _refusal(key, value, "a list of texts that are not empty")
+        if not value and key != "branch_stop":
+            raise ValueError(f"mrt.{key}=[]; allowed: at least one text")
+
+
+def _check_texts(settings: Any) -> None:
+    for key in ("credit", "prover", "episodes", "stop_text", "reference_text", "backtrack_text", "step_pattern"):
+        value = getattr(settings, key)
+        if not isinstance(value, str) or not value.strip():
+            raise _refusal(key, value, "a text that is not empty")
+    if not settings.backtrack_text.partition("{step}")[0].strip() or "{step}" not in settings.backtrack_text:
+        raise _refusal("backtrack_text", settings.backtrack_text, "words, then {step} for the number")
+    try:
+        groups = re.compile(settings.step_pattern).groups
+    except re.error as error:
+        raise ValueError(
+            f"mrt.step_pattern={settings.step_pattern!r}: {error}; allowed: a regular expression"
+        ) from error
+    if groups < 1:
+        raise _refusal("step_pattern", settings.step_pattern, "a group for the step's number")
+    if "{reference}" not in settings.reference_text:
+        raise _refusal("reference_text", settings.reference_text, "a text with {reference} in it")
+    tags = (settings.think_open, settings.think_close)
+    if (tags[0] is None) != (tags[1] is None) or "" in tags:
+        raise ValueError(
+            f"mrt.think_open={tags[0]!r} with mrt.think_close={tags[1]!r}; allowed: two tags, or null for both"
+        )
+
+
+def _is_number(value: Any, *kinds: type) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def _is_inside(value: float, low: float, high: float, excluded: str) -> bool:
+    above = value > low if "(" in excluded else value >= low
+    return above and (value < high if ")" in excluded else value <= high)
+
+
+def _refusal(key: str, value: Any, allowed: str) -> ValueError:
+    return ValueError(f"mrt.{key}={value!r}; allowed: {allowed}")

@@ -1,0 +1,75 @@
+"""What a training step tells of its rollouts: metrics, warnings and trace files; every host calls it once a step."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from mrt_verl.grading.accounts import WARN_SHARE
+from mrt_verl.metrics import GradingMeter, compute_metrics, reference_metrics, right_at_the_end
+from mrt_verl.provers import prover_class
+from mrt_verl.rollout_record import RolloutRecord
+from mrt_verl.settings import MRTSettings
+
+logger = logging.getLogger(__name__)
+
+MIN_PROBABILITY, MIN_RIGHT = 0.02, 8
+"""Mean probability of the reference below which its spelling is doubted, and right rollouts of a step that it takes."""
+
+
+class StepReport:
+    """Reports the steps of one run."""
+
+    def __init__(self, settings: MRTSettings, *, response_tokens: int) -> None:
+        """Keep the settings; `response_tokens` is the budget of the normalised regret."""
+        self.settings = settings
+        self._budget = response_tokens
+        self._meter = GradingMeter()
+        self._scores_reference = prover_class(settings).scores_reference
+
+    def step(self, records: Sequence[RolloutRecord], step: int) -> dict[str, float]:
+        """The metrics of a step; logs its warnings and writes its trace file."""
+        metrics = {**compute_metrics(records, budget=self._budget), **self._meter.step(records)}
+        if self._scores_reference:
+            metrics |= reference_metrics(records)
+            warn_of_spelling(records, metrics, self.settings, step)
+        warn_of_timeouts(records, step)
+        log_traces(records, self.settings, step)
+        return metrics
+
+
+def warn_of_timeouts(records: Sequence[RolloutRecord], step: int) -> None:
+    """One warning with one example if more than 1 % of a step's gradings timed out."""
+    timeouts = sum(record.grading.grade_timeouts for record in records)
+    answers = sum(record.grading.answers for record in records)
+    if timeouts > WARN_SHARE * answers:
+        examples = (record.grading.timeout_example for record in records)
+        logger.warning(
+            "step %d: %d of %d gradings timed out (%.1f %%) and are left out of J; one of them ends in %r",
+            *(step, timeouts, answers, 100 * timeouts / answers, next(one for one in examples if one is not None)),
+        )
+
+
+def warn_of_spelling(
+    records: Sequence[RolloutRecord], metrics: dict[str, float], settings: MRTSettings, step: int
+) -> None:
+    """A warning if the scored reference is improbable where the policy answers right: J misses those answers."""
+    probability, right = metrics.get("mrt/reference_probability"), len(right_at_the_end(records))
+    if probability is not None and probability < MIN_PROBABILITY and right >= MIN_RIGHT:
+        logger.warning(
+            "step %d: %d rollouts end in a right answer, but at the end of their thinking mrt.reference_text=%r has a "
+            "mean probability of %.4f: the policy spells its answers otherwise. Look at forced answers in "
+            "mrt.trace_dir and fit mrt.reference_text, or take mrt.prover=ht, which needs none",
+            *(step, right, settings.reference_text, probability),
+        )
+
+
+def log_traces(records: Sequence[RolloutRecord], settings: MRTSettings, step: int) -> None:
+    """Write the first `traces_per_step` rollouts of a step to `trace_dir`/<step>.jsonl, if that is set."""
+    if settings.trace_dir is None:
+        return
+    directory = Path(settings.trace_dir)
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / f"{step}.jsonl").open("w", encoding="utf-8") as file:
+        for record in records[: settings.traces_per_step]:
+            file.write(json.dumps({"step": step, **record.to_dict()}, ensure_ascii=False) + "\n")

@@ -1,0 +1,46 @@
+# Sourced by the recipes' run.sh, from the repository's root.
+#   train RECIPE [OVERRIDE …]   verl's RL trainer on recipes/RECIPE.yaml; an overlay after a comma: train a/b,c/d
+#   sft RECIPE [OVERRIDE …]     verl's SFT trainer, likewise
+# PYTHON_BIN is the interpreter of an environment with verl, vLLM and this package (default: python, the active one).
+# SCALE=cpu runs the same YAML as two steps of a tiny model on a CPU (recipes/scale_cpu.yaml, scale_cpu_sft.yaml), in
+# .venv unless PYTHON_BIN says otherwise; it shows that a recipe works from end to end, not that it learns.
+if [ "${SCALE:-}" = cpu ]; then
+  HARDWARE=cpu GPUS=1
+  # one thread: on few cores a waiting thread takes the processor from a working one
+  export TINY=${TINY:-outputs/scale_cpu} OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+  [ -n "${PYTHON_BIN:-}" ] || { bash recipes/install_cpu.sh; PYTHON_BIN=.venv/bin/python; }
+  "$PYTHON_BIN" -m recipes.tools.tiny --out "$TINY"
+elif [ -n "${SCALE:-}" ]; then
+  echo "SCALE=$SCALE; allowed: cpu, or unset" >&2
+  exit 1
+else
+  TINY=
+fi
+PYTHON_BIN=${PYTHON_BIN:-python}
+[ -z "${HARDWARE:-}" ] || export VERL_PLATFORM=cpu
+
+pick() { # pick A B: A, or B with SCALE=cpu
+  [ -z "$TINY" ] && echo "$1" || echo "$2"
+}
+
+train() {
+  local recipe=$1
+  shift
+  log_to "$recipe"
+  "$PYTHON_BIN" -m verl.trainer.main_ppo --config-dir . ${HARDWARE:+"+hardware=$HARDWARE"} \
+    "+recipes=[$recipe${SCALE:+,scale_$SCALE}]" "$@"
+}
+
+sft() {
+  local recipe=$1
+  shift
+  log_to "$recipe"
+  "$PYTHON_BIN" -m torch.distributed.run --standalone --nproc-per-node="${GPUS:-8}" \
+    -m verl.trainer.sft_trainer --config-dir . "+recipes=[$recipe${SCALE:+,scale_${SCALE}_sft}]" "$@"
+}
+
+log_to() { # metrics of every start in a file of its own
+  local directory=${TINY:-outputs}/${1//,/-}
+  mkdir -p "$directory"
+  export VERL_FILE_LOGGER_PATH=$directory/metrics-$(date +%s).jsonl
+}

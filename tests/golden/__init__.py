@@ -1,0 +1,10 @@
+"""Golden files: what rollouts, rewards, advantages, metrics and evaluation were, bit for bit, for scripted engines.
+
+parts.py       everything that is taken from mrt_verl; a change of its layout changes this file alone
+author.py      the texts of the fake model, drawn by hash
+scenarios.py   the runs: settings, prompts, kinds of traces
+training.py    a group's rollouts through agent loop, reward manager, layout, estimator and metrics
+evaluation.py  records of the evaluation, and the prefixes chosen from them
+form.py        the files' form, and how two outputs are compared
+record.py      `python -m tests.golden.record [NAME …]` writes them anew: only for a change of behaviour on purpose
+"""

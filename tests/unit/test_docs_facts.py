@@ -1,0 +1,244 @@
+"""What the documentation says of the package and its results: names, links, commands and numbers that must exist."""
+
+import ast
+import contextlib
+import io
+import json
+import re
+import shlex
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data_prep.__main__ import _parser as data_prep_parser
+from mrt_verl.evaluation import evaluate_models
+from mrt_verl.evaluation.command import build_parser
+from mrt_verl.metrics import METRICS
+from mrt_verl.settings import MRTSettings
+from recipes.study.result import Result
+from tests.builders import ROOT
+from tests.fakes import FakeServer, toy_tokenizer
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("recipes/**/README.md")])
+DOCS = ROOT / "docs"
+
+
+def id_of(page):
+    return str(page.relative_to(ROOT))
+
+
+pages = pytest.mark.parametrize("page", PAGES, ids=id_of)
+
+
+def code_blocks(page, language):
+    """The fenced blocks of a language, "" for those without one."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    return [block for named, block in found if named == language]
+
+
+def commands(page):
+    """Every command of the page's shell blocks as a list of words, continued lines joined, comments gone."""
+    for block in code_blocks(page, "bash"):
+        for line in block.replace("\\\n", " ").splitlines():
+            for part in re.split(r"[|;]", line):
+                with contextlib.suppress(ValueError):
+                    words = [
+                        word for word in shlex.split(part, comments=True) if not re.match(r"[A-Z_]+=\S*$|do$", word)
+                    ]
+                    if words:
+                        yield words
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().split()) <= 900
+
+
+def test_every_page_is_listed():
+    listed = set(re.findall(r"\]\((\w+\.md)\)", (DOCS / "README.md").read_text()))
+    assert listed == {page.name for page in DOCS.glob("*.md")} - {"README.md"}
+
+
+@pages
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+@pages
+def test_files_that_are_named_exist(page):
+    named = re.findall(r"`((?:mrt_verl|data_prep|recipes|tests|docs)/[\w./-]+)`", page.read_text())
+    named = [path for path in named if not re.search(r"[A-Z]+-[A-Z]+", path)]  # ARM-SEED.json stands for many
+    missing = [path for path in named if not (ROOT / path).exists()]
+    assert not missing
+
+
+def test_the_readmes_tree_is_the_package():
+    """What it names exists, and every module and room of the package is in it."""
+    tree = next(block for block in code_blocks(ROOT / "README.md", "") if block.startswith("mrt_verl/"))
+    package = re.search(r"^mrt_verl/\n((?:  .*\n)+)", tree, re.MULTILINE)[1]
+    named = set(re.findall(r"(\w+(?:\.py|/))", package)) - {"mrt/"}  # of the metrics' names
+    modules = {one.name for one in (ROOT / "mrt_verl").glob("*.py")} - {"__init__.py"}
+    rooms = {f"{one.parent.name}/" for one in (ROOT / "mrt_verl").glob("*/__init__.py")}
+    assert named == modules | rooms
+    outer = re.findall(r"^(\w+/)", tree, re.MULTILINE)
+    assert outer == ["mrt_verl/", "data_prep/", "recipes/", "docs/", "tests/"]
+    assert all((ROOT / name).is_dir() for name in outer)
+
+
+@pages
+def test_settings_and_metrics_that_are_named_exist(page):
+    text = page.read_text()
+    known = {field.name for field in fields(MRTSettings)}
+    keys = set(re.findall(r"(?<![\w/.])mrt\.([a-z]\w*)(?!\w*[/.(])", text)) - {"yaml", "md"}
+    assert keys <= known
+    assert {f"mrt/{name}" for name in re.findall(r"`mrt/(\w+)`", text)} <= set(METRICS)
+
+
+@pages
+def test_python_names_exist(page):
+    """`mrt_verl.package.name`: a module, or something defined or imported in one."""
+    for name in re.findall(r"`((?:mrt_verl|data_prep)(?:\.\w+)+)`", page.read_text()):
+        parts = name.split(".")
+        module = next(n for n in range(len(parts), 0, -1) if is_module(parts[:n]))
+        assert len(parts) - module <= 1, name
+        assert module == len(parts) or parts[-1] in defined_in(parts[:module]), name
+
+
+def source_of(parts):
+    path = ROOT.joinpath(*parts)
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def is_module(parts):
+    return source_of(parts).is_file()
+
+
+def defined_in(parts):
+    names = set()
+    for node in ast.parse(source_of(parts).read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+        elif isinstance(node, ast.ImportFrom):
+            names |= {alias.asname or alias.name for alias in node.names}
+    return names
+
+
+@pages
+def test_commands_can_be_parsed(page):
+    """Scripts and modules exist; the arguments of our two command lines are those that they take."""
+    for words in commands(page):
+        if words[0] == "bash":
+            assert (ROOT / words[1]).exists(), words
+        if words[0].startswith("mrt-"):
+            words = ["python", "-m", {"mrt-eval": "mrt_verl.evaluation", "mrt-data": "data_prep"}[words[0]], *words[1:]]
+        if words[:2] == ["python", "-m"] and re.match(r"mrt_verl|data_prep|recipes|tests", words[2]):
+            module = words[2].split(".")
+            assert is_module(module) or is_module([*module, "__main__"]), words
+            parser = {"mrt_verl.evaluation": build_parser, "data_prep": data_prep_parser}.get(words[2])
+            if parser is not None:
+                arguments = [word.replace("$set", "aime_2024") for word in words[3:]]
+                parse(parser(), arguments)
+
+
+def parse(parser, arguments):
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            parser.parse_args(arguments)
+    except SystemExit as end:
+        assert end.code == 0, arguments  # --help ends with 0
+
+
+def test_console_commands_are_declared():
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"].get("scripts", {})
+    used = {words[0] for page in PAGES for words in commands(page) if words[0].startswith("mrt-")}
+    assert used == {"mrt-eval", "mrt-data"}
+    if scripts:
+        assert used <= set(scripts)
+
+
+def test_the_table_of_metrics():
+    rows = re.findall(r"^\| `(mrt/\w+)` \| (.*?) \| (.*?) \|$", (DOCS / "metrics.md").read_text(), re.MULTILINE)
+    assert {name: (meaning, values) for name, meaning, values in rows} == {
+        name: (metric.meaning, metric.range) for name, metric in METRICS.items()
+    }
+
+
+def test_the_study_in_readme_and_measurements():
+    """The tables' numbers are those of the runs."""
+    arms = json.loads((ROOT / "recipes/study/results/summary.json").read_text())["arms"]
+    shown = "".join(path.read_text() for path in (ROOT / "README.md", DOCS / "measurements.md"))
+    for arm, row in arms.items():
+        cells = [
+            f"{row[key]['mean']:.3f} [{row[key]['low']:.3f}, {row[key]['high']:.3f}]" for key in ("pass@1", "regret")
+        ]
+        further = [f"{row[key]['mean']:.3f}" for key in ("regret_at_twice_the_budget", "accuracy_at_equal_tokens")]
+        time = [f"{row['accuracy_at_equal_hours']['mean']:.3f}", f"{row['seconds_per_step']['mean']:.1f}"]
+        seeds = len(row["pass@1"]["seeds"])
+        assert f"| {seeds} | {' | '.join([*cells, *further, *time])} |" in shown, arm
+    for name, arm in (("GRPO", "grpo"), ("MRT, prover `likelihood`", "mrt")):
+        row = arms[arm]
+        cells = [
+            f"{row[key]['mean']:.3f} [{row[key]['low']:.3f}, {row[key]['high']:.3f}]" for key in ("pass@1", "regret")
+        ]
+        runs = [Result.read(path) for path in (ROOT / "recipes/study/results/runs").glob(f"{arm}-*.json")]
+        stopped = np.mean([np.interp(40, run.grid, run.curve) for run in runs])
+        assert f"| {name} | {' | '.join(cells)} | {stopped:.2f} |" in (ROOT / "README.md").read_text()
+
+
+ROW = {
+    "data_source": "s",
+    "prompt": [{"role": "user", "content": "Try 4 + 13"}],
+    "reward_model": {"ground_truth": "17"},
+}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "extending.md"], ids=id_of)
+def test_python_blocks_run(page, tmp_path, monkeypatch, capsys):
+    """Against a scripted model where a block evaluates one; test_docs.py runs those of extending.md."""
+    blocks = code_blocks(page, "python")
+    pd.DataFrame([ROW, {**ROW, "reward_model": {"ground_truth": "16"}}]).to_parquet(tmp_path / "test.parquet")
+    (tmp_path / "recipes").symlink_to(ROOT / "recipes")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(evaluate_models, "open_engine", open_fake_engine)
+    for block in blocks:
+        exec(compile(block, str(page), "exec"), {"__name__": "snippet"})
+    printed = capsys.readouterr().out
+    if page.name == "evaluation.md":
+        assert "mrt against base" in printed
+        assert Path("evaluation/report/index.html").is_file()
+    if page.name == "episodes.md":
+        assert [line.split()[2] for line in printed.splitlines()] == ["'Try", "'Wait,"]
+
+
+def open_fake_engine(name, config):
+    tokenizer = toy_tokenizer()
+    text = "Try 4 + 12 is 16.\n\nWait take 4 + 13 is 17.\n</think>\n\nThe answer is \\boxed{17}<|im_end|>"
+    return FakeServer(tokenizer, lambda one: " 17}" if one.text.endswith("{") else text), tokenizer
+
+
+ODD = re.compile(
+    r"\bbehind (?:every|each|the (?:stop|trace|marker|boundar)|a (?:trace|prefix)|its|whose)|\bdear(?:er|est)?\b"
+    r"|\bis warned\b|\bwarned of\b|\bby one (?:line|command|word)\b|\bMOST_|\bLEAST_|\bmost_[a-z]|\bjudge[sd]?\b"
+)
+"""Of docs/style.md's table what a program can see."""
+PROSE = [
+    *PAGES,
+    *ROOT.glob("mrt_verl/evaluation/**/*.py"),
+    *ROOT.glob("mrt_verl/cpu/**/*.py"),
+    *ROOT.glob("recipes/**/*.py"),
+]
+
+
+@pytest.mark.parametrize("page", [page for page in PROSE if page != DOCS / "style.md"], ids=id_of)
+def test_the_houses_words(page):
+    lines = enumerate(page.read_text().splitlines(), start=1)
+    assert not [f"{number}: {line}" for number, line in lines if ODD.search(line) and "most_common" not in line]
