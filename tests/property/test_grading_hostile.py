@@ -21,8 +21,8 @@ SECONDS = 3.0
 REFERENCES = ("42", r"\frac{1}{2}", "x+1", r"\{1,2\}", "(1,2)", "B", r"\textbf{(B)}\ 12", "no solution", "5 cm", "0.33")
 
 pieces = st.sampled_from(
-    [*"0123456789xyABe().,;:+-*/^_=<>|!%$'\"&~ \n\t\x00\x07\u200b\ud800\u0305{}[]",
-     
+    [
+        *"0123456789xyABe().,;:+-*/^_=<>|!%$'\"&~ \n\t\x00\x07\u200b\ud800\u0305{}[]",
         r"\frac",
         r"\sqrt",
         r"\text{",
@@ -35,9 +35,16 @@ pieces = st.sampled_from(
         r"\infty",
         r"\cup",
         r"\in",
-    ,
-     r"\le", r"\pm", r"\sin", r"\ln", r"\binom", r"\overline{", r"\pmod", r"\begin{pmatrix}", r"\end{pmatrix}", r"\\",
-     
+        r"\le",
+        r"\pm",
+        r"\sin",
+        r"\ln",
+        r"\binom",
+        r"\overline{",
+        r"\pmod",
+        r"\begin{pmatrix}",
+        r"\end{pmatrix}",
+        r"\\",
         "²",
         "½",
         "√",
@@ -56,8 +63,16 @@ pieces = st.sampled_from(
         "1e9",
         "...",
         "**",
-    ,
-     r"\int", r"\sum", "100!", r"\ldots", "<answer>", "the answer is ", r"\displaystyle", "mod", "base 2"]
+        r"\int",
+        r"\sum",
+        "100!",
+        r"\ldots",
+        "<answer>",
+        "the answer is ",
+        r"\displaystyle",
+        "mod",
+        "base 2",
+    ]
 )
 soups = st.lists(pieces, max_size=40).map("".join)
 repeated = st.tuples(pieces, st.integers(1, 100_000), soups).map(
