@@ -2,9 +2,9 @@ r"""Equality of an answer and its reference: here as far as that takes no time, 
 
 `exact_verdict` reads both texts into typed forms (`reading`), which `matching` compares exactly: numbers as fractions,
 formulas as normal forms. It returns None where only many digits can decide (nested roots, trigonometric identities),
-where an exact value is too large for the process that trains, and for mathematics that the reader does not know, such as
-sums and integrals. `deep_verdict` decides those in a worker: with 60 digits, without limits of size, and with math-verify's
-parser for what only that can read.
+where an exact value is too large for the process that trains, and for mathematics that the reader does not know, such
+as sums and integrals. `deep_verdict` decides those in a worker: with 60 digits, without limits of size, and with
+math-verify's parser for what only that can read.
 """
 
 import json
@@ -14,12 +14,13 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from mrt_verl.grading import reading, values
-from mrt_verl.grading.expressions import Limits
 from mrt_verl.grading.extraction import extract_answer, tidy
-from mrt_verl.grading.forms import Text
-from mrt_verl.grading.matching import match_readings
-from mrt_verl.grading.reading import MAX_LENGTH, read
+from mrt_verl.grading.forms import reading
+from mrt_verl.grading.forms.reading import MAX_LENGTH, read
+from mrt_verl.grading.forms.types import Text
+from mrt_verl.grading.formulas import values
+from mrt_verl.grading.formulas.nodes import Limits
+from mrt_verl.grading.matching.readings import match_readings
 
 _JSON_LIST = re.compile(r'\s*\[\s*".*"\s*\]\s*', re.DOTALL)
 _PLAIN_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}")

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mrt_verl.grading.text.words import words
+
 FALLBACKS: dict[str, re.Pattern[str]] = {
     "hashes": re.compile(r"####[ \t]*([^\n]+)"),
     "answer_phrase": re.compile(
@@ -16,54 +18,28 @@ FALLBACKS: dict[str, re.Pattern[str]] = {
     "last_line": re.compile(r"([^\n]*\S[^\n]*)\s*\Z"),
 }
 """What may stand for a missing box, by name; the last match counts, its first group is the answer."""
-
 DEFAULT_FALLBACKS = ("hashes", "answer_phrase", "bold")
 FALLBACK_WINDOW = 4_000
 """Characters from the end in which fall-backs search: an answer stands at the end, and the time stays bounded."""
-
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _BARE_BOX = re.compile(r"\\(?:boxed|fbox)\s+(-?[0-9][0-9.,/]*(?<![.,])|[A-Za-z])(?![A-Za-z])")
 _TAG = re.compile(r"<answer>(.*?)(?:</answer>|(\Z))", re.DOTALL | re.IGNORECASE)
 _MATH_MARKS = re.compile(r"\\[()\[\] ,;:]|\\q?quad|\$|\\(?:text|mathrm|textbf|mbox)\s*\{|\}")
 _NAME = re.compile(r"([A-Za-z](?:_(?:\w|\{\w+\}))?)\s*=\s*\Z")
 _CONNECTING = re.compile(r"[\s,;&]*|(?=.*(?:\b(?:and|or)\b|[,;&]))[\w\s,;&()]*")
-_NO_CONNECTION = frozenset(
-    ["then", "no", "not", "wait", "but", "so", "hence", "thus", "therefore", "instead", "rather", "actually", "hmm"]
-    + [
-        "because",
-        "since",
-        "we",
-        "which",
-        "answer",
-        "answers",
-        "result",
-        "final",
-        "is",
-        "are",
-        "was",
-        "gives",
-        "give",
-        "get",
-    ]
-    + [
-        "yields",
-        "equals",
-        "next",
-        "now",
-        "check",
-        "verify",
-        "also",
-        "finally",
-        "first",
-        "or",
-        "i",
-        "it",
-        "that",
-        "this",
-    ]
+_NO_CONNECTION = words(
+    "then no not wait but so hence thus therefore instead rather actually hmm because since we which answer "
+    "answers result final is are was gives give get yields equals next now check verify also finally first or "
+    "i it that this "
 )
-_STATED = re.compile(r"(?i)\bfinal answer(?:[ \t]+is\b|[ \t*]*:)[ \t:*]*(\$[^$\n]+\$|-?[0-9][0-9.,/]*(?<![.,])(?![\w(]))")
+_STATED = re.compile(
+    r"(?i)\bfinal answer(?:[ \t]+is\b|[ \t*]*:)[ \t:*]*(\$[^$\n]+\$|-?[0-9][0-9.,/]*(?<![.,])(?![\w(]))"
+)
 """A final answer after the last box, if it is plainly one."""
+_SENTENCE = re.compile(
+    r"(?:The|There)\b(?:(?!\b(?:is|are|not|or)\b).)*\s(?:is|are|equals)\s+((?!not\b|no\b)(?:(?!\bis\b|\bor\b).)*)"
+)
+"""`The largest n is 34`."""
 _REASON = re.compile(
     r"(?i)[,;]?\s+(?:because|since|which|so|but|as|therefore|thus|hence|due)\b.*|[.!?\u3002\uff0e](?=\s|\Z).*|\u3002.*"
     r"|\s+(?:in total|altogether|overall)\b.*",
@@ -181,9 +157,9 @@ def _are_joined(gap: str) -> bool:
     plain = _NAME.sub("", plain + " ").strip() if "=" in plain else plain
     if not plain and "\n" in gap:
         return False
-    words = re.findall("[a-z]+", plain.lower())
-    joined = _CONNECTING.fullmatch(plain) is not None and len(words) <= 5
-    return joined and (words == ["or"] or _NO_CONNECTION.isdisjoint(words))
+    spoken = re.findall("[a-z]+", plain.lower())
+    joined = _CONNECTING.fullmatch(plain) is not None and len(spoken) <= 5
+    return joined and (spoken == ["or"] or _NO_CONNECTION.isdisjoint(spoken))
 
 
 def tidy(answer: str) -> str:
@@ -245,4 +221,6 @@ def _fallback(text: str, fallbacks: Sequence[str | re.Pattern[str]]) -> str | No
 def _phrase(text: str) -> str:
     """What a sentence calls the answer, without markdown, reasons and further sentences."""
     text = text.replace("**", "").strip()
-    return _REASON.sub("", " " + text, count=1).strip() or text
+    said = _REASON.sub("", " " + text, count=1).strip() or text
+    sentence = _SENTENCE.fullmatch(said)
+    return sentence.group(1) if sentence else said

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from mrt_verl.grading.comparison import as_references
-from mrt_verl.grading.describe import describe
 from mrt_verl.grading.extraction import extract_answer
+from mrt_verl.grading.forms.describe import describe
+from mrt_verl.grading.forms.reading import read
 from mrt_verl.grading.grader import Grader
 from mrt_verl.grading.grades import Grade, Verdict
-from mrt_verl.grading.reading import read
 
 _lock = threading.Lock()
 _shared: list[Grader] = []
@@ -20,8 +20,8 @@ _shared: list[Grader] = []
 class Graded:
     """A verdict with its reasons.
 
-    `answer`: what the response gives as its answer, None without one. `answer_form` and `reference_forms`: how the answer
-    and each accepted reference were read. `detail`: why there is no verdict.
+    `answer`: what the response gives as its answer, None without one. `answer_form` and `reference_forms`: how the
+    answer and each accepted reference were read. `detail`: why there is no verdict.
     """
 
     verdict: Verdict
@@ -67,9 +67,7 @@ def grade_many(
         raise ValueError(f"{len(response_texts)} responses, {len(references)} references, {len(flags)} flags")
     grades = _grader().grade_pairs(response_texts, references, finished=flags, bare=bare)
     return [
-        _explained(
-            one, text if bare else extract_answer(text, finished=flag), as_references(reference)
-        )
+        _explained(one, text if bare else extract_answer(text, finished=flag), as_references(reference))
         for one, text, flag, reference in zip(grades, response_texts, flags, references, strict=True)
     ]
 

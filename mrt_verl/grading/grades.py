@@ -46,8 +46,8 @@ def grade_of_result(status: str, value: Any) -> Grade:
 
     Args:
         status: "done" or "error".
-        value: whether the answer is right, or (score, dict or None) of another outcome, right if `acc` says so or, without
-            it, if the score is positive; for "error", what went wrong.
+        value: whether the answer is right, or (score, dict or None) of another outcome, right if `acc` says so or,
+            without it, if the score is positive; for "error", what went wrong.
     """
     if status == "error":
         return Grade(Verdict.ERROR, 0.0, value)

@@ -1,4 +1,4 @@
-r"""Formulas that our reader does not know (`\int`, `\sum`, `\lim`), by math-verify's parser and sympy; only for a worker.
+r"""Formulas that our reader does not know, such as sums and integrals, by math-verify's parser and sympy, in a worker.
 
 math-verify's own comparison rounds to six decimals and drops what it cannot read. So its parser alone is used, only on
 texts without words, and what it finds must be equal by sympy or to 40 digits.
@@ -7,7 +7,8 @@ texts without words, and what it finds must be equal by sympy or to 40 digits.
 import re
 from typing import Any
 
-from mrt_verl.grading.folding import fold_unicode, strip_wrappers
+from mrt_verl.grading.text.unicode import fold_unicode
+from mrt_verl.grading.text.wrappers import strip_wrappers
 
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}|\\text|\\mbox")
 _UNKNOWN = re.compile(r"\\(?:ldots|dots|cdots|boxed|begin)")

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001  (characters that look alike are what is graded here)
 r"""Siblings of publicly reported gradings, by kind: (reference, answers that are right, answers that are wrong).
 
 Written by hand before the code that grades them; the wrong ones are what a lenient grader lets through.

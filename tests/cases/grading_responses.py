@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001  (characters that look alike are what is graded here)
 """Whole responses and what their answer is, by what the policy wrote: (reference, responses that are right, others)."""
 
 RESPONSES: dict[str, list[tuple[str, list[str], list[str]]]] = {
@@ -50,7 +51,12 @@ RESPONSES: dict[str, list[tuple[str, list[str], list[str]]]] = {
                 "The answer is C, because the slope is negative.",
                 "**Final Answer:** (C)",
             ],
-            ["The answer is D.", "The answer is not C.", "The answer is C or D.", "The correct answer is option (B), and not (C)."],
+            [
+                "The answer is D.",
+                "The answer is not C.",
+                "The answer is C or D.",
+                "The correct answer is option (B), and not (C).",
+            ],
         ),
     ],
     "tags": [
@@ -117,18 +123,33 @@ RESPONSES: dict[str, list[tuple[str, list[str], list[str]]]] = {
                 "\\boxed{\n31\n}",
                 r"\boxed{31",
             ],
-            [r"\boxed 13", r"\boxed{31, 13}", r"\boxed{31}. No, \boxed{13}.", r"\boxed{\text{not }31}", r"\boxed{31} or \boxed{13}", r"\boxed{}"],
+            [
+                r"\boxed 13",
+                r"\boxed{31, 13}",
+                r"\boxed{31}. No, \boxed{13}.",
+                r"\boxed{\text{not }31}",
+                r"\boxed{31} or \boxed{13}",
+                r"\boxed{}",
+            ],
         ),
         (
             "(1, 5), (2, 7)",
-            [r"\boxed{(1, 5)} \quad \text{and} \quad \boxed{(2, 7)}", r"\boxed{(2,7),(1,5)}", r"\boxed{(1,5)} for part (a) and \boxed{(2,7)}"],
+            [
+                r"\boxed{(1, 5)} \quad \text{and} \quad \boxed{(2, 7)}",
+                r"\boxed{(2,7),(1,5)}",
+                r"\boxed{(1,5)} for part (a) and \boxed{(2,7)}",
+            ],
             [r"\boxed{(1,5)}", r"\boxed{(5,1)} and \boxed{(2,7)}"],
         ),
     ],
 }
 
 FORCED: list[tuple[str, list[str], list[str]]] = [
-    ("42", ["42}", "42\\)", "42\\]", "42$", " 42 }.", "42}$", "42", "\\text{42}}", "42\\)}", "42."], ["4", "24}", "42 or 24}", "}", "\\ge 42}"]),
+    (
+        "42",
+        ["42}", "42\\)", "42\\]", "42$", " 42 }.", "42}$", "42", "\\text{42}}", "42\\)}", "42."],
+        ["4", "24}", "42 or 24}", "}", "\\ge 42}"],
+    ),
     (r"\frac{3}{5}", [r"\frac{3}{5}}", r"\frac35}", r"3/5\)", "0.6}"], [r"\frac{3}{5", r"\frac{5}{3}}", "0.66}"]),
 ]
 """Answers written after a stop text that leaves a box open: (reference, right, not right), all of them finished."""

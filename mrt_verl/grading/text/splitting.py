@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from mrt_verl.grading.expressions import Unreadable
-from mrt_verl.grading.tokens import Token
+from mrt_verl.grading.formulas.nodes import Unreadable
+from mrt_verl.grading.text.tokens import Token
 
 OPENING = frozenset({"(", "[", "{", "\\{", "\\langle", "\\lfloor", "\\lceil", "\\begin"})
 CLOSING = frozenset({")", "]", "}", "\\}", "\\rangle", "\\rfloor", "\\rceil", "\\end"})

@@ -2,8 +2,8 @@
 
 from fractions import Fraction
 
-from mrt_verl.grading.expressions import Node
-from mrt_verl.grading.forms import (
+from mrt_verl.grading.forms.reading import Reading
+from mrt_verl.grading.forms.types import (
     Choice,
     Equation,
     FiniteSet,
@@ -20,7 +20,7 @@ from mrt_verl.grading.forms import (
     Text,
     Tuple,
 )
-from mrt_verl.grading.reading import Reading
+from mrt_verl.grading.formulas.nodes import Node
 
 MAX_DIGITS = 60
 

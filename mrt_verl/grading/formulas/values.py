@@ -1,9 +1,9 @@
 r"""Equality of two formulas, exactly where that is possible; and of a decimal and an exact value.
 
 The rule for decimals: two decimals are equal only digit for digit (0.5000004 is not 0.5). A reference that is not
-written as a decimal is exact, and no decimal that only comes near is right (1.4142136 is not \sqrt 2). A reference that is
-a decimal states its precision: an exact answer is right if it rounds to the reference's digits, but only where the
-reference looks like a rounded value of it, not like an exact one of its own. So an irrational answer needs three
+written as a decimal is exact, and no decimal that only comes near is right (1.4142136 is not \sqrt 2). A reference
+that is a decimal states its precision: an exact answer is right if it rounds to the reference's digits, but only where
+the reference looks like a rounded value of it, not like an exact one of its own. So an irrational answer needs three
 significant digits (3.14 and \pi), and a fraction needs two and a denominator smaller than the decimal's own (0.33 and
 1/3, but not 0.25 and 24/97, because 0.25 is 1/4).
 """
@@ -12,9 +12,10 @@ import math
 from fractions import Fraction
 from functools import lru_cache
 
-from mrt_verl.grading import numerics
-from mrt_verl.grading.algebra import Opaque, Quotient, difference, is_dependent, normal
-from mrt_verl.grading.expressions import Limits, Node, TooBig, Unreadable
+from mrt_verl.grading.formulas.nodes import Limits, Node, TooBig, Unreadable
+from mrt_verl.grading.formulas.normal import normal
+from mrt_verl.grading.formulas.numerics import agree, differ, real_value, variables
+from mrt_verl.grading.formulas.polynomials import Opaque, Quotient, difference, is_dependent, times
 
 MIN_DIGITS = 3
 MIN_DIGITS_OF_FRACTION = 2
@@ -51,11 +52,11 @@ def _same_value(one: Node, other: Node, _bits: int, deep: bool) -> bool | None:
         pass
     except Unreadable:
         return False
-    if numerics.differ(one, other):
+    if differ(one, other):
         return False
     if not deep:
         return None
-    return numerics.agree(one, other)
+    return agree(one, other)
 
 
 @lru_cache(maxsize=16_384)
@@ -78,8 +79,6 @@ def same_ratio(one: Node, other: Node, only_positive: bool = False) -> bool | No
     """Whether one is a constant other than 0, or a positive one, times the other."""
     try:
         (left, below_left), (right, below_right) = _normal(one, Limits.bits), _normal(other, Limits.bits)
-        from mrt_verl.grading.algebra import times
-
         first = times((left, {frozenset(): Fraction(1)}), (below_right, {frozenset(): Fraction(1)}))[0]
         second = times((right, {frozenset(): Fraction(1)}), (below_left, {frozenset(): Fraction(1)}))[0]
     except (Opaque, TooBig, Unreadable):
@@ -97,7 +96,7 @@ def rounds_to(exact: Node, decimal: Fraction, decimals: int, digits: int) -> boo
         value = exact[1]
         is_simple = digits >= MIN_DIGITS_OF_FRACTION and value.denominator < decimal.denominator
         return is_simple and abs(value - decimal) <= half and value.denominator > 1
-    if digits < MIN_DIGITS or digits > 12 or numerics.variables(exact):
+    if digits < MIN_DIGITS or digits > 12 or variables(exact):
         return False
-    value = numerics.real_value(exact)
+    value = real_value(exact)
     return value is not None and math.isfinite(value) and abs(value - float(decimal)) < float(half) * (1 - 1e-6)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from mrt_verl.grading.expressions import Node
-from mrt_verl.grading.units import Unit
+from mrt_verl.grading.forms.units import Unit
+from mrt_verl.grading.formulas.nodes import Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number or a formula. `decimals`: digits after the point if it is written as a decimal; `digits`: significant."""
+    """A number or a formula; of one written as a decimal, its digits after the point and its significant ones."""
 
     node: Node
     unit: Unit | None = None
@@ -87,7 +87,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class RealSet:
-    """A union of intervals, sorted and merged if the ends are numbers; `variable` if it was written as an inequality."""
+    """A union of intervals, merged if the ends are numbers; `variable` if it was written as an inequality."""
 
     spans: tuple[Span, ...]
     variable: str = ""
@@ -139,7 +139,6 @@ Form = (
     | Relation
     | Choice
 )
-
 EMPTY = FiniteSet(())
 REALS = RealSet((Span(None, None),))
 

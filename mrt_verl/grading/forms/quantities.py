@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from mrt_verl.grading.expressions import FUNCTIONS, Node, Unreadable, multiply, parse
-from mrt_verl.grading.forms import Number
-from mrt_verl.grading.tokens import Token
-from mrt_verl.grading.units import Unit, is_currency, multiple, read_unit
+from mrt_verl.grading.forms.types import Number
+from mrt_verl.grading.forms.unit_reading import is_currency, multiple, read_unit
+from mrt_verl.grading.forms.units import Unit
+from mrt_verl.grading.formulas.functions import FUNCTIONS
+from mrt_verl.grading.formulas.nodes import Node, Unreadable, multiply
+from mrt_verl.grading.formulas.parser import parse
+from mrt_verl.grading.text.tokens import Token
 
 _DOLLAR = Token("w", "dollar", True, True)
 _DECIMAL = re.compile(r"[0-9]*\.?[0-9]*")
@@ -62,7 +65,7 @@ def _unit_starts(tokens: Sequence[Token]) -> list[int]:
 
 
 def _prefers_unit(tokens: Sequence[Token]) -> bool:
-    """A word, a percent sign, a degree or a spaced letter after a number is a unit before it is a product of letters."""
+    """Whether a word, a sign or a spaced letter after a number is tried as a unit before it is a factor."""
     return any(
         (token.kind == "w" and token.value not in ("sin", "cos", "pi"))
         or token.value in ("%", "$", "\\circ", "o", "\\degree")

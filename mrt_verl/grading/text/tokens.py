@@ -4,12 +4,14 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from mrt_verl.grading.text.words import words
+
 
 class Token(NamedTuple):
     r"""One token.
 
     kind: `n` number, `w` word (two letters or more, or one inside `\text`), `l` single letter, `c` LaTeX command with
-    its backslash, `o` anything else. `spaced`: white space before it. `upright`: stood inside `\text` or a font command.
+    its backslash, `o` anything else. `spaced`: white space before it. `upright`: it stood inside a font command.
     """
 
     kind: str
@@ -24,10 +26,10 @@ _FONTS = (
 )
 _FONT = re.compile(rf"\\(?:{_FONTS})\s*\{{")
 _UPRIGHT = re.compile(r"\\(?:text|mathrm|mbox|hbox|mathop)")
-_IGNORED = frozenset(
-    "left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr middle displaystyle textstyle scriptstyle "
-    "limits nolimits rm bf it tt sf large Large quad qquad boldmath noindent nonumber checkmark square blacksquare "
-    "hfill allowbreak thinspace hspace space enspace null relax scriptscriptstyle hline".split()
+_IGNORED = words(
+    "left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr middle displaystyle textstyle "
+    "scriptstyle limits nolimits rm bf it tt sf large Large quad qquad boldmath noindent nonumber checkmark "
+    "square blacksquare hfill allowbreak thinspace hspace space enspace null relax scriptscriptstyle hline "
 )
 _SYNONYMS = {
     **dict.fromkeys(("dfrac", "tfrac", "cfrac", "sfrac", "nicefrac"), "\\frac"),

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001  (characters that look alike are what is folded here)
 r"""Multiple choice: `B`, `(B)`, `\textbf{(B)}\ 12`, `Option C`, `A, C`."""
 
 import re
@@ -22,7 +23,8 @@ _WITH_VALUE = re.compile(
 )
 _WITH_WORDS = re.compile(r"(?:\(([A-J])\)|([A-J]))\s*(?:--?|:|,|=>|→)\s*((?:[A-Za-z]{2,}|[(\"']).*)", re.DOTALL)
 _CONFIRMED = re.compile(
-    r"(?i:(?:option|choice|answer)\s+)?\(?([A-J])\)? is (?:the )?(?:correct|right|true)(?: (?:answer|option|choice|one))?"
+    r"(?i:(?:option|choice|answer)\s+)?\(?([A-J])\)? is (?:the )?(?:correct|right|true)"
+    r"(?: (?:answer|option|choice|one))?"
 )
 _ANOTHER = re.compile(r"\([A-J]\)|\b[A-J][).](?!\w)|\b(?:or|not)\s+\(?[A-J]\b")
 _NO_VALUE = re.compile(r"[+*/=^<>_!'&,;]|\\cdot|\\times|\\le|\\ge|(?:and|or|but|not|is|to)\b")

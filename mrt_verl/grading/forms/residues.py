@@ -1,10 +1,11 @@
-r"""Residue classes: `3 \pmod 7`, `x \equiv 3 (mod 7)`."""
+r"""Residue classes and remainders: `3 \pmod 7`, `x \equiv 3 (mod 7)`, `13 mod 9`."""
 
 from collections.abc import Sequence
 
-from mrt_verl.grading.expressions import Unreadable, parse
-from mrt_verl.grading.forms import Form, Residue
-from mrt_verl.grading.tokens import Token
+from mrt_verl.grading.forms.types import Form, Residue
+from mrt_verl.grading.formulas.nodes import Unreadable
+from mrt_verl.grading.formulas.parser import parse
+from mrt_verl.grading.text.tokens import Token
 
 
 def _remainder(tokens: Sequence[Token], values: Sequence[str]) -> Form | None:

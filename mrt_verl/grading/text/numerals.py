@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
-from mrt_verl.grading.expressions import Unreadable
-from mrt_verl.grading.tokens import Token
+from mrt_verl.grading.formulas.nodes import Unreadable
+from mrt_verl.grading.text.tokens import Token
 
 _SEPARATORS = (
     r"\{,\}",
@@ -33,16 +33,16 @@ _POINTS = re.compile(r"([+-]?[1-9][0-9]{0,2})((?:\.[0-9]{3}){2,})(?:,([0-9]+))?"
 _EUROPEAN = re.compile(r"([+-]?[1-9][0-9]{0,2})((?:\.[0-9]{3})+),([0-9]+)")
 _TIMES_TEN = re.compile(r"(?<=[0-9])\s+[xX]\s+10(?=\s*(?:\^|\*\*))")
 _NO_DIGITS = re.compile(r"[^0-9]")
-
 _BAR = re.compile(
     r"([0-9]*)\.([0-9]*)\\(?:overline|bar|dot|overset\{\.\}|widebar)\s*(?:\{([0-9]+)\}|([0-9]))(?:([0-9]*)\\dot\s*\{?([0-9])\}?)?"
 )
 _PARENTHESIS = re.compile(r"(?<![\w.])([0-9]*)\.([0-9]*)\(([0-9]+)\)")
 _REPEATED = re.compile(r"(?<![\w.])([0-9]*)\.([0-9]*?)([0-9]+?)\3+\s*(?:\.{3,}|\\[lcd]?dots[bc]?)(?![0-9A-Za-z])")
-_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty"
-).split()
+_SPELLED_OUT = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
+nineteen twenty
+"""
+_WORDS = tuple(_SPELLED_OUT.split())
 _BASES = {word: number for number, word in enumerate(_WORDS)} | {"binary": 2, "octal": 8, "decimal": 10, "hex": 16}
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 from zlib import crc32
 
-from mrt_verl.grading.expressions import Node
+from mrt_verl.grading.formulas.nodes import Node
 
 POINTS = 4
 CLOSE = 1e-7
