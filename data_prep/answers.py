@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from data_prep.references import accepted_answers
 from mrt_verl.grading import Grade, Grader, Verdict
 from mrt_verl.grading.comparison import as_references
-from mrt_verl.grading.forms import Text
-from mrt_verl.grading.reading import read
+from mrt_verl.grading.forms.reading import read
+from mrt_verl.grading.forms.types import Text
 
 _NUMBER = r"-?(?:[0-9]{1,12}|[0-9]{1,9}\.[0-9]{1,9}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,3})"
 _INTEGER = r"-?[0-9]{1,9}"

@@ -1,6 +1,7 @@
 """The graders that are compared, each as its own documentation has it called: a case's verdict, None for no verdict."""
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
@@ -11,16 +12,28 @@ Scorer = Callable[[Sequence[Case]], list[bool | None]]
 
 
 def ours(cases: Sequence[Case]) -> list[bool | None]:
-    """`Grader` as in training."""
+    """`Grader` as in training; a bare sentence is no answer to it, so that its last formula or number is looked for."""
     from mrt_verl.grading import Grader
+    from mrt_verl.grading.extraction import DEFAULT_FALLBACKS
 
+    limits = {"workers": 2, "deadline_s": 10.0}
     verdicts: list[bool | None] = []
-    with Grader(workers=2, deadline_s=10.0) as grader:
+    searching = (*DEFAULT_FALLBACKS, "last_formula", "last_number")
+    with Grader(**limits) as grader, Grader(**limits, fallbacks=searching) as reader:
         for case in cases:
             how = {"finished": case.finished, "stop_text": case.stop_text}
-            grade = grader.grade_sync([case.response], case.reference, **how)[0]
+            if case.is_bare and _is_sentence(case.text):
+                grade = reader.grade_sync([case.text], case.reference, **how)[0]
+            else:
+                grade = grader.grade_sync([case.response], case.reference, **how)[0]
             verdicts.append(grade.verdict == "right" if grade.is_known else None)
     return verdicts
+
+
+def _is_sentence(text: str) -> bool:
+    """Whether there are words around a formula, or three words at least."""
+    words = re.findall(r"(?<!\\)\b[A-Za-z]{2,}\b", re.sub(r"\$[^$]*\$|\\[a-z]+\{[^{}]*\}", " ", text))
+    return len(words) > 2 or (bool(words) and _is_delimited(text))
 
 
 def math_verify(cases: Sequence[Case]) -> list[bool | None]:
