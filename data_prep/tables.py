@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.inputs import SUFFIXES, Rows, read_dataset, read_file, resolve_revision
-from data_prep.problems import DataError, Unusable
+from data_prep.problems import DataError, Row, Unusable
 from data_prep.writing import sha256
 
-Item = dict[str, Any] | Unusable
+Item = Row | Unusable
 """A row, or why it is none."""
 
 
@@ -35,10 +35,10 @@ def read_table(place: str, *, config: str | None, split: str, columns: tuple[str
         return iter(rows.rows), Rows(iter(()), origin, rows.total)
     if not path.is_file():
         raise DataError(f"--from {place}: no such file; allowed: {', '.join(SUFFIXES)}, or owner/name on the hub")
-    if path.suffix in (".jsonl", ".csv") and path.stat().st_size:
-        items = _json_lines(path) if path.suffix == ".jsonl" else _csv_rows(path)
-        return items, Rows(iter(()), {"path": str(path), "sha256": sha256(path)})
-    rows = read_file(path, tops if path.suffix == ".parquet" else ())
+    lenient = {".jsonl": _json_lines, ".csv": _csv_rows, ".json": _json_list}
+    if path.suffix in lenient and path.stat().st_size:
+        return lenient[path.suffix](path), Rows(iter(()), {"path": str(path), "sha256": sha256(path)})
+    rows = read_file(path, tops)
     return iter(rows.rows), rows
 
 
@@ -61,7 +61,7 @@ def field_of(row: Item, column: str) -> Any:
 
 
 def _json_lines(path: Path) -> Iterator[Item]:
-    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
         for line in file:
             if not line.strip():
                 continue
@@ -73,9 +73,23 @@ def _json_lines(path: Path) -> Iterator[Item]:
             except (ValueError, RecursionError):
                 yield Unusable("(row)", "not JSON", line.strip())
             else:
-                yield (
-                    row if isinstance(row, dict) else Unusable("(row)", f"a {type(row).__name__}, not an object", line)
-                )
+                yield _object(row)
+
+
+def _json_list(path: Path) -> Iterator[Item]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON: {error}") from error
+    if not isinstance(content, list):
+        raise DataError(f"{path}: holds a {type(content).__name__}; allowed: a list of objects, or .jsonl")
+    yield from map(_object, content)
+
+
+def _object(value: Any) -> Item:
+    if isinstance(value, dict):
+        return value
+    return Unusable("(row)", "null" if value is None else f"a {type(value).__name__}, not an object", value)
 
 
 def _csv_rows(path: Path) -> Iterator[Item]:

@@ -75,5 +75,6 @@ def _two_boxes(one: str, other: str, rng: random.Random) -> str:
 
 
 def _two_numbers(rng: random.Random) -> tuple[str, str]:
-    one = rng.choice([rng.randrange(2, 5000), -rng.randrange(2, 90), Fraction(rng.randrange(1, 40), 41)])
+    drawn = [Fraction(rng.randrange(2, 5000)), Fraction(-rng.randrange(2, 90)), Fraction(rng.randrange(1, 40), 41)]
+    one = rng.choice(drawn)
     return str(one), str(rng.choice([one + 1, -one, one + 100]))

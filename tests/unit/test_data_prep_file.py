@@ -47,6 +47,15 @@ def test_bad_lines_are_counted_and_the_file_goes_on(tmp_path):
     }
 
 
+def test_a_json_list_with_rows_that_are_none(tmp_path):
+    path = tmp_path / "in.json"
+    path.write_text('[{"q": "one", "a": 1}, 7, null, {"q": "two"}, {"q": "three", "a": "3"}]')
+    kept, manifest = prepare(tmp_path, path)
+    assert kept == {"one": "1", "three": "3"}
+    dropped = {"(row): a int, not an object": 1, "(row): null": 1, "a: not there": 1}
+    assert manifest["dropped"]["train"] == dropped
+
+
 def test_csv(tmp_path):
     path = tmp_path / "in.csv"
     path.write_text('q,a\n"one, two?","1,2"\nshort\nlong,1,2\n"half of ""one""?",\\frac{1}{2}\nblank,\n')
@@ -100,7 +109,9 @@ def test_a_wrong_column_is_named_with_those_there_are(tmp_path, capsys, suffix):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("content", "message"), [(None, "no such file"), (b"", "the file is empty")])
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "no such file"), (b"", "the file is empty"), (b"\n\n", "no row is left of 0")]
+)
 def test_no_table(tmp_path, capsys, content, message):
     path = tmp_path / "in.jsonl"
     if content is not None:
