@@ -32,6 +32,8 @@ class Reading:
 
 _OUTWARD = re.compile(r"\s*(?:\][^\[\]()]+[\[\]]|[\[\]][^\[\]()]+\[)\s*")
 """Open ends as in `]a,b[`."""
+_CALLED = re.compile(r"\s*(?:sympy\.|sp\.|numpy\.|np\.)?(Matrix|array|matrix|FiniteSet|set|tuple)\((.+)\)\s*")
+"""Python's constructors."""
 _REMAINDER = re.compile(r"([0-9]+) (?:,? ?with (?:a )?|,? ?)?r(?:em(?:ainder)?)?(?: of)? ([0-9]+)")
 _SENTENCE = re.compile(
     r"(?:[A-Za-z][A-Za-z ',]*\b(?:is|are|that|find|get|gives?|equals?|obtain|answer|so|therefore|thus|hence|have)"
@@ -79,6 +81,9 @@ def _read_plain(plain: str) -> Reading:
     if _OUTWARD.fullmatch(plain):
         plain = plain.strip()
         plain = ("(" if plain[0] == "]" else "[") + plain[1:-1] + (")" if plain[-1] == "[" else "]")
+    called = _CALLED.fullmatch(plain)
+    if called:
+        plain = called.group(2) if called.group(1) != "FiniteSet" else f"\\{{{called.group(2)}\\}}"
     try:
         read_so_far = tokenize(plain_numbers(_without_dollars(bounded or plain)))
         tokens, condition = without_condition(_angled(read_so_far))
