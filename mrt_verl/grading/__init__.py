@@ -1,15 +1,15 @@
 """Grading that cannot hang, crash, lie or slow a run: answers read as a mathematician reads them, compared exactly.
 
-    grade(response_text, reference)             one response: verdict, answer, and the forms that were compared
-    python -m mrt_verl.grading ANSWER REFERENCE the same on the command line: why was this wrong?
+    grade(response_text, reference)    one response: verdict, answer, and the forms that were compared
+    python -m mrt_verl.grading A REF   the same on the command line: why was this wrong?
 
     response  -> extraction.py   the final answer inside it: boxes, answer tags, phrases
     answer    -> text/           Unicode, wrappers, thousands separators, choice letters, tokens
-              -> forms/          what it is: number, listing, tuple, set, interval, matrix, equation, choice, text, ...
-                 formulas/       formulas as trees, exact normal forms, values at points; the rule for decimals (values.py)
+              -> forms/          what it is: number, listing, tuple, set, interval, matrix, choice, text, ...
+                 formulas/       trees, exact normal forms, values at points; the rule for decimals (values.py)
     two forms -> matching/       a rule per pair of types: right, wrong, or left to a worker
 
-    comparison.py   an answer against its references: decided here where that takes no time, in a worker for what is left
+    comparison.py   an answer against its references: decided here if that takes no time, in a worker otherwise
     unread.py       sums and integrals, by math-verify's parser, only in a worker
     grades.py       Verdict, Grade, GraderStats: what a grading says and what the gradings of a run cost
     outcomes.py     verl's `default_compute_score` and a run's `custom_reward_function`, made ready for a worker

@@ -40,7 +40,7 @@ def as_references(reference: Any) -> tuple[str, ...]:
         reference = _from_json(reference)
     several = [reference] if isinstance(reference, str) or not hasattr(reference, "__iter__") else reference
     texts = [str(one) for one in several if one is not None and not isinstance(one, Mapping)]
-    found = (extract_answer(text, thinking=None, fallbacks=("hashes",)) or tidy(text) for text in texts)
+    found = (extract_answer(text, thinking=None, finished=True, fallbacks=("hashes",)) or tidy(text) for text in texts)
     return tuple(text for text in found if text)
 
 

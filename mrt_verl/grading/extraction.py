@@ -108,7 +108,7 @@ def extract_answer(
         return bare[-1] if tidy(bare[-1]) else None
     if tagged is not None:
         return tidy(tagged) or None
-    return _fallback(answer_part[-FALLBACK_WINDOW:], fallbacks)
+    return fallback_answer(answer_part[-FALLBACK_WINDOW:], fallbacks)
 
 
 def _tagged(text: str, finished: bool) -> str | None:
@@ -205,20 +205,21 @@ def _closing_brace(text: str, start: int) -> int | None:
     return None
 
 
-def _fallback(text: str, fallbacks: Sequence[str | re.Pattern[str]]) -> str | None:
+def fallback_answer(text: str, fallbacks: Sequence[str | re.Pattern[str]]) -> str | None:
+    """What the first of the fall-backs that finds anything takes for the answer."""
     for fallback in fallbacks:
         pattern = FALLBACKS[fallback] if isinstance(fallback, str) else fallback
         found = [match.group(match.lastindex or 0) for match in pattern.finditer(text)]
         last = found[-1] if found else ""
         if fallback == "answer_phrase":
-            last = _phrase(last)
+            last = phrase(last)
         answer = tidy(last.strip("* ").removesuffix(".").strip("* "))
         if answer:
             return answer
     return None
 
 
-def _phrase(text: str) -> str:
+def phrase(text: str) -> str:
     """What a sentence calls the answer, without markdown, reasons and further sentences."""
     text = text.replace("**", "").strip()
     said = _REASON.sub("", " " + text, count=1).strip() or text

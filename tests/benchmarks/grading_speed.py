@@ -33,6 +33,11 @@ WARM_UP = (("y^3+8", "(y+2)^3"), ("[0,9]", "(0,9)"), (r"\sin(y)", r"\cos(y)"), (
 DEADLINE_S = 1.0
 
 
+def hard(n: int) -> str:
+    """An answer equal to n that only a worker can tell."""
+    return rf"\boxed{{\sin^2 {n}+\cos^2 {n}+{n - 1}}}"
+
+
 class OutOfTimeError(BaseException):
     """Not an Exception, so that sympy cannot swallow it."""
 
@@ -135,13 +140,13 @@ def measure_pathological() -> dict[str, Any]:
     """One pathological answer at a time, each followed by an innocent one."""
     slowest, innocent_wrong, verdicts = 0.0, 0, []
     with Grader(deadline_s=DEADLINE_S) as grader:
-        grader.grade_sync([r"\boxed{\frac{84}{2}}"], "42")
+        grader.grade_sync([hard(42)], "42")
         before = _memory_mb(grader.worker_pids())
         for number, answer in enumerate(pathological()):
             started = time.perf_counter()
             verdicts.append(grader.grade_sync([rf"\boxed{{{answer}}}"], "42")[0].verdict)
             slowest = max(slowest, time.perf_counter() - started)
-            innocent = grader.grade_sync([rf"\boxed{{\frac{{{2 * number}}}{{2}}}}"], str(number))[0]
+            innocent = grader.grade_sync([hard(number)], str(number))[0]
             innocent_wrong += innocent.verdict is not Verdict.RIGHT
         after = _memory_mb(grader.worker_pids())
     return {
@@ -163,12 +168,11 @@ def _memory_mb(pids: Sequence[int]) -> list[float]:
 def measure_kill() -> dict[str, int]:
     """kill -9 of the worker in the middle of a batch."""
     with Grader() as grader:
-        grader.grade_sync([r"\boxed{\frac{84}{2}}"], "42")
+        grader.grade_sync([hard(42)], "42")
         (pid,) = grader.worker_pids()
         killer = threading.Timer(0.2, os.kill, (pid, signal.SIGKILL))
         killer.start()
-        answers = [rf"\boxed{{\frac{{{2 * n}}}{{2}}+\sqrt{{{n}}}}}" for n in range(400)]
-        grades = [grader.grade_sync([answer], f"\\sqrt{{{n}}}+{n}")[0] for n, answer in enumerate(answers)]
+        grades = [grader.grade_sync([hard(n)], str(n))[0] for n in range(1, 801)]
         killer.join()
         right = sum(grade.verdict is Verdict.RIGHT for grade in grades)
         return {"graded": len(grades), "right": right, "restarts": grader.stats().restarts}

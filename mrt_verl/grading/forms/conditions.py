@@ -6,7 +6,7 @@ from mrt_verl.grading.forms.names import spelled
 from mrt_verl.grading.text.splitting import OPENING, SIGNS, depths
 from mrt_verl.grading.text.tokens import Token
 
-_CONDITION_WORDS = frozenset({"where", "for", "when", "if", "with", "whenever", "其中"})
+_CONDITION_WORDS = frozenset({"where", "for", "其中"})
 
 
 def without_condition(tokens: Sequence[Token]) -> tuple[Sequence[Token], str]:
@@ -14,19 +14,23 @@ def without_condition(tokens: Sequence[Token]) -> tuple[Sequence[Token], str]:
     depth = depths(tokens)
     for position in range(1, len(tokens)):
         token = tokens[position]
-        if depth[position] == 0 and token.value in _CONDITION_WORDS and token.kind == "w":
+        if (
+            depth[position] == 0
+            and token.value in _CONDITION_WORDS
+            and _share_a_name(tokens[:position], tokens[position:])
+        ):
             return tokens[:position], spelled(tokens[position + 1 :])
     if tokens and tokens[-1].value == ")":
         start = max(
             position for position in range(len(tokens)) if depth[position] == 0 and tokens[position].value in OPENING
         )
         inner = tokens[start + 1 : -1]
-        if start and _is_condition(inner) and tokens[start - 1].value != "\\in":
+        if start and _is_condition(inner) and _share_a_name(tokens[:start], inner):
             return _without_comma(tokens[:start]), spelled(inner)
     commas = [position for position in range(len(tokens)) if depth[position] == 0 and tokens[position].value == ","]
     if commas:
         before, after = tokens[: commas[-1]], tokens[commas[-1] + 1 :]
-        if _is_condition(after) and not _is_bound(before) and _names(after) & _names(before):
+        if _is_condition(after) and not _is_bound(before) and _share_a_name(before, after):
             return _without_comma(before), spelled(after)
     return tokens, ""
 
@@ -51,3 +55,8 @@ def _is_bound(tokens: Sequence[Token]) -> bool:
 
 def _names(tokens: Sequence[Token]) -> set[str]:
     return {token.value for token in tokens if token.kind == "l"}
+
+
+def _share_a_name(before: Sequence[Token], after: Sequence[Token]) -> bool:
+    """Whether the condition is about a variable of the answer; `5 for x < 0` is one piece of an answer."""
+    return bool(_names(after) & _names(before)) and before[-1].value != "\\in"

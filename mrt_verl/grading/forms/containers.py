@@ -28,6 +28,9 @@ def read_container(tokens: Sequence[Token], read_one: ReadOne, read_tokens: Read
             parts = parts[:1]
         else:
             raise Unreadable("an empty part")
+    rows = _spaced_rows(parts) if opened == "[" and used == {";"} else None
+    if rows is not None:
+        return matrix_of(rows)
     items = [_item(part, read_one) for part in parts]
     if opened == "\\langle":
         return Tuple(tuple(items), "<")
@@ -45,6 +48,21 @@ def read_container(tokens: Sequence[Token], read_one: ReadOne, read_tokens: Read
         low, high = _number_node(items[0]), _number_node(items[1])
         return interval(low, high, opened == "[", closed == "]")
     raise Unreadable("brackets that do not fit")
+
+
+def _spaced_rows(parts: Sequence[Sequence[Token]]) -> list[list[Node]] | None:
+    """The rows of `[1 2; 3 4]`: numerals between spaces; None without any."""
+    rows = []
+    for part in parts:
+        cells: list[list[Token]] = []
+        for token in part:
+            if token.kind != "n" and token.value != "-":
+                return None
+            if not cells or token.spaced:
+                cells.append([])
+            cells[-1].append(token)
+        rows.append([parse(cell)[0] for cell in cells])
+    return rows if len(rows[0]) > 1 else None
 
 
 def _unbounded(items: Sequence[Form]) -> bool:

@@ -11,7 +11,20 @@ from mrt_verl.grading.forms.matrices import read_matrix
 from mrt_verl.grading.forms.quantities import read_number
 from mrt_verl.grading.forms.real_sets import joined
 from mrt_verl.grading.forms.residues import read_residue
-from mrt_verl.grading.forms.types import EMPTY, REALS, Form, InBase, Listing, Named, Number, Text, Tuple, integer
+from mrt_verl.grading.forms.types import (
+    EMPTY,
+    REALS,
+    Form,
+    InBase,
+    Listing,
+    Named,
+    Number,
+    RealSet,
+    Span,
+    Text,
+    Tuple,
+    integer,
+)
 from mrt_verl.grading.forms.unions import read_union
 from mrt_verl.grading.formulas.nodes import Unreadable
 from mrt_verl.grading.text.numerals import number_word, read_base
@@ -61,6 +74,8 @@ def _read_words(tokens: Sequence[Token]) -> Form | None:
             return EMPTY
         if tokens[0].value == "\\mathbb{R}":
             return REALS
+    if [token.value for token in tokens if token.value not in "{}"] == ["\\mathbb{R}", "^", "+"]:
+        return RealSet((Span(("n", Fraction(0)), None),))
     if not all(token.kind in "wl" for token in tokens) or any(token.value in ("and", "or") for token in tokens):
         return None
     words = " ".join(token.value for token in tokens).lower()
@@ -162,9 +177,10 @@ def read_one(tokens: Sequence[Token]) -> Form:
     """The form of tokens that are one part."""
     if not tokens:
         raise Unreadable("nothing")
-    words = _read_words(tokens) if len(tokens) == 1 else None
+    words = _read_words(tokens) if len(tokens) == 1 or tokens[0].value == "\\mathbb{R}" else None
     if words is not None:
         return words
+    tokens = _without_transposition(tokens)
     depth = depths(tokens)
     residue = read_residue(tokens)
     if residue is not None:
@@ -183,6 +199,15 @@ def read_one(tokens: Sequence[Token]) -> Form:
         return ratio
     forms = read_number(tokens)
     return forms[0] if len(forms) == 1 else Listing(tuple(forms))
+
+
+def _without_transposition(tokens: Sequence[Token]) -> Sequence[Token]:
+    """`(1, 2)^T` as the vector (1, 2)."""
+    values = [token.value for token in tokens if token.value not in "{}"]
+    if len(values) < 5 or values[-2] != "^" or values[-1] not in ("T", "\\top", "t", "\\intercal"):
+        return tokens
+    vector = tokens[: max(n for n, token in enumerate(tokens) if token.value == "^")]
+    return vector if is_enclosed(vector, depths(vector)) and any(one.value == "," for one in vector) else tokens
 
 
 def _contained(tokens: Sequence[Token], depth: Sequence[int]) -> Form | None:

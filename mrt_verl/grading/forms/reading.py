@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from mrt_verl.grading.extraction import fallback_answer, phrase
 from mrt_verl.grading.forms.bounds import read_bound
 from mrt_verl.grading.forms.conditions import without_condition
 from mrt_verl.grading.forms.parts import read_tokens
@@ -17,6 +18,8 @@ from mrt_verl.grading.text.unicode import fold_unicode
 from mrt_verl.grading.text.wrappers import strip_wrappers
 
 logger = logging.getLogger(__name__)
+MIN_SPACES = 5
+"""Of a text that may be prose around an answer."""
 MAX_LENGTH = 1_500
 """Characters of an answer that are read here; what is longer is compared as text."""
 
@@ -32,9 +35,11 @@ class Reading:
 
 _OUTWARD = re.compile(r"\s*(?:\][^\[\]()]+[\[\]]|[\[\]][^\[\]()]+\[)\s*")
 """Open ends as in `]a,b[`."""
+_CALLED = re.compile(r"\s*(?:sympy\.|sp\.|numpy\.|np\.)?(Matrix|array|matrix|FiniteSet|set|tuple)\((.+)\)\s*")
+"""Python's constructors."""
 _REMAINDER = re.compile(r"([0-9]+) (?:,? ?with (?:a )?|,? ?)?r(?:em(?:ainder)?)?(?: of)? ([0-9]+)")
 _SENTENCE = re.compile(
-    r"(?:[A-Za-z][A-Za-z ',]*\b(?:is|are|that|find|get|gives?|equals?|obtain|answer|so|therefore|thus|hence|have)"
+    r"(?:(?:[A-Za-z][A-Za-z ',]*)?\b(?:is|are|that|find|get|gives?|equals?|obtain|answer|so|therefore|thus|hence|have)"
     r"[:,]?\s+"
     r"|(?:therefore|thus|hence|so)\s+|[A-Za-z ]+:\s+)?"
     r"(?:\$\$?([^$]+)\$\$?|\\\((.+?)\\\)|\\\[(.+?)\\\])"
@@ -79,13 +84,17 @@ def _read_plain(plain: str) -> Reading:
     if _OUTWARD.fullmatch(plain):
         plain = plain.strip()
         plain = ("(" if plain[0] == "]" else "[") + plain[1:-1] + (")" if plain[-1] == "[" else "]")
+    called = _CALLED.fullmatch(plain)
+    if called:
+        plain = called.group(2) if called.group(1) != "FiniteSet" else f"\\{{{called.group(2)}\\}}"
     try:
         read_so_far = tokenize(plain_numbers(_without_dollars(bounded or plain)))
         tokens, condition = without_condition(_angled(read_so_far))
-        return Reading(read_tokens(tokens), condition)
+        form = read_tokens(tokens)
+        return Reading(_as_text(plain)) if condition and isinstance(form, Text) else Reading(form, condition)
     except Unreadable:
-        formula = _formula_in(plain)
-        return _read(formula, Limits.bits) if formula is not None else Reading(_as_text(plain))
+        said = _formula_in(plain) or _value_of_prose(plain)
+        return Reading(_as_text(plain)) if said is None else _read(said, Limits.bits)
 
 
 def _formula_in(plain: str) -> str | None:
@@ -95,6 +104,14 @@ def _formula_in(plain: str) -> str | None:
         return None
     formula = next(group for group in sentence.groups() if group is not None)
     return None if _CHANGES.search(plain.replace(formula, "")) else formula
+
+
+def _value_of_prose(plain: str) -> str | None:
+    """What a text of many words calls its answer."""
+    if plain.count(" ") < MIN_SPACES:
+        return None
+    said = fallback_answer(plain, ("answer_phrase",)) if "answer" in plain.lower() else phrase(plain)
+    return None if said is None or len(said) >= len(plain) or _CHANGES.search(said) else said
 
 
 def _as_text(plain: str) -> Text:

@@ -1,6 +1,8 @@
 """Rules for tuples, matrices and sets of reals."""
 
+from collections.abc import Sequence
 from fractions import Fraction
+from math import gcd
 
 from mrt_verl.grading.forms.real_sets import as_real_set
 from mrt_verl.grading.forms.types import FiniteSet, Form, Matrix, Number, RealSet, Span, Tuple
@@ -25,10 +27,18 @@ def _match_ratios(reference: Tuple, answer: Tuple) -> Verdict:
     one, other = ([item.node for item in given.items if isinstance(item, Number)] for given in (reference, answer))
     if len(one) != len(reference.items) or len(one) != len(other) or len(other) != len(answer.items):
         return ordered(reference.items, answer.items)
-    if ("n", Fraction(0)) in (one[0], other[0]):
+    if ("n", Fraction(0)) in (one[0], other[0]) or _is_a_time(one):
         return ordered(reference.items, answer.items)
     first = zip(one[1:], other[1:], strict=True)
     return all_of(same_value(multiply(one[0], right), multiply(other[0], left)) for left, right in first)
+
+
+def _is_a_time(nodes: Sequence[Node]) -> bool:
+    """Whether `3:30` is rather a time of day than a ratio, which would be in lowest terms."""
+    values = [node[1] for node in nodes if node[0] == "n" and node[1].denominator == 1]
+    if len(values) != 2 or len(nodes) != 2:
+        return False
+    return values[0] <= 24 and 10 <= values[1] < 60 and gcd(int(values[0]), int(values[1])) > 1
 
 
 @rule(Tuple, Number)

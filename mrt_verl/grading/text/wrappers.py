@@ -19,6 +19,7 @@ _LEAD = re.compile(
 )
 _BOLD_LEAD = re.compile(r"\*\*([^*]{1,40}[:：]?)\*\*\s*[:：]?\s*(?=\S)")
 _LEAD_IN_TEXT = re.compile(r"^\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|sf)|mbox)\s*\{([^{}]*)\}(?=\s*\S)")
+_NUMBER_IN_TEXT = re.compile(r"\\(?:text|math)(?:bf|rm|it|sf|tt|normal)?\s*\{([^{}A-Za-z\\]*[0-9][^{}A-Za-z\\]*)\}")
 _HTML = re.compile(r"</?(?:b|i|em|strong|p|span|div|code|u|sub|answer|br|center)\s*/?>", re.IGNORECASE)
 _ENTITIES = {"&nbsp;": " ", "&lt;": "<", "&gt;": ">", "&le;": "\\le ", "&ge;": "\\ge ", "&pi;": "\\pi ", "&amp;": "&"}
 
@@ -66,6 +67,8 @@ def _strip_once(text: str) -> str:
                 continue
             text = inner.strip()
     text = _unwrap_command(text)
+    bare = _NUMBER_IN_TEXT.fullmatch(text)
+    text = bare.group(1).strip() if bare else text
     text = _BOLD_LEAD.sub(_without_lead, text, count=1) if text.startswith("**") else text
     text = _LEAD_IN_TEXT.sub(_without_lead, text, count=1)
     lead = _LEAD.match(text)
