@@ -8,6 +8,7 @@ from fractions import Fraction
 from mrt_verl.grading.forms.containers import read_container
 from mrt_verl.grading.forms.equations import read_relation
 from mrt_verl.grading.forms.matrices import read_matrix
+from mrt_verl.grading.forms.matrix_arithmetic import read_matrix_formula
 from mrt_verl.grading.forms.quantities import read_number
 from mrt_verl.grading.forms.real_sets import joined
 from mrt_verl.grading.forms.residues import read_residue
@@ -215,7 +216,7 @@ def _contained(tokens: Sequence[Token], depth: Sequence[int]) -> Form | None:
     united = read_union(tokens, depth, read_one)
     if united is not None:
         return united
-    matrix = read_matrix(tokens)
+    matrix = read_matrix(tokens) or read_matrix_formula(tokens)
     if matrix is not None:
         return matrix
     if not is_enclosed(tokens, depth):
