@@ -28,7 +28,8 @@ from mrt_verl.grading.forms.types import (
 )
 from mrt_verl.grading.forms.unions import read_union
 from mrt_verl.grading.formulas.nodes import Unreadable
-from mrt_verl.grading.text.numerals import number_word, read_base
+from mrt_verl.grading.text.number_words import number_in_words
+from mrt_verl.grading.text.numerals import read_base
 from mrt_verl.grading.text.splitting import depths, is_enclosed, split, split_relations
 from mrt_verl.grading.text.tokens import Token
 
@@ -39,6 +40,12 @@ _WORDS: dict[str, Form] = {
     **dict.fromkeys(("all real values", "any real number", "all real number"), REALS),
     **dict.fromkeys(("does not exist", "dne", "d n e", "undefined", "not defined"), Text("does not exist")),
 }
+_DATE_OR_CODE = re.compile(
+    r"(?=.*(?<![0-9])0[0-9])[0-9]+(?:-[0-9]+)+"
+    r"|[12][0-9]{3}([-/])(?:0[1-9]|1[0-2])\1(?:[0-2][0-9]|3[01])"
+    r"|[0-3][0-9]-[0-3][0-9]-[12][0-9]{3}|[0-3]?[0-9]/[0-3]?[0-9]/[12][0-9]{3}"
+)
+"""Digits between hyphens of which one part starts with 0, and days: no differences, no quotients."""
 
 
 def read_tokens(tokens: Sequence[Token]) -> Form:
@@ -77,14 +84,15 @@ def _read_words(tokens: Sequence[Token]) -> Form | None:
             return REALS
     if [token.value for token in tokens if token.value not in "{}"] == ["\\mathbb{R}", "^", "+"]:
         return RealSet((Span(("n", Fraction(0)), None),))
+    if tokens[0].kind in "wl" and tokens[-1].kind == "w":
+        number = number_in_words([token.value.lower() for token in tokens if token.value != "-"])
+        if number is not None:
+            return integer(number)
     if not all(token.kind in "wl" for token in tokens) or any(token.value in ("and", "or") for token in tokens):
         return None
     words = " ".join(token.value for token in tokens).lower()
     if words in _WORDS:
         return _WORDS[words]
-    number = number_word(words)
-    if number is not None:
-        return integer(number)
     return Text(words) if _is_a_word(tokens) else None
 
 
@@ -181,6 +189,8 @@ def read_one(tokens: Sequence[Token]) -> Form:
     words = _read_words(tokens) if len(tokens) == 1 or tokens[0].value == "\\mathbb{R}" else None
     if words is not None:
         return words
+    if len(tokens) in (3, 5, 7) and _DATE_OR_CODE.fullmatch("".join(token.value for token in tokens)):
+        raise Unreadable("a date or a code")
     tokens = _without_transposition(tokens)
     depth = depths(tokens)
     residue = read_residue(tokens)

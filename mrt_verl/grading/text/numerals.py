@@ -1,4 +1,4 @@
-r"""Ways to write one number: thousands separators, repeating decimals, other bases, number words."""
+r"""Ways to write one number: thousands separators, repeating decimals, other bases."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from mrt_verl.grading.formulas.nodes import Unreadable
 from mrt_verl.grading.text.tokens import Token
 
 _SEPARATORS = (
-    r"\{,\}",
+    r"\s?\{,\s?\}\s?",
     r"\\,",
     r"\\ ",
     r"\\;",
@@ -108,11 +108,6 @@ def _repeating_dots(found: re.Match[str]) -> str:
     if len(block) == 1 and fixed and times < 3:
         return found.group()
     return _fraction(whole, fixed, block)
-
-
-def number_word(word: str) -> int | None:
-    """The value of "three"; None for other words."""
-    return _WORDS.index(word.lower()) if word.lower() in _WORDS else None
 
 
 def read_base(tokens: Sequence[Token]) -> tuple[int, int] | None:
