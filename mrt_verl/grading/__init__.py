@@ -18,6 +18,8 @@
     pool.py         the workers' side in this process: deadlines, killing, replacing
     grader.py       Grader, the front for event loops and scripts: cache, shared gradings, accounting
     front.py        grade and grade_many
+    presets.py      what graders disagree on, as switches: ours and Math-Verify's
+    other_readings.py   what a text may say besides, under other rules than ours
 
 A missing unit, percent sign or choice letter is forgiven, a different one is not. Words are compared as words. Sets,
 tuples and intervals differ by type. What is ambiguous is wrong: a reward must not be had by writing what may be meant.
@@ -28,12 +30,14 @@ from mrt_verl.grading.extraction import Thinking, extract_answer
 from mrt_verl.grading.front import Graded, grade, grade_many
 from mrt_verl.grading.grader import Grader
 from mrt_verl.grading.grades import Grade, GraderStats, Verdict
+from mrt_verl.grading.presets import Rules
 
 __all__ = [
     "Grade",
     "Graded",
     "Grader",
     "GraderStats",
+    "Rules",
     "Thinking",
     "Verdict",
     "extract_answer",

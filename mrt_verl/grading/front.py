@@ -11,9 +11,10 @@ from mrt_verl.grading.forms.describe import describe
 from mrt_verl.grading.forms.reading import read
 from mrt_verl.grading.grader import Grader
 from mrt_verl.grading.grades import Grade, Verdict
+from mrt_verl.grading.presets import Rules, rules_of
 
 _lock = threading.Lock()
-_shared: list[Grader] = []
+_shared: dict[Rules, Grader] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,17 @@ class Graded:
         return "\n".join(lines)
 
 
-def grade(response_text: str, reference: Any, *, finished: bool = True, bare: bool = False) -> Graded:
+def grade(
+    response_text: str, reference: Any, *, finished: bool = True, bare: bool = False, rules: Rules | str = "default"
+) -> Graded:
     """Grade one response against its reference (or several accepted ones), by the code that training uses.
 
     Args:
         finished: whether the response ended by itself; one that was cut off may leave its last box open.
         bare: the text is an answer itself; otherwise the answer is looked for in a box, an answer tag or a phrase.
+        rules: what graders disagree on: "default", "math_verify", or `Rules` of your own.
     """
-    return grade_many([response_text], [reference], finished=finished, bare=bare)[0]
+    return grade_many([response_text], [reference], finished=finished, bare=bare, rules=rules)[0]
 
 
 def grade_many(
@@ -56,28 +60,34 @@ def grade_many(
     *,
     finished: bool | Sequence[bool] = True,
     bare: bool = False,
+    rules: Rules | str = "default",
 ) -> list[Graded]:
     """`grade` for many responses at once, each with a reference of its own.
 
     Raises:
-        ValueError: there are not as many references as responses.
+        ValueError: there are not as many references as responses, or no rules of that name.
     """
     flags = [finished] * len(response_texts) if isinstance(finished, bool) else list(finished)
     if not len(response_texts) == len(references) == len(flags):
         raise ValueError(f"{len(response_texts)} responses, {len(references)} references, {len(flags)} flags")
-    grades = _grader().grade_pairs(response_texts, references, finished=flags, bare=bare)
+    its = rules_of(rules)
+    grades = _grader(its).grade_pairs(response_texts, references, finished=flags, bare=bare)
     return [
-        _explained(one, text if bare else extract_answer(text, finished=flag), as_references(reference))
+        _explained(
+            one,
+            text if bare else extract_answer(text, finished=flag, fallbacks=its.fallbacks),
+            as_references(reference),
+        )
         for one, text, flag, reference in zip(grades, response_texts, flags, references, strict=True)
     ]
 
 
-def _grader() -> Grader:
+def _grader(rules: Rules) -> Grader:
     """One grader for all calls; its workers start with the first answer that needs one, and end with the process."""
     with _lock:
-        if not _shared:
-            _shared.append(Grader())
-        return _shared[0]
+        if rules not in _shared:
+            _shared[rules] = Grader(rules=rules)
+        return _shared[rules]
 
 
 def _explained(graded: Grade, answer: str | None, references: tuple[str, ...]) -> Graded:

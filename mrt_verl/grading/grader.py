@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -14,9 +13,11 @@ from typing import Any
 from mrt_verl.grading import outcomes
 from mrt_verl.grading.accounts import Accounts
 from mrt_verl.grading.comparison import as_references, exact_verdict, is_readable
-from mrt_verl.grading.extraction import DEFAULT_FALLBACKS, DEFAULT_THINKING, Thinking, extract_answer, tidy
+from mrt_verl.grading.extraction import DEFAULT_THINKING, Thinking, extract_answer, tidy
 from mrt_verl.grading.grades import NO_ANSWER, NO_REFERENCE, RIGHT, WRONG, Grade, GraderStats, Verdict
+from mrt_verl.grading.other_readings import comes_near, pairs_of
 from mrt_verl.grading.pool import Pool
+from mrt_verl.grading.presets import DEFAULT_RULES, Fallbacks, Rules, rules_of
 from mrt_verl.grading.shared import SharedGrades
 
 _LONG_ANSWER = 256
@@ -35,8 +36,9 @@ class Grader:
         workers: processes at most, per outcome in use, >= 1.
         memory_mb: what a worker may map beyond what it needs to start, in MB.
         cache_size: most verdicts remembered, >= 0; of one verdict that is some 500 bytes.
-        fallbacks: what may stand for a missing box, see `extract_answer`.
+        fallbacks: what may stand for a missing box, see `extract_answer`; None for what the rules say.
         thinking: tags of the thinking block, None to search the whole response.
+        rules: what graders disagree on, "default" or "math_verify", see presets.py.
     """
 
     def __init__(
@@ -46,8 +48,9 @@ class Grader:
         workers: int = 1,
         memory_mb: int = 2048,
         cache_size: int = 100_000,
-        fallbacks: Sequence[str | re.Pattern[str]] = DEFAULT_FALLBACKS,
+        fallbacks: Fallbacks | None = None,
         thinking: Thinking | None = DEFAULT_THINKING,
+        rules: Rules | str = "default",
     ) -> None:
         if deadline_s <= 0 or workers < 1 or memory_mb < 1 or cache_size < 0:
             raise ValueError(
@@ -55,6 +58,8 @@ class Grader:
                 "memory_mb >= 1, cache_size >= 0"
             )
         self._limits: dict[str, Any] = {"deadline_s": deadline_s, "workers": workers, "memory_mb": memory_mb}
+        self._rules = rules_of(rules)
+        fallbacks = self._rules.fallbacks if fallbacks is None else fallbacks
         self._extraction: dict[str, Any] = {"fallbacks": fallbacks, "thinking": thinking}
         self._shared = SharedGrades(cache_size)
         self._accounts = Accounts()
@@ -168,12 +173,14 @@ class Grader:
         if not any(map(is_readable, references)):
             return NO_REFERENCE
         open_pairs = []
-        for reference in references:
-            verdict = exact_verdict(reference, answer)
-            if verdict:
+        verdict: bool | None = False
+        for pair in self._pairs(references, answer):
+            verdict = exact_verdict(*pair)
+            if verdict or comes_near(*pair, self._rules.near_decimals):
+                verdict = True
                 break
             if verdict is None:
-                open_pairs.append((reference, answer))
+                open_pairs.append(pair)
         else:
             if open_pairs:
                 grade, is_shared = self._shared.get(_key(open_pairs), lambda: self._submit(None, open_pairs))
@@ -181,6 +188,11 @@ class Grader:
                 return grade
         self._accounts.count("exact")
         return RIGHT if verdict else WRONG
+
+    def _pairs(self, references: tuple[str, ...], answer: str) -> list[tuple[str, str]]:
+        if self._rules is DEFAULT_RULES:
+            return [(reference, answer) for reference in references]
+        return [pair for reference in references for pair in pairs_of(reference, answer, self._rules)]
 
     def _submit(self, packed: bytes | None, task: Any) -> "Future[Grade]":
         with self._lock:

@@ -13,13 +13,22 @@ Scorer = Callable[[Sequence[Case]], list[bool | None]]
 
 def ours(cases: Sequence[Case]) -> list[bool | None]:
     """`Grader` as in training; a bare sentence is no answer to it, so that its last formula or number is looked for."""
-    from mrt_verl.grading import Grader
     from mrt_verl.grading.extraction import DEFAULT_FALLBACKS
 
-    limits = {"workers": 2, "deadline_s": 10.0}
+    return _ours(cases, "default", (*DEFAULT_FALLBACKS, "last_formula", "last_number"))
+
+
+def ours_by_math_verify_rules(cases: Sequence[Case]) -> list[bool | None]:
+    """`Grader(rules="math_verify")`, which looks into sentences by itself."""
+    return _ours(cases, "math_verify", None)
+
+
+def _ours(cases: Sequence[Case], rules: str, searching: Sequence[str] | None) -> list[bool | None]:
+    from mrt_verl.grading import Grader
+
+    how_to: dict[str, Any] = {"workers": 2, "deadline_s": 10.0, "rules": rules}
     verdicts: list[bool | None] = []
-    searching = (*DEFAULT_FALLBACKS, "last_formula", "last_number")
-    with Grader(**limits) as grader, Grader(**limits, fallbacks=searching) as reader:
+    with Grader(**how_to) as grader, Grader(**how_to, fallbacks=searching) as reader:
         for case in cases:
             how = {"finished": case.finished, "stop_text": case.stop_text}
             if case.is_bare and _is_sentence(case.text):
@@ -102,6 +111,7 @@ class _Guarded:
 
 SCORERS: dict[str, Scorer] = {
     "ours": ours,
+    "ours, rules=math_verify": ours_by_math_verify_rules,
     "math-verify": math_verify,
     "verl math_verify": verl_math_verify,
     "verl default": verl_default,
