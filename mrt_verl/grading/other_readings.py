@@ -1,7 +1,7 @@
 r"""What an answer and a reference may say besides, under rules other than the default ones.
 
-Most of it are other spellings of a text, which are then compared as any pair is; decimals that come near are numbers that
-are put in the place of those they are near to.
+Most of that is other spellings of a text, which are then compared as any pair is. Only decimals that come near are
+compared as forms: they take the place of the numbers that they are near to.
 """
 
 import re
@@ -21,7 +21,7 @@ from mrt_verl.grading.text.wrappers import has_top_comma, strip_wrappers
 
 MAX_LENGTH = 1_500
 """Characters of a text that is read in other ways."""
-_DECIMAL_COMMA = re.compile(r"([+-]?[0-9]+),([0-9]+)(?![0-9,])([^,()\[\]{}]*)")
+_DECIMAL_COMMA = re.compile(r"([+-]?[0-9]+),([0-9]+)(?![0-9,])((?:[^,()\[\]{}\\]|\\[A-Za-z]+(?:\{[^{}]*\})?|\\.)*)")
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}(?![0-9])")
 _NAME = re.compile(r"\s*(?:[A-Za-z]|\\[a-z]+)(?:_(?:\w|\{\w+\}))?\s*")
 _APPROXIMATE = re.compile(r"\\(?:approx|simeq)(?![a-z])|\u2248")
@@ -40,8 +40,8 @@ def pairs_of(reference: str, answer: str, rules: Rules) -> list[tuple[str, str]]
         return []
     pairs = [
         (one, other)
-        for one in (reference, *_spellings(reference, rules, is_reference=True))
-        for other in (answer, *_spellings(answer, rules, is_reference=False))
+        for one in (reference, *_spellings(reference, rules))
+        for other in (answer, *_spellings(answer, rules, reference))
     ]
     return list(dict.fromkeys(pairs))
 
@@ -52,16 +52,17 @@ def is_prose(text: str) -> bool:
     return len(words) > MAX_WORDS or (bool(words) and _DELIMITED.search(text) is not None)
 
 
-def _spellings(text: str, rules: Rules, *, is_reference: bool) -> Iterator[str]:
+def _spellings(text: str, rules: Rules, reference: str | None = None) -> Iterator[str]:
+    """Other spellings of a reference, or of an answer to one."""
     if len(text) > MAX_LENGTH:
         return
-    if rules.reads_prose and not is_reference and is_prose(text):
+    if rules.reads_prose and reference is not None and is_prose(text):
         said = fallback_answer(text, rules.fallbacks)
         if said is not None:
             yield said
     plain = strip_wrappers(fold_unicode(text))
     if rules.last_side:
-        last = _last_side(plain, is_reference)
+        last = _last_side(plain, reference)
         if last is not None:
             yield last
     if rules.decimal_comma:
@@ -74,7 +75,7 @@ def _spellings(text: str, rules: Rules, *, is_reference: bool) -> Iterator[str]:
             yield f"({items})"
 
 
-def _last_side(plain: str, is_reference: bool) -> str | None:
+def _last_side(plain: str, reference: str | None) -> str | None:
     """A chain of equations without what stands between its name and its last side."""
     sides = _sides(plain)
     if len(sides) < 2 or not all(side.strip() for side in sides):
@@ -83,7 +84,8 @@ def _last_side(plain: str, is_reference: bool) -> str | None:
     if _NAME.fullmatch(first):
         return f"{first} = {last}"
     # an equation as a reference is what was asked for, not its right side alone
-    return None if is_reference and len(sides) == 2 else last
+    is_asked_for = len(sides) == 2 if reference is None else "=" in reference
+    return None if is_asked_for else last
 
 
 def _sides(text: str) -> list[str]:

@@ -17,17 +17,19 @@ LAST_VALUE = re.compile(
     r"(?:\s?(?:\\?%|[Pp]ercent(?:age)?\b|[Pp]ct\b))?)",
     re.DOTALL,
 )
-"""The last formula between delimiters or the last number of a text, whichever stands later; units glued to a number are left out."""
+"""The last formula between delimiters or the last number of a text, whichever stands later, without a unit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     r"""What may be decided in more than one way; the defaults are a mathematician's.
 
-    `fallbacks`: what may stand for a missing box in a response. `reads_prose`: a reference or a
-    box that holds sentences holds its answer somewhere in them, as a response does. `decimal_comma`: `1,22` may be 1.22. `near_decimals`: a decimal is
-    right if it equals the other value when both are rounded to so many places; None for never. `last_side`: a chain of
-    equations says what its last side says, whatever the others are. `bare_tuples`: `1, 3` and `{1,3}` may be (1, 3).
+    `fallbacks`: what may stand for a missing box in a response.
+    `reads_prose`: a reference or a box that holds sentences holds its answer somewhere in them, as a response does.
+    `decimal_comma`: `1,22` may be 1.22.
+    `near_decimals`: a decimal is right if both values, rounded to so many places, are equal; None: never.
+    `last_side`: a chain of equations says what its last side says, whatever the others are.
+    `bare_tuples`: `1, 3` and `{1,3}` may be (1, 3).
     `inequality_for_set`: `1 < x < 2` is right for the reference `x \in (1, 2)`.
     """
 

@@ -5,6 +5,7 @@ texts without words, and what it finds must be equal by sympy or to 40 digits.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from mrt_verl.grading.text.unicode import fold_unicode
@@ -13,6 +14,8 @@ from mrt_verl.grading.text.wrappers import strip_wrappers
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}|\\text|\\mbox")
 _UNKNOWN = re.compile(r"\\(?:ldots|dots|cdots|boxed|begin)")
 DIGITS = 50
+_PLAINLY = 1e-3
+"""Relative difference of two sides that are not the same number rounded."""
 
 
 def same_unread(reference: str, answer: str) -> bool:
@@ -22,22 +25,45 @@ def same_unread(reference: str, answer: str) -> bool:
         return True
     if any(_WORD.search(text) or _UNKNOWN.search(text) or len(text) > 400 for text in (one, other)):
         return False
-    name, one = _right_side(one)
-    other_name, other = _right_side(other)
-    if name and other_name and name != other_name:
+    (*before, one), (*other_before, other) = _sides(one), _sides(other)
+    names = ["=".join(sides) for sides in (before, other_before)]
+    if all(names) and names[0] != names[1]:
         return False
     left, right = _parsed(one), _parsed(other)
-    return left is not None and right is not None and _equal(left, right)
+    if left is None or right is None or _contradicts(before, left) or _contradicts(other_before, right):
+        return False
+    return _equal(left, right)
 
 
-def _right_side(text: str) -> tuple[str, str]:
-    """What stands before and after the last `=` outside of braces; nothing before it if there is none."""
-    depth = 0
-    for position in range(len(text) - 1, -1, -1):
-        depth += (text[position] == "}") - (text[position] == "{")
-        if depth == 0 and text[position] == "=":
-            return "".join(text[:position].split()), text[position + 1 :]
-    return "", text
+def _sides(text: str) -> list[str]:
+    """What stands between the `=` outside of braces, without spaces but in the last one."""
+    sides, depth, start = [], 0, 0
+    for position, character in enumerate(text):
+        depth += (character == "{") - (character == "}")
+        if depth == 0 and character == "=":
+            sides.append("".join(text[start:position].split()))
+            start = position + 1
+    return [*sides, text[start:]]
+
+
+def _contradicts(sides: Sequence[str], value: Any) -> bool:
+    """Whether one of the sides before it is plainly another number: then the chain says nothing."""
+    last = _approximately(value)
+    if last is None:
+        return False
+    numbers = [_approximately(_parsed(side)) for side in sides if side]
+    return any(one is not None and abs(one - last) > _PLAINLY * max(abs(one), abs(last)) for one in numbers)
+
+
+def _approximately(value: Any) -> complex | None:
+    if value is None or value.free_symbols:
+        return None
+    for evaluated in (lambda: value, value.doit):
+        try:
+            return complex(evaluated().evalf(15))
+        except (TypeError, ValueError, ArithmeticError, NotImplementedError):
+            continue  # a limit has a value once it is done, an unknown function has none
+    return None
 
 
 def _parsed(text: str) -> Any:

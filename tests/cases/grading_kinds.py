@@ -1,7 +1,8 @@
 # ruff: noqa: RUF001  (characters that look alike are what is graded here)
 r"""Siblings of publicly reported gradings, by kind: (reference, answers that are right, answers that are wrong).
 
-Written by hand before the code that grades them; the wrong ones are what a lenient grader lets through.
+Written by hand. Some of them were written before the code that grades them, others after a grading that was wrong and
+before its fix; the wrong answers are what a lenient grader lets through.
 """
 
 Kinds = dict[str, list[tuple[str, list[str], list[str]]]]
@@ -715,5 +716,60 @@ KINDS: Kinds = {
         (r"5!", ["120", r"5 \cdot 4!"], ["5", "24", "125"]),
         (r"x^2+2x+1=0", [r"x^2+2x+1=0", r"x^2+2x=-1"], ["x^2+2x+1", "-1", "x^2+2x-1=0"]),
         (r"e^{x+y}", [r"e^x e^y", r"e^{y+x}"], [r"e^{xy}", r"e^x+e^y"]),
+    ],
+    "matrix arithmetic": [
+        (
+            r"\begin{pmatrix} 3 & 1 \\ 0 & 5 \end{pmatrix}",
+            [
+                r"\begin{pmatrix} 1 & 1 \\ 0 & 2 \end{pmatrix} + \begin{pmatrix} 2 & 0 \\ 0 & 3 \end{pmatrix}",
+                r"\begin{bmatrix} 3 & 0 \\ 1 & 5 \end{bmatrix}^T",
+                r"\frac12\begin{pmatrix} 6 & 2 \\ 0 & 10 \end{pmatrix}",
+                r"-\left(\begin{array}{cc} -3 & -1 \\ 0 & -5 \end{array}\right)",
+                r"A = \begin{pmatrix} 1 & 1 \\ 0 & 5 \end{pmatrix}\begin{pmatrix} 3 & 0 \\ 0 & 1 \end{pmatrix}",
+            ],
+            [
+                r"\begin{pmatrix} 3 & 0 \\ 0 & 1 \end{pmatrix}\begin{pmatrix} 1 & 1 \\ 0 & 5 \end{pmatrix}",
+                r"\begin{pmatrix} 3 & 0 \\ 1 & 5 \end{pmatrix}",
+                r"\begin{pmatrix} 1 & 1 \\ 0 & 2 \end{pmatrix} - \begin{pmatrix} 2 & 0 \\ 0 & 3 \end{pmatrix}",
+                r"2\begin{pmatrix} 3 & 1 \\ 0 & 5 \end{pmatrix}",
+                r"\begin{pmatrix} 3 & 1 \\ 0 & 5 \end{pmatrix} + 0",
+                r"\begin{pmatrix} 3 & 1 \\ 0 & 5 \end{pmatrix}, \begin{pmatrix} 1 & 0 \\ 0 & 1 \end{pmatrix}",
+                r"\begin{vmatrix} 3 & 1 \\ 0 & 5 \end{vmatrix}",
+            ],
+        ),
+        (
+            r"\begin{pmatrix} 1 + 2t \\ 3 - t \end{pmatrix}",
+            [r"\begin{pmatrix} 1 \\ 3 \end{pmatrix} + t \begin{pmatrix} 2 \\ -1 \end{pmatrix}"],
+            [
+                r"\begin{pmatrix} 1 \\ 3 \end{pmatrix} - t \begin{pmatrix} 2 \\ -1 \end{pmatrix}",
+                r"\begin{pmatrix} 1 \\ 3 \end{pmatrix} \times \begin{pmatrix} 2 \\ -1 \end{pmatrix}",
+            ],
+        ),
+        (
+            r"\begin{pmatrix} 1 & 1 \\ 0 & 1 \end{pmatrix}^3",
+            [r"\begin{pmatrix} 1 & 3 \\ 0 & 1 \end{pmatrix}"],
+            [r"\begin{pmatrix} 1 & 1 \\ 0 & 1 \end{pmatrix}", r"\begin{pmatrix} 3 & 3 \\ 0 & 3 \end{pmatrix}"],
+        ),
+    ],
+    "chains of equations": [
+        (r"\frac25", [r"t = 0.4 = \frac25", r"2/5 = \frac25"], [r"t = 7 = \frac25", r"\frac12 = \frac25"]),
+        (r"\sqrt{3}", [r"x = \sqrt{3}"], [r"x = 3 = \sqrt{3}", r"x = \sqrt{3} = 2", r"\log 2 = \sqrt{3}"]),
+        ("10", [r"\sum_{k=1}^{4} k = 10"], [r"\sum_{k=1}^{4} k = 11", r"\sum_{k=1}^{5} k = 10"]),
+        (r"\frac12", [r"\int_0^1 x\,dx = \frac12"], [r"\int_0^1 x^2\,dx = \frac12"]),
+        ("2", [r"\lim_{x\to 0}\frac{\sin 2x}{x} = 2", r"\det A = 2"], [r"\lim_{x\to 0}\frac{\sin x}{x} = 2"]),
+    ],
+    "numbers in words": [
+        ("21", ["twenty-one", "Twenty one", r"\text{twenty-one}"], ["twenty", "twenty-two", "one twenty", "two one"]),
+        ("120", ["one hundred twenty", "one hundred and twenty"], ["one hundred", "one twenty", "hundred twenty"]),
+        ("3500", ["three thousand five hundred"], ["thirty-five", "three thousand five", "three five hundred"]),
+        ("2,000,000", ["two million"], ["two", "million", "two thousand"]),
+        ("5", ["five"], ["two and three", "minus five", "fifteen", "five five"]),
+    ],
+    "dates and codes": [
+        ("2024-01-02", ["2024-01-02"], ["2021", "2024-01-03", "2024-02-01"]),
+        ("2023-11-25", ["2023-11-25"], ["1987", "2023-25-11"]),
+        ("05/12/2024", ["05/12/2024"], ["12/05/2024", r"\frac{5}{24288}"]),
+        ("555-0123", ["555-0123"], ["432", "555"]),
+        ("1995", ["2024-29", "2000-3-2"], ["2024-01-02"]),
     ],
 }

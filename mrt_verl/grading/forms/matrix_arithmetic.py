@@ -1,4 +1,4 @@
-r"""Sums, products, multiples, powers and transposes of matrices, worked out: `A + B`, `\frac12 A`, `A B`, `A^2`, `A^T`."""
+r"""Sums, products, multiples, powers and transposes of matrices, worked out: `A + B`, `\frac12 A B`, `A^2`, `A^T`."""
 
 from collections.abc import Sequence
 from fractions import Fraction

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-_UNITS = """
+_SPELLED_OUT = """
 zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
-nineteen
-""".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+nineteen twenty thirty forty fifty sixty seventy eighty ninety
+"""
+_UNITS, _TENS = tuple(_SPELLED_OUT.split()[:20]), tuple(_SPELLED_OUT.split()[20:])
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 MAX_WORDS = 40
+UP_TO_TWENTY = (*_UNITS, "twenty")
 
 
 def number_in_words(words: Sequence[str]) -> int | None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from mrt_verl.grading.formulas.nodes import Unreadable
+from mrt_verl.grading.text.number_words import UP_TO_TWENTY
 from mrt_verl.grading.text.tokens import Token
 
 _SEPARATORS = (
@@ -38,12 +39,12 @@ _BAR = re.compile(
 )
 _PARENTHESIS = re.compile(r"(?<![\w.])([0-9]*)\.([0-9]*)\(([0-9]+)\)")
 _REPEATED = re.compile(r"(?<![\w.])([0-9]*)\.([0-9]*?)([0-9]+?)\3+\s*(?:\.{3,}|\\[lcd]?dots[bc]?)(?![0-9A-Za-z])")
-_SPELLED_OUT = """
-zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
-nineteen twenty
-"""
-_WORDS = tuple(_SPELLED_OUT.split())
-_BASES = {word: number for number, word in enumerate(_WORDS)} | {"binary": 2, "octal": 8, "decimal": 10, "hex": 16}
+_BASES = {word: number for number, word in enumerate(UP_TO_TWENTY)} | {
+    "binary": 2,
+    "octal": 8,
+    "decimal": 10,
+    "hex": 16,
+}
 
 
 def plain_numbers(text: str) -> str:
