@@ -758,6 +758,15 @@ KINDS: Kinds = {
         (r"\frac12", [r"\int_0^1 x\,dx = \frac12"], [r"\int_0^1 x^2\,dx = \frac12"]),
         ("2", [r"\lim_{x\to 0}\frac{\sin 2x}{x} = 2", r"\det A = 2"], [r"\lim_{x\to 0}\frac{\sin x}{x} = 2"]),
     ],
+    "numbered statements": [
+        (
+            "(ii), (iv)",
+            [r"\text{(ii) and (iv)}", "(iv),(ii)", "ii, iv"],
+            ["(ii), (vi)", "(ii)", "(i), (iv)", "(iii), (iv)"],
+        ),
+        (r"\text{(i), (iii)}", ["(i),(iii)", r"\text{(iii) and (i)}"], ["(i), (ii)", "(iii)", "(iii), (iv)"]),
+        ("(iii)", [r"\text{(iii)}", "iii"], ["(ii)", "-i", "(i)"]),
+    ],
     "numbers in words": [
         ("21", ["twenty-one", "Twenty one", r"\text{twenty-one}"], ["twenty", "twenty-two", "one twenty", "two one"]),
         ("120", ["one hundred twenty", "one hundred and twenty"], ["one hundred", "one twenty", "hundred twenty"]),

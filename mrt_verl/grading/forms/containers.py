@@ -1,5 +1,6 @@
 r"""Tuples, intervals, sets and matrices in brackets."""
 
+import re
 from collections.abc import Callable, Sequence
 
 from mrt_verl.grading.forms.matrices import matrix_of
@@ -11,6 +12,8 @@ from mrt_verl.grading.text.splitting import at_commas, depths, is_enclosed, spli
 from mrt_verl.grading.text.tokens import Token
 
 ReadOne = Callable[[Sequence[Token]], Form]
+_ITEM = re.compile(r"(?=..)x{0,2}(?:ix|iv|v?i{0,3})")
+"""Roman numbers of statements, `(ii)` or `(iv)`: of more than one letter, and no products."""
 
 
 def read_container(tokens: Sequence[Token], read_one: ReadOne, read_tokens: ReadOne) -> Form | None:
@@ -90,6 +93,8 @@ def _nested(items: Sequence[Form]) -> bool:
 
 def _single(tokens: Sequence[Token], inner: Sequence[Token], read_tokens: ReadOne) -> Form | None:
     """Brackets around one thing: a formula is read with them, anything else without."""
+    if tokens[0].value == "(" and len(inner) == 1 and _ITEM.fullmatch(inner[0].value):
+        return Text(inner[0].value)
     while len(inner) > 2 and inner[0].value in ("(", "[") and is_enclosed(inner, depths(inner)):
         tokens, inner = inner, inner[1:-1]
     try:
