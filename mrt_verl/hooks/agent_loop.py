@@ -14,10 +14,10 @@ from mrt_verl.branching import PromptBranches, RolloutBranches, SharedBranches
 from mrt_verl.grading import Grader
 from mrt_verl.grading.answers import AnswerGrader
 from mrt_verl.grading.comparison import as_references
+from mrt_verl.grading.outcomes import FileFunction
 from mrt_verl.hooks.engine import VerlEngine
 from mrt_verl.hooks.loop_output import MRTAgentLoopOutput, make_output
 from mrt_verl.hooks.replica import pinned
-from mrt_verl.hooks.reward_function import load_reward_function
 from mrt_verl.rollout import Response, Rollout
 from mrt_verl.rollout_record import BranchPart, ResponsePart, RolloutRecord
 from mrt_verl.settings import MRTSettings
@@ -28,11 +28,8 @@ from mrt_verl.value_estimates import estimate_j, weights_of
 @functools.lru_cache(maxsize=1)
 def build_grader(tokenizer: Any, settings: MRTSettings, reward: Any) -> AnswerGrader:
     """The agent loops' own grader, used only by insertion policies that ask for J; `reward` is that node of the run."""
-    compute_score = None
-    if settings.outcome == "compute_score":  # verl reads a custom function's file anew at every call
-        compute_score = load_reward_function(reward.get("custom_reward_function"))
     grader = Grader(deadline_s=settings.grade_timeout_s, thinking=None)
-    return AnswerGrader(grader, tokenizer, settings, compute_score)
+    return AnswerGrader(grader, tokenizer, settings, FileFunction.from_node(reward.get("custom_reward_function")))
 
 
 def seeded(settings: MRTSettings, rollout: Any) -> MRTSettings:
