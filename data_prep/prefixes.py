@@ -14,7 +14,6 @@ from data_prep.problems import DataError
 from data_prep.schema import PREFIX_COLUMNS, arrow_type
 from data_prep.traces import TraceRun, prefix_text, read_run
 from data_prep.writing import sha256, whole_file, write_manifest
-from mrt_verl.evaluation import EvaluationConfig, evaluate
 from mrt_verl.evaluation.options import add_sampling_options, sampling_fields
 from mrt_verl.evaluation.records import TraceRecord
 
@@ -88,6 +87,8 @@ def _check_data(path: Path) -> None:
 
 
 def _sample(options: argparse.Namespace) -> None:
+    from mrt_verl.evaluation import EvaluationConfig, evaluate
+
     try:
         evaluate(
             EvaluationConfig(

@@ -2,23 +2,26 @@
 
 Where what happens, in the order of the data:
 
-    settings.py          MRTSettings, the validated view of the `mrt:` node; conf/: what `reward_model=mrt` composes
+    register.py          verl calls us here first (the entry point `verl.plugins`)
+    settings.py          MRTSettings, the validated view of the `mrt:` node (setting_checks.py: its ranges); conf/: what
+                         `reward_model=mrt` composes; registry.py, parts.py: the parts that a setting names
     rollout.py           one rollout: trace → episodes → boundaries → forced answers, for training and evaluation
-      episodes.py        splits a trace's token ids into episodes (token_text.py: where text lies in token ids)
+      episodes.py        splits a trace's token ids into episodes (markers.py, token_text.py: words in token ids)
       trace.py           a response that grows in pieces; insertions.py: text written into it
       branching.py       which boundaries are branched, equal prefixes once
-      provers/           how J is estimated there: one file per prover, and their registry
+      provers/           how J is estimated there: one file per prover, and their registry; sampling_params.py
     grading/             final and forced answers → grades, under a deadline
     value_estimates.py   grades → J
     progress.py          J → progress → credit; regret
     reward_layout.py     outcome and progress in verl's token-level rewards
-    advantage.py         the estimator "mrt": GRPO's outcome advantage plus the scaled credit
-    rollout_record.py    what a rollout hands on beside the tokens verl knows; metrics.py: mrt/* from these records
+    advantage.py         reward rows → advantages: GRPO's outcome advantage plus the scaled credit
+    rollout_record.py    what a rollout hands on beside the tokens verl knows
+    metrics.py           mrt/* from these records; step_report.py: warnings and trace files of a step
 
-    register.py          verl calls us here first (the entry point `verl.plugins`)
     hooks/               all that imports verl: a table of its hooks, and one file for each
     cpu/                 what a machine without a GPU needs on top; loaded only if VERL_PLATFORM=cpu
     evaluation/          measures models without a trainer: sampling, curves, intervals, a report
+    extras.py            which extra brings a package that a command lacks
 
 The names below are for scripts and notebooks. They are loaded when they are first used: `import mrt_verl`, which every
 Ray worker does, loads nothing else. A trace whose J rises from 0.25 without thinking to 1 in three episodes:

@@ -61,24 +61,30 @@ def prefix_advantage(
     `termination`: (outcome - J + alpha · p) / max(RMS, floor), J the mean outcome of the forced rollouts and RMS that
     of outcome - J over the group. It is not centred again: J is the same for all n and would cancel.
 
-    A group without rollouts of both kinds (plain rollouts for want of a prefix) gets GRPO(outcome).
+    A group without rollouts of both kinds (plain rollouts for want of a prefix) gets GRPO(outcome), and so does a
+    rollout that thought on but whose progress is not known (its grading timed out); it counts in no mean of the others.
 
     Args:
         outcome: (bs,) GRPO(outcome).
     """
     alpha = float(settings.alpha)
-    thought_on = events.valid.any(dim=1).to(outcome.dtype)
+    is_known = events.valid.any(dim=1)
+    is_forced = ~(events.started | is_known)
+    counts = is_forced | is_known
+    forced = is_forced.to(outcome.dtype)
     progress = events.bonus.sum(dim=1) / alpha if alpha else torch.zeros_like(outcome)
     group_sum = _group_sums(index, outcome.device)
-    forced = group_sum(1 - thought_on)
-    is_mixed = (group_sum(thought_on) > 0) & (forced > 0)
+    is_mixed = (group_sum(is_known.to(outcome.dtype)) > 0) & (group_sum(forced) > 0) & counts
     if settings.baseline == "group":
-        bonus = alpha * normalise(progress, index) if alpha else progress
+        bonus = torch.zeros_like(progress)
+        if alpha and bool(counts.any()):
+            bonus[counts] = alpha * normalise(progress[counts], index[counts.cpu().numpy()])
         return torch.where(is_mixed, outcome + bonus, outcome)
-    over_j = events.outcome - group_sum(events.outcome * (1 - thought_on)) / forced.clamp(min=1)
+    over_j = events.outcome - group_sum(events.outcome * forced) / group_sum(forced).clamp(min=1)
     scale = torch.ones_like(outcome)
     if settings.bonus_norm == "rms":
-        mean_square = group_sum(over_j.square()) / group_sum(torch.ones_like(outcome))
+        weight = counts.to(outcome.dtype)
+        mean_square = group_sum(over_j.square() * weight) / group_sum(weight).clamp(min=1)
         scale = mean_square.sqrt().clamp(min=float(settings.bonus_floor))
     return torch.where(is_mixed, (over_j + alpha * progress) / scale, outcome)
 

@@ -128,7 +128,12 @@ class EpisodeSplitter:
         return opened > closed and template.isdisjoint(ids[opened:].tolist())
 
     def split(
-        self, response_ids: Sequence[int], *, thinking_open: bool, inserted: Sequence[tuple[int, int]] = ()
+        self,
+        response_ids: Sequence[int],
+        *,
+        thinking_open: bool,
+        inserted: Sequence[tuple[int, int]] = (),
+        growing: bool = False,
     ) -> EpisodeSplit:
         """Split one response.
 
@@ -137,12 +142,14 @@ class EpisodeSplitter:
             thinking_open: whether the prompt already opened the thinking block.
             inserted: token spans [start, end) that were written to open an episode; they do, whatever their words and
                 however short the episode before, and are all of its opening.
+            growing: whether the response goes on: its last episode is not merged for being short so far.
         """
         ids = np.asarray(response_ids, dtype=np.int64)
         start, think_end, answer_start, closed = self._thinking_block(ids, thinking_open)
         written = [span for span in inserted if start <= span[0] < think_end]
         openings, markers = self.find_openings(ids[:think_end], start, written)
-        return EpisodeSplit(self._episodes(openings, think_end, written), think_end, answer_start, closed, markers)
+        episodes = self._episodes(openings, think_end, written, growing and not closed)
+        return EpisodeSplit(episodes, think_end, answer_start, closed, markers)
 
     def _thinking_block(self, ids: np.ndarray, thinking_open: bool) -> tuple[int, int, int, bool]:
         """(start, think_end, answer_start, closed); start == think_end where there is no block."""
@@ -198,14 +205,15 @@ class EpisodeSplitter:
         return openings, markers
 
     def _episodes(
-        self, openings: list[tuple[int, int]], think_end: int, written: Sequence[tuple[int, int]]
+        self, openings: list[tuple[int, int]], think_end: int, written: Sequence[tuple[int, int]], growing: bool
     ) -> tuple[Episode, ...]:
         """Episodes from one opening to the next, the short ones merged, no more than max_episodes."""
         kept = openings[:1]
         for opening in openings[1:]:
             if opening in written or opening[0] - kept[-1][0] >= self._min_episode_tokens:
                 kept.append(opening)
-        if len(kept) > 1 and think_end - kept[-1][0] < self._min_episode_tokens and kept[-1] not in written:
+        is_short = think_end - kept[-1][0] < self._min_episode_tokens if kept else False
+        if len(kept) > 1 and is_short and not growing and kept[-1] not in written:
             kept.pop()
         if len(kept) > self._max_episodes:
             kept = [kept[index * len(kept) // self._max_episodes] for index in range(self._max_episodes)]

@@ -4,7 +4,7 @@ verl's estimators see nothing but `token_level_rewards` and `response_mask`, so 
 
     last trained token            the outcome; an outcome of 0 is stored as -0.0, equal to 0 but visible in its bits
     last trained token of a span  alpha · progress of a rewarded step; a progress of 0 is stored as +TINY
-    token before a span           -TINY: the bonus starts after this token
+    token before a span           -TINY: the bonus starts after this token; alone where the progress is not known
     all other tokens              0
 
 A boundary that falls on the outcome's token moves to the trained token before it. No -TINY is needed, nor stored, where
@@ -47,7 +47,7 @@ def write_rewards(
     *,
     outcome: float,
     spans: Sequence[tuple[int, int]],
-    progress: Sequence[float],
+    progress: Sequence[float | None],
     response_mask: Sequence[int],
     alpha: float,
 ) -> np.ndarray:
@@ -56,7 +56,7 @@ def write_rewards(
     Args:
         outcome: outcome reward.
         spans: per rewarded step the tokens [start, end) its bonus falls on, in order, not overlapping.
-        progress: per rewarded step its progress.
+        progress: per rewarded step its progress; None where it is not known, then only the step's start is shown.
         response_mask: 1 for tokens the policy sampled.
         alpha: weight of the bonus.
 
@@ -72,6 +72,9 @@ def write_rewards(
     before_outcome = trained[:-1]
     boundary, carried = -1, 0.0
     for (start, end), value in zip(spans, progress, strict=True):
+        if value is None:
+            _open(rewards, start, boundary)
+            continue
         inside = before_outcome[(before_outcome >= max(start, boundary + 1)) & (before_outcome < end)]
         if len(inside):
             _open(rewards, start, boundary)
@@ -82,10 +85,13 @@ def write_rewards(
             rewards[boundary] = _visible(float(rewards[boundary]) + alpha * value)
         else:
             carried += alpha * value
-    if spans and boundary < 0 and len(before_outcome):
+    is_known = any(value is not None for value in progress)
+    if is_known and boundary < 0 and len(before_outcome):
         last = int(before_outcome[-1])
         _open(rewards, last, boundary)
         rewards[last] = _visible(carried)
+    elif is_known and boundary < 0:
+        _open(rewards, spans[0][0], boundary)
     rewards[trained[-1]] = outcome or -0.0
     return rewards
 
@@ -114,6 +120,8 @@ class RewardEvents:
     """(bs, k_max) int64, one past the boundary token."""
     valid: torch.Tensor
     """(bs, k_max) bool, True in a row's first k columns."""
+    started: torch.Tensor
+    """(bs,) bool, rows that show the start of a step, whether its progress is known or not."""
     mask_runs: torch.Tensor
     """(runs,) int64, where a row or a run of equal mask values starts, positions in the flattened batch, ascending."""
 
@@ -141,6 +149,8 @@ def read_rewards(token_level_rewards: torch.Tensor, response_mask: torch.Tensor)
     start = np.maximum(np.append(-1, position[:-1]) + 1, row * length)
     is_opening = (rewards[position] < 0) & (rewards[position] > -2 * TINY)
     is_boundary = ~is_opening & (position != outcome_at[row])
+    started = np.zeros(len(outcome), dtype=bool)
+    started[row[is_opening | is_boundary]] = True
     row, start, end = row[is_boundary], start[is_boundary], position[is_boundary] + 1
 
     count = np.bincount(row, minlength=len(outcome))
@@ -158,6 +168,7 @@ def read_rewards(token_level_rewards: torch.Tensor, response_mask: torch.Tensor)
         start=compact(start - row * length),
         end=compact(end - row * length),
         valid=compact(np.ones(len(row), dtype=bool)),
+        started=torch.from_numpy(started).to(token_level_rewards.device),
         mask_runs=torch.from_numpy(mask_runs).to(token_level_rewards.device),
     )
 

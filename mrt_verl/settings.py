@@ -4,6 +4,7 @@ Every module reads its settings from here; a bad value is an error that says the
 Symbols and reported values are those of arXiv 2503.07572; "ours" marks a choice of this project.
 """
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -119,6 +120,10 @@ class MRTSettings:
     """Directory for JSONL files, one per step, of rollouts with their episodes, J and progress; null writes none."""
     traces_per_step: int = 8
     """How many rollouts a step logs there, >= 1."""
+    seed: int | None = None
+    """Seed of the requests to the engine, each with one of its own, >= 0: rollouts and forced answers differ, and a
+    request that is made again with the same weights draws the same. null leaves it to the engine; under
+    `rollout.full_determinism`, whose server seeds all requests alike, it is `rollout.seed`."""
     outcome: str = "math_verify"
     """Who grades answers: `math_verify`, or `compute_score` (verl's by data_source, or the run's custom function)."""
     grade_timeout_s: float = 5.0
@@ -134,7 +139,9 @@ class MRTSettings:
         known = {setting.name for setting in fields(cls)}
         for key in node:
             if key not in known:
-                raise ValueError(f"mrt.{key} is not a setting; allowed: {', '.join(sorted(known))}")
+                near = difflib.get_close_matches(key, known, n=1)
+                meant = f", did you mean mrt.{near[0]}?" if near else ""
+                raise ValueError(f"mrt.{key} is not a setting{meant}; allowed: {', '.join(sorted(known))}")
         values: dict[str, Any] = {key: tuple(value) if _is_list(value) else value for key, value in node.items()}
         return cls(**values)
 

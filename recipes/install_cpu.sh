@@ -18,7 +18,7 @@ else
     done
 fi
 if [ -z "${python:-}" ]; then
-    echo "no ${PYTHON:-python3} of version 3.11 or newer with the module venv: install one and name it, PYTHON=/path/to/python3.12" >&2
+    echo "mrt-verl needs Python 3.11 or newer with the module venv${PYTHON:+, which $PYTHON is not}; name one with PYTHON=/path/to/python3.12" >&2
     exit 1
 fi
 

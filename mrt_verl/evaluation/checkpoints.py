@@ -1,12 +1,18 @@
 """Checkpoints of a verl run as models: merged by verl's own model merger."""
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 LATEST = "latest_checkpointed_iteration.txt"
+STEP = "global_step_"
+WEIGHTS = (".safetensors", ".bin", ".pt", ".distcp", ".gguf", ".json")
+SAMPLED = 1 << 16
+"""Bytes of a file that are read at its start, middle and end."""
 
 
 def find_actor(path: Path) -> Path | None:
@@ -16,11 +22,34 @@ def find_actor(path: Path) -> Path | None:
         path: `default_local_dir` of a run (its latest step is taken), a `global_step_N` of it, or the `actor` in that.
     """
     if (path / LATEST).is_file():
-        path = path / f"global_step_{(path / LATEST).read_text().strip()}"
+        path = path / f"{STEP}{(path / LATEST).read_text().strip()}"
     for candidate in (path, path / "actor"):
         if next(candidate.glob("model_world_size_*_rank_*.pt"), None) or (candidate / "dist_ckpt").is_dir():
             return candidate
     return None
+
+
+def identify(model: str) -> dict[str, Any]:
+    """What a model on this machine is beside its path, since more training leaves that as it was; {} for any other.
+
+    Returns:
+        `step` of a verl checkpoint, and a `fingerprint` of the files' names, sizes and ends: weights that differ
+        anywhere nearly always differ there.
+    """
+    actor = find_actor(Path(model))
+    directory = actor or Path(model)
+    if not directory.is_dir():
+        return {}
+    digest = hashlib.blake2b(digest_size=8)
+    for file in sorted(path for path in directory.rglob("*") if path.suffix in WEIGHTS):
+        size = file.stat().st_size
+        digest.update(f"{file.relative_to(directory)}:{size}:".encode())
+        with file.open("rb") as stream:
+            for start in (0, max(0, size // 2 - SAMPLED // 2), max(0, size - SAMPLED)):
+                stream.seek(start)
+                digest.update(stream.read(SAMPLED))
+    step = next((part.removeprefix(STEP) for part in directory.parts[::-1] if part.startswith(STEP)), None)
+    return {**({"step": int(step)} if step and step.isdigit() else {}), "fingerprint": digest.hexdigest()}
 
 
 def merge_checkpoint(actor: Path, target: Path) -> Path:

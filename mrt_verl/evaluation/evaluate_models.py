@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mrt_verl.evaluation.checkpoints import find_actor, merge_checkpoint
+from mrt_verl.evaluation.checkpoints import find_actor, identify, merge_checkpoint
 from mrt_verl.evaluation.config import EvaluationConfig
 from mrt_verl.evaluation.engines import ClosableEngine, EndpointEngine, VLLMEngine
 from mrt_verl.evaluation.problems import Problem, read_problems
@@ -78,7 +78,9 @@ def open_engine(name: str, config: EvaluationConfig) -> tuple[ClosableEngine, An
     actor = find_actor(Path(model))
     if actor is not None:
         print(f"{name}: merging {actor}", flush=True)
-        model = str(merge_checkpoint(actor, config.out / "merged" / name))
+        # named by what it holds: the same path may hold a later step next time
+        merged = config.out / "merged" / f"{name}-{identify(model)['fingerprint']}"
+        model = str(merge_checkpoint(actor, merged))
     tokenizer = AutoTokenizer.from_pretrained(config.tokenizer or model)
     print(f"{name}: starting vLLM", flush=True)
     return VLLMEngine(model, seed=config.seed, **config.engine), tokenizer

@@ -56,9 +56,9 @@ async def sample_linearised(
         stream.add_sampled(piece, None)
         context += piece
         shift = len(stream.ids) - len(context)
-        split = splitter.split(context, thinking_open=thinking_open)
         text = rollout.tokenizer.decode(piece)
         ended = len(stream.ids) >= plan.response_tokens or not any(opening in text for opening in openings)
+        split = splitter.split(context, thinking_open=thinking_open, growing=not ended)
         finished = len(split.episodes) if split.closed or ended else len(split.episodes) - 1
         for episode in split.episodes[known:finished]:
             boundaries.append(Boundary(_moved(episode, shift), context[: episode.end]))

@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from mrt_verl.evaluation.checkpoints import identify
 from mrt_verl.evaluation.config import EvaluationConfig, check_settings, evaluation_settings
 from mrt_verl.settings import MRTSettings
 
@@ -131,6 +132,7 @@ def describe_run(name: str, problems: int, config: EvaluationConfig) -> dict[str
         "format": FORMAT,
         "name": name,
         "model": config.models[name],
+        "identity": {} if config.base_url else identify(config.models[name]),
         "data": {"file": config.data.name, "sha256": hashlib.sha256(config.data.read_bytes()).hexdigest()},
         "problems": problems,
         "traces": config.traces,

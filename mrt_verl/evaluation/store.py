@@ -20,13 +20,15 @@ class Store:
     def __init__(self, directory: Path, settings: Mapping[str, Any]) -> None:
         """Open or start a run.
 
+        A run that failed before its first trace binds nobody: its settings are written anew.
+
         Raises:
             ValueError: the directory holds a run with other settings, or a broken line.
         """
         directory.mkdir(parents=True, exist_ok=True)
         self.path = directory / TRACES
         settings_path = directory / SETTINGS
-        if settings_path.exists():
+        if settings_path.exists() and self.path.exists() and self.path.stat().st_size:
             stored = json.loads(settings_path.read_text(encoding="utf-8"))
             stored.pop(STARTED, None)
             check_same(stored, settings, settings_path)

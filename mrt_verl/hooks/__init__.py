@@ -4,7 +4,7 @@
 |---|---|---|
 | entry-point group `verl.plugins` | ../register.py | join each registry below right after verl has imported it |
 | Hydra's config sources, search path and callbacks | hydra_plugin.py | `reward_model=mrt` composes; start the checks |
-| callback `on_run_start` | run_checks.py | refuse before Ray starts what cannot train with MRT |
+| callback `on_run_start` | checks/, check_command.py | refuse before Ray starts what cannot train with MRT |
 | agent loop registry, name `mrt` | loops.py | the agent loop of `mrt.variant` |
 | `AgentLoopBase` | agent_loop.py, prefix_loop.py | rollouts of the online and of the prefix variant |
 | `AgentLoopOutput.as_dict` | loop_output.py | write outcome and progress into `rm_scores` |

@@ -60,15 +60,16 @@ class CheckRun(Callback):
     """Ends a run with bad settings before Ray starts, in one line that names the key, the value and what is allowed."""
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        from mrt_verl.hooks.run_checks import check_run
+        from mrt_verl.hooks.checks import check_run
 
         try:
             for module in ("advantage", "loops", "reward_manager", "replay_buffer"):
                 importlib.import_module(f"mrt_verl.hooks.{module}")
-            check_run(config)
+            check_run(config, of_machine=True)
         except (ImportError, ValueError) as error:
             # Hydra turns an exception of a callback into a warning and runs on; SystemExit gets through.
-            raise SystemExit(f"reward_model=mrt: {error}") from error
+            lines = str(error).splitlines()
+            raise SystemExit("\n".join(f"reward_model=mrt: {line}" for line in lines)) from error
 
 
 for plugin in (VerlConfigSource, MRTSearchPath):

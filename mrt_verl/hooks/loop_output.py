@@ -21,11 +21,15 @@ class MRTAgentLoopOutput(AgentLoopOutput):
         graded = extra_fields.get("reward_extra_info", {}).get(RECORD)
         if graded is not None and self.reward_score is not None:
             record = RolloutRecord.from_json(graded)
-            steps = record.values.progress
+            response, steps = record.response, record.values.progress
+            spans = bonus_spans(response.episodes, response.answer_start, steps)
+            progress: list[float | None] = [value for _, _, value in steps]
+            if response.kind == "continued" and not steps:  # else the estimator would take it for a forced one
+                spans, progress = [(response.prefix_tokens, response.response_tokens)], [None]
             rewards = write_rewards(
                 outcome=self.reward_score,
-                spans=bonus_spans(record.response.episodes, record.response.answer_start, steps),
-                progress=[progress for _, _, progress in steps],
+                spans=spans,
+                progress=progress,
                 response_mask=self.response_mask,
                 alpha=record.values.alpha,
             )

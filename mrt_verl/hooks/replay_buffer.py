@@ -19,11 +19,14 @@ def build_replay_buffer(**kwargs: Any) -> ReplayBuffer:
     base = ReplayBuffer if kwargs["trainer_mode"] == "sync" else ReplayBufferAsync
     of_run = kwargs["sampler_kwargs"]  # conf/reward_model/mrt.yaml fills it
     kwargs.setdefault("poll_interval", of_run["poll_interval"])
-    if of_run["filter_groups"]["enable"]:  # verl does not hand DAPO's group filter on to custom samplers
+    # verl does not hand DAPO's group filter and the refill of failed groups on to custom samplers
+    is_filtered, is_refilled = of_run["filter_groups"]["enable"], of_run["sync_refill_failed_groups"]
+    if is_filtered or is_refilled:
+        kwargs.update(train_batch_size=of_run["train_batch_size"], gen_batch_size=1)
+        kwargs.update(sync_refill_failed_groups=bool(is_refilled))
+    if is_filtered:
         kwargs.update(
             filter_groups_metric=of_run["filter_groups"]["metric"],
-            train_batch_size=of_run["train_batch_size"],
-            gen_batch_size=1,
             max_inflight_gen_batches=of_run["filter_groups"]["max_inflight_gen_batches"],
         )
     report = StepReport(MRTSettings.from_config(of_run["mrt"]), response_tokens=of_run["response_length"])

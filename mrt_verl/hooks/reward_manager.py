@@ -4,7 +4,7 @@ import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
 from typing import Any
@@ -15,7 +15,9 @@ from verl.experimental.reward_loop.reward_manager.registry import register
 
 from mrt_verl.grading import Grade, Grader, Verdict
 from mrt_verl.grading.answers import AnswerGrader
-from mrt_verl.rollout_record import RECORD, GradingPart, RolloutRecord
+from mrt_verl.hooks.overlong import OverlongBuffer
+from mrt_verl.provers import ForcedAnswer
+from mrt_verl.rollout_record import RECORD, GradingPart, ResponsePart, RolloutRecord
 from mrt_verl.settings import MRTSettings
 from mrt_verl.value_estimates import estimate_values
 
@@ -31,6 +33,7 @@ class MRTRewardManager(RewardManagerBase):
         super().__init__(config, tokenizer, compute_score)
         self.settings = MRTSettings.from_config(config.mrt)
         self.grader = Grader(deadline_s=self.settings.grade_timeout_s, thinking=None)
+        self.overlong = OverlongBuffer.from_config(config.reward)
         self.answers = AnswerGrader(self.grader, tokenizer, self.settings, compute_score)
 
     async def run_single(self, data: DataProto) -> dict[str, Any]:
@@ -41,7 +44,7 @@ class MRTRewardManager(RewardManagerBase):
         response, branches = record.response, record.branches
         response_ids = row.batch["responses"][: int(fields["response_len"])].tolist()
         started = time.perf_counter()
-        own = await self.answers.grade_final(response_ids, response.answer_start, fields, finished=response.finished)
+        own = await self._grade_own(response, response_ids, fields)
         forced = [
             await self.answers.grade_forced(answers, response_ids[:end], fields)
             for answers, (_, _, end) in zip(branches.forced, response.episodes, strict=False)
@@ -52,7 +55,21 @@ class MRTRewardManager(RewardManagerBase):
         record.grading = self._grading([own, *before, *chain.from_iterable(forced)])
         record.grading.grade_seconds = time.perf_counter() - started
         record.grading.timeout_example = self._timeout_example(record, response_ids, own, [*forced, before])
-        return {"reward_score": own.score, "reward_extra_info": {"acc": own.score, RECORD: record.to_json()}}
+        score, info = own.score, {"acc": own.score, RECORD: record.to_json()}
+        if self.overlong is not None:
+            penalty = self.overlong.penalty(len(response_ids))
+            score += penalty
+            if self.overlong.log:
+                info |= {"overlong_reward": penalty, "overlong": penalty < 0}
+        return {"reward_score": score, "reward_extra_info": info}
+
+    async def _grade_own(self, response: ResponsePart, response_ids: list[int], row: Mapping[str, Any]) -> Grade:
+        """The outcome; that of a rollout which was forced to answer by the rule that grades all forced answers."""
+        if response.kind == "forced":
+            start = response.prefix_tokens + response.inserted_tokens
+            answer = ForcedAnswer(self.answers.decode(response_ids[start:]), response.finished, None)
+            return (await self.answers.grade_forced([answer], response_ids[: response.prefix_tokens], row))[0]
+        return await self.answers.grade_final(response_ids, response.answer_start, row, finished=response.finished)
 
     def _grading(self, grades: Sequence[Grade]) -> GradingPart:
         verdicts = Counter(grade.verdict for grade in grades)

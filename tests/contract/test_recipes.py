@@ -169,6 +169,7 @@ def test_arms_differ_only_in_what_defines_them(name):
     for arm in ("mrt", "mrt_prefix"):
         keys = changed(grpo, dry_run.compose(f"{name}/{arm}"))
         allowed = ("mrt.", "algorithm.adv_estimator", "algorithm.mrt", "reward.", "trainer.experiment_name")
+        allowed += ("algorithm.filter_groups.metric",)  # without effect unless the filter is enabled
         hooks = ("actor_rollout_ref.rollout.agent.", "trainer.v1.sampler.")
         assert all(key.startswith(allowed + hooks) for key in keys), keys
 

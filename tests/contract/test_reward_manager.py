@@ -118,3 +118,41 @@ def test_verls_own_outcome(manager, tokenizer):
 def length_is_even(data_source, solution_str, ground_truth, extra_info=None):
     assert (data_source, ground_truth, extra_info["split"]) == ("anything", "10", "train")
     return float(len(solution_str) % 2 == 0)
+
+
+def test_a_forced_rollout_is_graded_by_the_rule_of_forced_answers(manager, tokenizer):
+    """What closes the box that the stop text opened counts, whatever the policy writes after it."""
+    thinking, stop, answer = (tokenizer.encode(text) for text in (THINKING, STOP, "10} or rather \\boxed{3}"))
+    lengths = {"prefix_tokens": len(thinking), "inserted_tokens": len(stop), "answer_start": len(thinking)}
+    record = make_record(tokenizer, kind="forced", episodes=[], forced=[], forced_before=[], **lengths)
+    text = tokenizer.decode([*thinking, *stop, *answer])
+    result, _ = grade(manager("mrt.prover=sample"), make_data(tokenizer, record, text))
+    assert result["reward_score"] == 1.0
+    plain = make_record(tokenizer, episodes=[], forced=[], forced_before=[], answer_start=len(thinking))
+    result, _ = grade(manager("mrt.prover=sample"), make_data(tokenizer, plain, text))
+    assert result["reward_score"] == 0.0  # a rollout's own answer is its last box
+
+
+def test_an_overlong_response_loses_as_in_verls_dapo_manager(manager, tokenizer):
+    """Of its outcome alone: accuracy, J and progress stay what they are."""
+    from verl.experimental.reward_loop.reward_manager.dapo import DAPORewardManager
+
+    tokens = len(tokenizer.encode(THINKING + ANSWER))
+    buffer = {"enable": True, "len": 8, "penalty_factor": 0.5, "log": True}
+    overrides = [f"+reward.reward_kwargs.overlong_buffer_cfg.{key}={value}" for key, value in buffer.items()]
+    ours = manager(*overrides, f"+reward.reward_kwargs.max_resp_len={tokens + 4}")
+    data = make_data(tokenizer, make_record(tokenizer), THINKING + ANSWER)
+    result, record = grade(ours, data)
+    # 4 tokens into a buffer of 8, at half a point for all of it
+    assert result["reward_score"] == 1.0 - 0.25
+    assert (result["reward_extra_info"]["acc"], record.values.outcome, record.values.js) == (1.0, 1.0, [2 / 4])
+    info = {key: result["reward_extra_info"][key] for key in ("overlong_reward", "overlong")}
+    assert info == {"overlong_reward": -0.25, "overlong": True}
+
+    data.batch["attention_mask"] = torch.ones_like(data.batch["responses"])
+
+    async def verls():
+        theirs = DAPORewardManager(ours.config, tokenizer, lambda **_: 1.0)
+        return (await theirs.run_single(data))["reward_score"]
+
+    assert float(asyncio.run(verls())) == result["reward_score"]

@@ -50,7 +50,7 @@ class Author:
 
         Args:
             kinds: of a prompt's traces, in rotation.
-            has_steps: whether paragraphs are numbered steps.
+            has_steps: whether paragraphs are numbered steps, and sentences that go back to one of them.
             failures: share of forced and scored answers that fail: by an error, by a time-out or without a token.
             dies_at: which of a prompt's traces raise.
         """
@@ -139,6 +139,9 @@ class Author:
         while len(texts) < count:
             step += 1
             if self.has_steps:
+                if step > 2 and dice.roll() < 0.2:
+                    step -= 2
+                    texts.append(f"Wait, let me go back to step {step}.")
                 texts.append(f"Step {step}: {dice.choose(BODIES)}")
             elif not said.strip() and not texts:
                 texts.append(dice.choose(OPENINGS))

@@ -85,7 +85,7 @@ def traffic(requests: Sequence[Request]) -> dict[str, Any]:
             prompts.setdefault(f"{name} x{count}", []).append(prompt)
         groups.append(", ".join(f"{how}: {' '.join(asked)}" for how, asked in sorted(prompts.items())))
     params = {name: json.loads(text) for text, name in names.items()}
-    first = next(iter(params.values()), {})
+    first: dict[str, Any] = next(iter(params.values()), {})
     common = {key: first[key] for key in first if all(key in one and one[key] == first[key] for one in params.values())}
     own = {name: {key: one[key] for key in one if key not in common} for name, one in params.items()}
     return {"params": {"all": common, **own}, "by_request_id": sorted(groups)}

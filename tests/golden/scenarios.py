@@ -69,11 +69,11 @@ CREDITS = (
     {"norm_adv_by_std_in_grpo": False},
     {"bonus_floor": 0.9},
 )
-PREFIX = {"reward_model": "mrt_prefix", "response_tokens": 112}
+PREFIX: dict[str, Any] = {"reward_model": "mrt_prefix", "response_tokens": 112}
 THINKS = {"kinds": ("closes", "runs", "bare")}
 DATASET = {"prefix": "Try 3 and 7: 3 + 7 = 10.\n\n" + "Wait, take 4 and 9: 4 + 9 = 13, no.\n\n" * 6}
 """Longer than a response may be: cut at a boundary that leaves room for an answer."""
-INSERTED = {"response_tokens": 112, "rollouts": 4}
+INSERTED: dict[str, Any] = {"response_tokens": 112, "rollouts": 4}
 PLAIN = {"think_open": None, "think_close": None, "stop_text": PLAIN_STOP}
 STEPS = {"kinds": ("closes", "bare", "closes", "runs"), "has_steps": True}
 
@@ -147,13 +147,13 @@ TRAINING = {
     "insertion_backtrack": Training(
         ("mrt.prover=sample", "mrt.branches=2", "mrt.insert_min_left=20"),
         reward_model="mrt_backtrack",
-        author={**STEPS, "seed": 2},
+        author={**STEPS, "seed": 6},
         response_tokens=128,
     ),
     "insertion_backtrack_by_function": Training(
         ("mrt.prover=ht", "mrt.insert_min_left=20", "mrt.insert_max=1"),
         reward_model="mrt_backtrack",
-        author={**STEPS, "seed": 8},
+        author={**STEPS, "seed": 5},
         rollouts=1,
         response_tokens=112,
         scored_by_function=True,
@@ -192,7 +192,16 @@ EVALUATION = {
     "evaluation_insertions": Evaluation(
         plan={"insertions": 3, "insertion_tokens": 30}, author={"kinds": ("closes", "stops", "runs", "silent")}
     ),
-    "evaluation_window": Evaluation(plan={"window": 2}, author={"kinds": ("closes", "runs", "stops", "silent")}),
+    "evaluation_window": Evaluation(
+        plan={"window": 1, "response_tokens": 120}, author={"kinds": ("closes", "runs", "stops", "silent"), "seed": 0}
+    ),
+    "evaluation_window_model_opens": Evaluation(
+        ("mrt_family=qwen3",),
+        plan={"window": 2, "response_tokens": 160},
+        opens_thinking=False,
+        traces=2,
+        author={"kinds": ("runs", "closes"), "seed": 0},
+    ),
     "evaluation_model_opens": Evaluation(
         ("mrt_family=qwen3",),
         opens_thinking=False,
@@ -208,5 +217,5 @@ EVALUATION = {
         traces=3,
         author={"kinds": ("closes", "runs", "bare")},
     ),
-    "evaluation_backtrack": Evaluation(("reward_model=mrt_backtrack",), traces=3, author=STEPS),
+    "evaluation_backtrack": Evaluation(("reward_model=mrt_backtrack",), traces=3, author={**STEPS, "seed": 2}),
 }

@@ -170,7 +170,7 @@ def _advantages(
 
     result = {}
     for changes in ({}, *scenario.estimates):
-        algorithm = OmegaConf.create(OmegaConf.to_container(config.algorithm, resolve=True))
+        algorithm: Any = OmegaConf.create(OmegaConf.to_container(config.algorithm, resolve=True))
         for key, value in changes.items():
             (algorithm.mrt if key in algorithm.mrt else algorithm)[key] = value
         rows = parts.advantages(

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import mrt_verl
 from data_prep.__main__ import _parser as data_prep_parser
 from mrt_verl.evaluation import evaluate_models
 from mrt_verl.evaluation.command import build_parser
@@ -78,13 +79,14 @@ def test_files_that_are_named_exist(page):
 
 
 def test_the_readmes_tree_is_the_package():
-    """What it names exists, and every module and room of the package is in it."""
+    """What it names exists; every room is in it, and every module there or in the package's own map."""
     tree = next(block for block in code_blocks(ROOT / "README.md", "") if block.startswith("mrt_verl/"))
     package = re.search(r"^mrt_verl/\n((?:  .*\n)+)", tree, re.MULTILINE)[1]
     named = set(re.findall(r"(\w+(?:\.py|/))", package)) - {"mrt/"}  # of the metrics' names
     modules = {one.name for one in (ROOT / "mrt_verl").glob("*.py")} - {"__init__.py"}
     rooms = {f"{one.parent.name}/" for one in (ROOT / "mrt_verl").glob("*/__init__.py")}
-    assert named == modules | rooms
+    assert rooms <= named <= modules | rooms
+    assert modules <= named | set(re.findall(r"\w+\.py", mrt_verl.__doc__))
     outer = re.findall(r"^(\w+/)", tree, re.MULTILINE)
     assert outer == ["mrt_verl/", "data_prep/", "recipes/", "docs/", "tests/"]
     assert all((ROOT / name).is_dir() for name in outer)
@@ -132,6 +134,9 @@ def defined_in(parts):
     return names
 
 
+MODULE_OF = {"mrt-eval": "mrt_verl.evaluation", "mrt-data": "data_prep", "mrt-check": "mrt_verl.check"}
+
+
 @pages
 def test_commands_can_be_parsed(page):
     """Scripts and modules exist; the arguments of our two command lines are those that they take."""
@@ -139,7 +144,7 @@ def test_commands_can_be_parsed(page):
         if words[0] == "bash":
             assert (ROOT / words[1]).exists(), words
         if words[0].startswith("mrt-"):
-            words = ["python", "-m", {"mrt-eval": "mrt_verl.evaluation", "mrt-data": "data_prep"}[words[0]], *words[1:]]
+            words = ["python", "-m", MODULE_OF[words[0]], *words[1:]]
         if words[:2] == ["python", "-m"] and re.match(r"mrt_verl|data_prep|recipes|tests", words[2]):
             module = words[2].split(".")
             assert is_module(module) or is_module([*module, "__main__"]), words
@@ -158,11 +163,19 @@ def parse(parser, arguments):
 
 
 def test_console_commands_are_declared():
-    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"].get("scripts", {})
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     used = {words[0] for page in PAGES for words in commands(page) if words[0].startswith("mrt-")}
-    assert used == {"mrt-eval", "mrt-data"}
-    if scripts:
-        assert used <= set(scripts)
+    assert used == set(scripts)
+
+
+def test_every_command_and_extra_is_documented():
+    parser = data_prep_parser()
+    (commands_of,) = [action.choices for action in parser._actions if action.choices]
+    named = re.findall(r"`(\w+)`", (DOCS / "data.md").read_text())
+    assert not set(commands_of) - set(named)
+    extras = set(re.findall(r"'\.\[(\w+)\]'", "".join(page.read_text() for page in PAGES)))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert {"eval", "data"} <= extras <= set(project["optional-dependencies"])
 
 
 def test_the_table_of_metrics():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mrt_verl.evaluation.checkpoints import find_actor
+from mrt_verl.evaluation.checkpoints import find_actor, identify
 from mrt_verl.evaluation.command import build_parser, main, name_models
 from mrt_verl.evaluation.options import parse_arguments
 from mrt_verl.evaluation.problems import read_problems
@@ -145,6 +145,27 @@ def test_a_verl_checkpoint_is_found(tmp_path, given):
     (tmp_path / "run/latest_checkpointed_iteration.txt").write_text("40\n")
     (actor / "model_world_size_1_rank_0.pt").touch()
     assert find_actor(tmp_path / given) == actor
+
+
+def test_a_model_is_known_by_its_step_and_its_weights(tmp_path):
+    """The path of a run stays the same while it trains on."""
+    assert identify("somebody/some-model") == {}
+    run = tmp_path / "run"
+    found = []
+    for step in ("40", "80"):
+        actor = run / f"global_step_{step}/actor"
+        actor.mkdir(parents=True)
+        (actor / "model_world_size_1_rank_0.pt").write_bytes(b"0" * 200_000 + step.encode() + b"0" * 200_000)
+        (run / "latest_checkpointed_iteration.txt").write_text(step)
+        found.append(identify(str(run)))
+    assert [one["step"] for one in found] == [40, 80]
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "model.safetensors").write_bytes(b"1" * 1000)
+    before = identify(str(model))
+    assert identify(str(model)) == before and set(before) == {"fingerprint"}
+    (model / "model.safetensors").write_bytes(b"1" * 999 + b"2")
+    assert identify(str(model)) != before
 
 
 def test_a_model_is_no_checkpoint(tmp_path):

@@ -188,6 +188,16 @@ def test_a_window_keeps_the_last_episodes_in_the_context():
     )
 
 
+def test_a_window_is_as_long_as_asked_for_whatever_the_shortest_episode():
+    """An episode that has only its marker so far is not short: it is being written."""
+    pieces = (" a a a a\n\nWait", " b b b b\n\nHold", " c c c c\n\nWait", " a a a a" + CLOSE + "\\boxed{7}" + END)
+    engine = Engine(*pieces, answer=rises_with_b)
+    settings = dataclasses.replace(SETTINGS, min_episode_tokens=4)
+    record = asyncio.run(sampler_of(engine, settings, window=1).sample(PROBLEM, trace=0))
+    assert engine.contexts == ["", " a a a a\n\nWait", "Wait b b b b\n\nHold", "Hold c c c c\n\nWait"]
+    assert [e.text for e in record.episodes] == [" a a a a\n\n", "Wait b b b b\n\n", "Hold c c c c\n\n", "Wait a a a a"]
+
+
 def test_a_window_stops_at_the_budget():
     record = sample(Engine(" a\n\nWait", " b\n\nHold", " c c c c"), window=1, response_tokens=8)
     assert (record.response_tokens, record.closed, record.finished) == (8, False, False)

@@ -32,12 +32,20 @@ def test_a_line_that_was_cut_off_is_removed(tmp_path):
 
 
 def test_other_settings_are_refused_with_both_values(tmp_path):
-    with Store(tmp_path, settings()):
-        pass
+    with Store(tmp_path, settings()) as store:
+        store.append(record())
     with pytest.raises(ValueError, match=r"run\.json holds a run with other settings.*seed: 0 there, 1 here"):
         Store(tmp_path, settings(seed=1))
     with pytest.raises(ValueError, match=r"mrt\.branches: 4 there, 2 here"):
         Store(tmp_path, settings(mrt={**settings()["mrt"], "branches": 2}))
+
+
+def test_a_run_that_failed_before_its_first_trace_binds_nobody(tmp_path):
+    with Store(tmp_path, settings()):
+        pass
+    with Store(tmp_path, settings(seed=1)) as store:
+        store.append(record())
+    assert json.loads((tmp_path / SETTINGS).read_text())["seed"] == 1
 
 
 @pytest.mark.parametrize("broken", ['{"problem": 0', "[]", '{"problem": 0, "unknown": 1}', "null"])

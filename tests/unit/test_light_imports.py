@@ -1,5 +1,6 @@
 """What starts without the deployment's packages, and what a command says of one that is not installed."""
 
+import itertools
 import subprocess
 import sys
 import tomllib
@@ -83,6 +84,12 @@ def test_the_docstring_runs_without_the_deployment():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_map_names_every_module():
+    modules = {path.name for path in (ROOT / "mrt_verl").glob("*.py")} - {"__init__.py"}
+    folders = {f"{path.parent.name}/" for path in (ROOT / "mrt_verl").glob("*/__init__.py")}
+    assert sorted(name for name in modules | folders if name not in str(mrt_verl.__doc__)) == []
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'compute_nothing'"):
         mrt_verl.compute_nothing  # noqa: B018
@@ -90,9 +97,8 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 @pytest.mark.parametrize("module", ["data_prep", "mrt_verl.evaluation"])
-def test_help_needs_neither_the_deployment_nor_pandas_arrow_or_matplotlib(module):
-    packages = (*DEPLOYMENT, "transformers", "pandas", "pyarrow", "datasets", "matplotlib", "openai", "math_verify")
-    done = command(module, "--help", without=packages)
+def test_help_needs_nothing_that_an_extra_brings(module):
+    done = command(module, "--help", without=(*DEPLOYMENT, *itertools.chain(*EXTRAS.values())))
     assert done.returncode == 0, done.stderr
     assert "usage:" in done.stdout
 
@@ -110,6 +116,7 @@ def test_help_needs_neither_the_deployment_nor_pandas_arrow_or_matplotlib(module
             "hydra",
             "mrt-verl[eval]",
         ),
+        ("data_prep", ["search_task", "--out", "{out}"], "tqdm", 'pip install "mrt-verl[data]"'),
         ("mrt_verl.evaluation", ["report", "{out}"], "tqdm", 'pip install "mrt-verl[eval]"'),
     ],
 )

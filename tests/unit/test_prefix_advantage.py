@@ -7,16 +7,17 @@ import pytest
 import torch
 
 from mrt_verl.hooks.advantage import compute_mrt_advantage
-from mrt_verl.reward_layout import write_rewards
+from mrt_verl.reward_layout import read_rewards, write_rewards
 
 PREFIX, MASK = 2, [0, 0, 1, 1, 1]
+UNKNOWN = "unknown"
 
 
 def advantages(rows, baseline, alpha=1.0, index=None, **settings):
-    """rows: (outcome, J or None for a rollout that was forced to answer)."""
+    """rows: (outcome, J; None for a rollout that was forced to answer, UNKNOWN for one whose progress is not known)."""
     rewards = []
     for outcome, j in rows:
-        spans, progress = ([], []) if j is None else ([(PREFIX, 5)], [outcome - j])
+        spans, progress = ([], []) if j is None else ([(PREFIX, 5)], [None if j is UNKNOWN else outcome - j])
         rewards.append(write_rewards(outcome=outcome, spans=spans, progress=progress, response_mask=MASK, alpha=alpha))
     mrt = {"variant": "prefix", "baseline": baseline, "alpha": alpha, "bonus_norm": "rms", "bonus_floor": 0.05}
     config = {"mrt": {**mrt, **settings}, "norm_adv_by_std_in_grpo": False}
@@ -74,3 +75,23 @@ def test_permutation(baseline):
     order = [3, 1, 0, 2]
     shuffled = advantages([MIXED[row] for row in order], baseline)
     assert shuffled == pytest.approx([advantages(MIXED, baseline)[row] for row in order])
+
+
+def test_a_rollout_whose_progress_is_not_known_is_none_of_the_forced_ones():
+    """Forced 1 and 0, so J = 0.5; one thought on to 1, of another the grading timed out (its outcome counts as 0)."""
+    rows = [(1.0, None), (0.0, None), (1.0, 0.5), (0.0, UNKNOWN)]
+    # RMS of outcome - J over the three that count: 0.5; the fourth gets GRPO(outcome) = 0 - 0.5
+    assert advantages(rows, "termination") == pytest.approx([1.0, -1.0, 2.0, -0.5])
+    # outcomes minus 0.5; p of the three (0, 0, 0.5) minus 1/6
+    assert advantages(rows, "group") == pytest.approx([0.5 - 1 / 6, -0.5 - 1 / 6, 0.5 + 1 / 3, -0.5])
+    without = advantages(rows[:3], "termination")
+    assert advantages(rows, "termination")[:3] == pytest.approx(without)
+
+
+def test_a_continuation_of_one_token_shows_that_it_is_none_of_the_forced_ones():
+    """Its only trained token holds the outcome, so its progress finds no place."""
+    row = write_rewards(outcome=1.0, spans=[(2, 3)], progress=[0.5], response_mask=[0, 0, 1], alpha=1.0)
+    forced = write_rewards(outcome=1.0, spans=[], progress=[], response_mask=[0, 0, 1], alpha=1.0)
+    events = read_rewards(torch.from_numpy(np.stack([row, forced])), torch.tensor([[0, 0, 1]] * 2))
+    assert events.started.tolist() == [True, False]
+    assert not events.valid.any() and events.outcome.tolist() == [1.0, 1.0]

@@ -96,7 +96,7 @@ def test_a_scored_reference_is_a_token_of_the_budget():
 
 
 def test_unknown_key():
-    with pytest.raises(ValueError, match=r"mrt\.alfa is not a setting; allowed: alpha, "):
+    with pytest.raises(ValueError, match=r"mrt\.alfa is not a setting, did you mean mrt\.alpha\?; allowed: alpha, "):
         MRTSettings.from_config(default_node(alfa=1.0))
 
 

@@ -24,7 +24,7 @@ FIGURES = {
     "episodes.png": "Episodes per trace",
     "training.png": "Training",
 }
-IGNORED = ("name", "model", STARTED)
+IGNORED = ("name", "model", "identity", STARTED)
 """Settings in which runs are meant to differ."""
 
 

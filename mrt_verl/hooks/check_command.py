@@ -1,0 +1,91 @@
+"""Composes a run as `main_ppo` does, checks it and says in plain words what it would do."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from typing import Any
+
+from mrt_verl.hooks.checks import find_problems
+from mrt_verl.provers import prover_class
+from mrt_verl.settings import MRTSettings, forced_rollouts
+
+NAMES = {"--config-name": "ppo_trainer", "--config-dir": None}
+
+
+def check(words: Sequence[str]) -> int:
+    """Print what is wrong, or the plan; 0 if the run may start, 2 if not."""
+    if not is_loaded():
+        print(
+            "verl does not see this plugin: no entry point verl.plugins of mrt-verl in this environment.\n"
+            "Install mrt-verl into the environment that verl runs in (pip install), or set "
+            "VERL_USE_EXTERNAL_MODULES=mrt_verl.register",
+            file=sys.stderr,
+        )
+        return 2
+    try:
+        config = compose(words)
+    except Exception as error:  # Hydra's own errors have many types; each says what is wrong
+        print(f"the config does not compose: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    if config.get("mrt") is None:
+        print("no reward_model=mrt in this run: it trains without MRT; add reward_model=mrt", file=sys.stderr)
+        return 2
+    problems = find_problems(config)
+    for line in problems:
+        print(f"refused: {line}", file=sys.stderr)
+    if problems:
+        return 2
+    print("\n".join(plan_lines(config)))
+    return 0
+
+
+def is_loaded() -> bool:
+    """Whether `import verl` loads the plugin here."""
+    named = {point.value for point in metadata.entry_points(group="verl.plugins")}
+    return "mrt_verl.register" in named or "mrt_verl.register" in os.environ.get("VERL_USE_EXTERNAL_MODULES", "")
+
+
+def compose(words: Sequence[str]) -> Any:
+    """The config that `main_ppo` would train with."""
+    import verl  # noqa: F401 - loads the plugin, which joins Hydra
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_module
+
+    named, overrides = dict(NAMES), []
+    rest = iter(words)
+    for word in rest:
+        key, _, value = word.partition("=")
+        if key in NAMES:
+            named[key] = value or next(rest)
+        else:
+            overrides.append(word)
+    if named["--config-dir"]:
+        overrides.insert(0, f"hydra.searchpath=[file://{os.path.abspath(named['--config-dir'])}]")
+    with initialize_config_module("verl.trainer.config", version_base=None):
+        return hydra_compose(named["--config-name"], overrides=overrides)
+
+
+def plan_lines(config: Any) -> Iterator[str]:
+    """The run in plain words."""
+    settings = MRTSettings.from_config(config.mrt)
+    rollout, data = config.actor_rollout_ref.rollout, config.data
+    prompts, n = data.train_batch_size, rollout.n
+    drawn, answer = prover_class(settings).answers_drawn(settings), settings.branch_max_tokens
+    yield "fine: this run may start."
+    yield f"variant     {settings.variant}; bonus weight mrt.alpha={settings.alpha:g}, credit {settings.credit}"
+    yield f"group       {prompts} prompts x {n} rollouts of at most {data.max_response_length:,} tokens a step"
+    if settings.variant == "prefix":
+        forced = forced_rollouts(n, settings.forced_share)
+        yield f"prefix      {forced} of {n} rollouts of a prompt are forced to answer, {n - forced} think on"
+        return
+    boundaries = settings.max_episodes
+    worst = prompts * n * boundaries * drawn * answer + prompts * drawn * answer
+    share = worst / (prompts * n * data.max_response_length)
+    yield (
+        f"prover      {settings.prover}: {drawn} answers of at most {answer} tokens at each of at most {boundaries} "
+        "boundaries of a rollout"
+    )
+    measured = "mrt/branch_tokens_ratio measures it"
+    yield f"branches    at most {worst:,} tokens a step, {share:.1%} of full traces; {measured}"
+    yield f"outcome     {settings.outcome}; insertion {settings.insertion or 'none'}; episodes {settings.episodes}"

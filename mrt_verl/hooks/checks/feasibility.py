@@ -1,0 +1,128 @@
+"""Whether the run's parts can work together: rollout server, group, adapter, tokenizer, context."""
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from mrt_verl.hooks.checks.local import load_tokenizer, model_directory
+from mrt_verl.provers import PROVERS, prover_class
+from mrt_verl.settings import MRTSettings
+from mrt_verl.token_text import decode
+
+logger = logging.getLogger(__name__)
+
+SERVERS = ("vllm", "sglang")
+"""Values of `rollout.name` whose parameters are known here; sglang's were read in verl's code, not run."""
+LONG_RESPONSE = 2048
+"""Tokens of a response beyond which scoring a prompt costs more than sampling (tests/benchmarks/scored_prompts.py)."""
+
+
+def check_sizes(settings: MRTSettings, config: Any) -> Iterator[str]:
+    """A group to normalise over, and room for a response."""
+    n, response = config.actor_rollout_ref.rollout.n, config.data.max_response_length
+    if n < 2:
+        yield f"actor_rollout_ref.rollout.n={n}; allowed: 2 or more, outcomes are normalised over a group"
+    if response < 1:
+        yield f"data.max_response_length={response}; allowed: 1 or more"
+    if settings.insertion is not None and settings.insert_min_left >= response:
+        yield (
+            f"mrt.insert_min_left={settings.insert_min_left} with data.max_response_length={response}; allowed: less "
+            "than a response, or nothing is ever inserted"
+        )
+
+
+def check_server(settings: MRTSettings, config: Any) -> Iterator[str]:
+    """The rollout server must be known, and give what the prover needs."""
+    rollout, prover = config.actor_rollout_ref.rollout, prover_class(settings)
+    server = "???" if OmegaConf.is_missing(rollout, "name") else rollout.name
+    if server not in SERVERS:
+        yield f"actor_rollout_ref.rollout.name={server}; allowed: {', '.join(SERVERS)}"
+    elif server not in prover.engines:
+        allowed = ", ".join(name for name, other in PROVERS.items() if server in other.engines)
+        yield f"mrt.prover={settings.prover} with actor_rollout_ref.rollout.name={server}; allowed there: {allowed}"
+    if server == "sglang" and settings.seed is not None:
+        yield f"mrt.seed={settings.seed} with actor_rollout_ref.rollout.name=sglang; allowed there: null"
+    if prover.needs_log_probs and rollout.logprobs_mode != "processed_logprobs":
+        yield (
+            f"actor_rollout_ref.rollout.logprobs_mode={rollout.logprobs_mode} with mrt.prover={settings.prover}; "
+            "allowed: processed_logprobs, the log-probs of the distribution that answers are drawn from"
+        )
+    length = config.data.max_response_length
+    if prover.scores_reference and length > LONG_RESPONSE:
+        logger.warning(
+            "mrt.prover=%s with data.max_response_length=%d: each scored prompt keeps vLLM's front end busy for some "
+            "10 microseconds a token. After long traces mrt.prover=ht mrt.branches=4 is cheaper",
+            *(settings.prover, length),
+        )
+
+
+def check_adapter(settings: MRTSettings, config: Any) -> Iterator[str]:
+    """vLLM loses an adapter's part of the head where it scores a prompt (its issue 51594), or fails there (CPU)."""
+    model = config.actor_rollout_ref.model
+    rank = model.lora_rank or model.lora.get("rank", 0)
+    if rank > 0 and not model.lora.get("merge", False) and prover_class(settings).scores_reference:
+        allowed = ", ".join(name for name, prover in PROVERS.items() if not prover.scores_reference)
+        yield (
+            f"mrt.prover={settings.prover} with a LoRA adapter of rank {rank}; allowed: {allowed}, or "
+            "actor_rollout_ref.model.lora.merge=True, because vLLM's scores of a prompt may lack the adapter"
+        )
+
+
+def check_texts(settings: MRTSettings, config: Any) -> Iterator[str]:
+    """The thinking tags must be tokens of their own, or the block's end could not be found on token ids."""
+    tag, text = settings.think_close, settings.stop_text
+    if tag is not None and tag not in text:
+        yield (
+            f"mrt.stop_text={text!r} with mrt.think_close={tag!r}; allowed: a stop text that closes the thinking by "
+            "this tag, or the forced answers would be more thinking"
+        )
+    model = config.actor_rollout_ref.model
+    tokenizer = load_tokenizer(model)
+    if tokenizer is None:
+        return
+    for key in ("think_open", "think_close"):
+        tag = getattr(settings, key)
+        count = 1 if tag is None else len(tokenizer.encode(tag, add_special_tokens=False))
+        if count != 1:
+            yield (
+                f"mrt.{key}={tag!r} is {count} tokens for the tokenizer of {model.path}; allowed: a tag that is one "
+                "token, or mrt.think_open=null mrt.think_close=null for a model that thinks without tags"
+            )
+    for key, texts in (("stop_text", [text]), ("markers", settings.markers)):
+        for one in texts:
+            again = decode(tokenizer, tokenizer.encode(one, add_special_tokens=False))
+            if again.strip() != one.strip():
+                yield f"mrt.{key}: {one!r} is {again!r} after this model's tokenizer; allowed: a text that it keeps"
+
+
+def check_context(settings: MRTSettings, config: Any) -> Iterator[str]:
+    """A branch after a full trace must fit the engine's context: `max_model_len`, or the model's own limit."""
+    rollout, model = config.actor_rollout_ref.rollout, config.actor_rollout_ref.model
+    tokenizer = load_tokenizer(model)
+    limit, source = rollout.max_model_len, "actor_rollout_ref.rollout.max_model_len"
+    if limit is None:
+        limit, source = _positions(model), "the model's max_position_embeddings"
+    if limit is None or tokenizer is None:
+        return
+    stop_tokens = len(tokenizer.encode(settings.stop_text, add_special_tokens=False))
+    parts = (config.data.max_prompt_length, config.data.max_response_length, stop_tokens, settings.branch_max_tokens)
+    if limit < sum(parts):
+        yield (
+            f"{source}={limit}; allowed: {sum(parts)} or more (prompt {parts[0]} + response {parts[1]} + mrt.stop_text "
+            f"{parts[2]} + mrt.branch_max_tokens {parts[3]}); lower data.max_response_length by {sum(parts) - limit}"
+        )
+
+
+def _positions(model: Any) -> int | None:
+    directory = model_directory(model)
+    if directory is None or not (directory / "config.json").is_file():
+        return None
+    node = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    found = node.get("max_position_embeddings", (node.get("text_config") or {}).get("max_position_embeddings"))
+    return found if isinstance(found, int) else None
+
+
+CHECKS = (check_sizes, check_server, check_adapter, check_texts, check_context)
