@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from data_prep import backtrack, prefixes, star
+from data_prep import backtrack, check, prefixes, star
 from data_prep.problems import DataError, Source
 from data_prep.sources import SOURCES
 from mrt_verl.extras import explain_missing
@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, 1 for an input that cannot be used, 130 if interrupted."""
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        return options.run(options) or 0
     except KeyboardInterrupt:
         print("data_prep: interrupted", file=sys.stderr)
         return 130
@@ -25,7 +25,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (DataError, OSError, ValueError) as error:
         print(f"data_prep: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -33,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for source in SOURCES.values():
         _add_source(commands.add_parser(source.name, help=source.summary, description=source.summary), source)
-    for command in (prefixes, star, backtrack):
+    for command in (prefixes, star, backtrack, check):
         command.add_command(commands)
     return parser
 
@@ -46,7 +45,12 @@ def _add_source(parser: argparse.ArgumentParser, source: Source) -> None:
     add("--skip", type=_count, default=0, help="problems to pass over in the order of the seed before --limit")
     add("--test-size", type=_count, default=0, help="problems to hold out of train as test, chosen by seed")
     add("--instruction", default=source.instruction, help="text behind each question (default: %(default)r)")
-    add("--answers", choices=("math", "any"), default="math", help="any: keep answers that math-verify cannot read")
+    add(
+        "--answers",
+        choices=("math", "any"),
+        default="math",
+        help="any: keep answers that cannot be graded, and count them",
+    )
     add("--evaluation", type=Path, action="append", metavar="PATH", help="prepared sets to decontaminate against")
     add("--no-decontamination", action="store_true", help="keep problems of evaluation sets")
     add("--ngram", type=_positive, default=8, help="tokens per n-gram (default: %(default)s)")
@@ -74,6 +78,9 @@ def _prepare(source: Source, options: argparse.Namespace) -> None:
     for split, reasons in manifest["dropped"].items():
         for reason, count in reasons.items():
             print(f"{split}: {count} left out: {reason}")
+    for split, reasons in manifest["doubtful"].items():
+        for reason, count in reasons.items():
+            print(f"{split}: {count} kept that cannot be graded: {reason}")
     for name, file in manifest["files"].items():
         print(f"{file['rows']} problems in {options.out / name}")
     if manifest["decontaminated_against"] is None and "train.parquet" in manifest["files"]:

@@ -29,16 +29,24 @@ class SeenProblems:
         self._splits: list[str] = []
 
     def find(self, question: str, answer: str, split: str) -> str | None:
-        """Why the problem is a repetition, or None; a new one is remembered."""
-        if split not in self._splits:
-            self._splits.append(split)
-        number = self._splits.index(split)
-        # the low bits tell the split, the others a hash of the answer: one small number per problem
-        entry = hash(normalised(answer)) << 1 | number
-        before = len(self._answers)
-        known = self._answers.setdefault(digest(normalised(question)), entry)
-        if len(self._answers) > before:
+        """Why the problem is a repetition of one that was added, or None."""
+        known = self._answers.get(digest(normalised(question)))
+        if known is None:
             return None
+        number = self._number(split)
         if known & 1 != number:
             return f"duplicate of a {self._splits[known & 1]} problem"
-        return "duplicate" if known == entry else "duplicate with another answer"
+        return "duplicate" if known == self._entry(answer, number) else "duplicate with another answer"
+
+    def add(self, question: str, answer: str, split: str) -> None:
+        """Remember a problem. One that was left out for its answer is not added: a later copy may have a good one."""
+        self._answers[digest(normalised(question))] = self._entry(answer, self._number(split))
+
+    def _number(self, split: str) -> int:
+        if split not in self._splits:
+            self._splits.append(split)
+        return self._splits.index(split)
+
+    def _entry(self, answer: str, number: int) -> int:
+        # the low bit tells the split, the others a hash of the answer: one small number per problem
+        return hash(normalised(answer)) << 1 | number

@@ -28,6 +28,8 @@ class Preparation:
     def __init__(self, source: Source, options: argparse.Namespace) -> None:
         self.source, self.options = source, options
         self.dropped: dict[str, Counter[str]] = {}
+        self.doubtful: dict[str, Counter[str]] = {}
+        """Of rows that are kept all the same, why their answers cannot be graded: benchmarks stay whole."""
         self.counts: dict[str, dict[str, int]] = {}
         self.origins: dict[str, Any] = {}
         self._seen = SeenProblems()
@@ -40,6 +42,8 @@ class Preparation:
         Raises:
             DataError: the input cannot be used, or nothing of it is left.
         """
+        self._refuse_to_mix()
+        self.source.check_reach(self.options)
         self._contamination, against = load_contamination(self.source, self.options)
         try:
             with AnswerChecker(workers=self.options.workers) as checker:
@@ -50,6 +54,7 @@ class Preparation:
                 sink.finish()
             # an earlier run's manifest would describe other files than those that now come
             (self.options.out / "manifest.json").unlink(missing_ok=True)
+            self._remove_earlier()
             for sink in self._sinks.values():
                 sink.commit()
         except BaseException:
@@ -59,6 +64,25 @@ class Preparation:
         manifest = self._manifest(against)
         write_manifest(self.options.out, manifest)
         return manifest
+
+    def _refuse_to_mix(self) -> None:
+        """A run of one split beside an earlier run's other split: nobody has looked whether they share problems."""
+        if not getattr(self.options, "split", None):
+            return
+        other = "test" if self.options.split == "train" else "train"
+        if (path := self.options.out / f"{other}.parquet").exists():
+            raise DataError(
+                f"--split {self.options.split}: {path} is of another run and may hold the same problems; "
+                "allowed: another --out, or a run without --split, which keeps the two apart"
+            )
+
+    def _remove_earlier(self) -> None:
+        """An earlier run's split that this one does not write would stand beside this one's, with problems of it."""
+        for name in ("train", "test"):
+            path = self.options.out / f"{name}.parquet"
+            if name not in self._sinks and path.exists():
+                path.unlink()
+                print(f"removed {path} of an earlier run", file=sys.stderr)
 
     def _splits(self) -> tuple[str, ...]:
         if getattr(self.options, "split", None):
@@ -87,15 +111,22 @@ class Preparation:
         if selection.not_sampled:
             self.dropped[split]["not sampled"] = selection.not_sampled
         if split not in self._sinks:
-            reasons = ", ".join(f"{count} {reason}" for reason, count in self.dropped[split].most_common())
-            raise DataError(f"{self.source.name} {split}: no row is left of {self.counts[split]['read']}: {reasons}")
+            raise DataError(self._nothing_left(split))
+
+    def _nothing_left(self, split: str) -> str:
+        reasons = [f"{count} {reason}" for reason, count in self.dropped[split].most_common()]
+        if split == "train" and "test" in self._sinks and self.options.test_size:
+            held_out = self._sinks["test"].rows
+            reasons.insert(0, f"--test-size {self.options.test_size} holds out all {held_out} that are usable")
+        return f"{self.source.name} {split}: no row is left of {self.counts[split]['read']}: {', '.join(reasons)}"
 
     def _kept(
         self, items: Iterator[Problem | Dropped], split: str, checker: AnswerChecker, selection: Selection
     ) -> Iterator[Problem]:
         """What is usable, new, not in an evaluation set, and has an answer that can be checked.
 
-        Checking answers costs most: those of problems that cannot be chosen any more are not checked.
+        Checking answers costs most: those of problems that cannot be chosen any more are not checked. A copy is a
+        repetition only of a problem whose own answer can be graded.
         """
         while batch := list(itertools.islice(items, _BATCH)):
             self.counts[split]["read"] += len(batch)
@@ -103,20 +134,44 @@ class Preparation:
             for item in batch:
                 if isinstance(item, Dropped):
                     self._drop(split, item)
-                elif reason := self._seen.find(item.question, item.answer, split):
-                    self._drop(split, Dropped(item.row, "question", reason, item.question[:120]))
-                else:
+                elif not self._is_repeated(item, split):
                     problems.append(item)
-            problems = [problem for problem in self._clean(problems, split) if selection.may_take(problem)]
+            problems = self._choosable(self._clean(problems, split), split, selection)
             reasons = checker.check([one.answer for one in problems]) if self._checks() else [None] * len(problems)
             for problem, reason in zip(problems, reasons, strict=True):
-                if reason is None:
+                if self._is_repeated(problem, split):
+                    continue
+                if reason and self._keeps_all():
+                    self.doubtful.setdefault(split, Counter())[reason] += 1
+                if reason is None or self._keeps_all():
+                    self._seen.add(problem.question, problem.answer, split)
                     yield problem
                 else:
                     self._drop(split, Dropped(problem.row, "answer", reason, problem.answer[:120]))
 
+    def _choosable(self, problems: list[Problem], split: str, selection: Selection) -> list[Problem]:
+        """Those that can still be chosen; of the others each problem is counted once."""
+        choosable = []
+        for problem in problems:
+            if self._is_repeated(problem, split):
+                continue
+            if selection.may_take(problem):
+                choosable.append(problem)
+            else:
+                self._seen.add(problem.question, problem.answer, split)
+        return choosable
+
+    def _is_repeated(self, problem: Problem, split: str) -> bool:
+        reason = self._seen.find(problem.question, problem.answer, split)
+        if reason:
+            self._drop(split, Dropped(problem.row, "question", reason, problem.question[:120]))
+        return reason is not None
+
     def _checks(self) -> bool:
-        return self.source.check_answers and self.options.answers == "math"
+        return self.source.check_answers or self.source.is_evaluation
+
+    def _keeps_all(self) -> bool:
+        return not self.source.check_answers or self.options.answers == "any"
 
     def _clean(self, problems: list[Problem], split: str) -> list[Problem]:
         if self._contamination is None or split != "train":
@@ -138,7 +193,7 @@ class Preparation:
             self._sinks[split] = ParquetSink(self.options.out / f"{split}.parquet", SchemaOfFirst())
         sink, instruction = self._sinks[split], self.options.instruction
         row = make_row(
-            data_source=self.source.data_source,
+            data_source=getattr(self.options, "data_source", None) or self.source.data_source,
             question=f"{problem.question}\n\n{instruction}" if instruction else problem.question,
             answer=problem.answer,
             ability=self.source.ability,
@@ -157,6 +212,7 @@ class Preparation:
             "options": plain(vars(self.options)),
             "counts": self.counts,
             "dropped": {split: dict(counter.most_common()) for split, counter in self.dropped.items()},
+            "doubtful": {split: dict(counter.most_common()) for split, counter in self.doubtful.items()},
             "decontaminated_against": against,
             "files": {
                 sink.path.name: {"rows": sink.rows, "sha256": sha256(sink.path)} for sink in self._sinks.values()

@@ -32,7 +32,8 @@ class Dropped:
     value: str = ""
 
     def __str__(self) -> str:
-        return f"row {self.row}: column {self.column}: {self.reason}" + (f": {self.value}" if self.value else "")
+        value = " ".join(self.value.split())  # one line, whatever the row holds
+        return f"row {self.row}: column {self.column}: {self.reason}" + (f": {value}" if value else "")
 
 
 class Unusable(Exception):
@@ -40,11 +41,12 @@ class Unusable(Exception):
 
     def __init__(self, column: str, reason: str, value: Any = "") -> None:
         super().__init__(reason)
-        self.column, self.reason, self.value = column, reason, _shown(value)
+        self.column, self.reason, self.value = column, reason, shown(value)
 
 
-def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value)
+def shown(value: Any) -> str:
+    """A value as a message shows it: short, and one line."""
+    text = " ".join((value if isinstance(value, str) else repr(value)).split())
     return text if len(text) <= 120 else text[:117] + "..."
 
 
@@ -85,7 +87,9 @@ class Source:
     """Training data is decontaminated against it; it is itself never decontaminated."""
     is_hub: bool = False
     instruction: str = INSTRUCTION
-    """Follows the question in the prompt, behind a blank line; `--instruction` replaces it."""
+    """Follows the question in the prompt, after a blank line; `--instruction` replaces it."""
+    check_reach: Callable[[argparse.Namespace], None] = lambda options: None
+    """Raises DataError if the source is out of reach, before anything else is read."""
 
 
 def to_text(row: Row, column: str) -> str:

@@ -59,6 +59,11 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         DataError: the traces cannot be used, or none of them has a right answer behind a prefix.
     """
+    if options.min_progress > 1:
+        raise DataError(
+            f"--min-progress {options.min_progress:g}: allowed: at most 1; "
+            "progress is a difference of two values of J, each in [0, 1]"
+        )
     traces = read_run(options.traces)
     chat = load_chat_format(options, traces.model)
     closing = closing_text(traces.mrt, whole=options.keep_stop_text)
@@ -79,12 +84,27 @@ def run(options: argparse.Namespace) -> None:
         counts["problems left out by --balance"] = before - len(kept)
     rows = [_row(candidate, traces, chat, closing) for best in kept.values() for candidate in best]
     if not rows:
-        raise DataError(f"{traces.directory}: no prefix has a right answer behind it in {len(traces.records)} traces")
+        raise DataError(_why_none(traces, options))
     path = options.out / "train.parquet"
     chat.save_replaced(options)
     write_rows(rows, path, MessagesSchema(COLUMNS))
     write_manifest(options.out, _manifest(options, traces, counts, path, len(rows)))
     print(f"{len(rows)} prefixes of {len(kept)} problems in {path}")
+
+
+def _why_none(traces: TraceRun, options: argparse.Namespace) -> str:
+    """Whether no answer was right, or no prefix gained enough."""
+    where, count = traces.directory, len(traces.records)
+    found = [one for record in traces.records for one in find_candidates(record, traces.mrt, options.progress)]
+    if not found:
+        return f"{where}: no prefix has a right answer behind it in {count} traces"
+    most = max(one.progress for one in found)
+    if most < options.min_progress:
+        return (
+            f"{where}: no prefix with a right answer gains --min-progress {options.min_progress:g}; "
+            f"the most that one of {len(found)} gains is {most:g}"
+        )
+    return f"{where}: none of {len(found)} prefixes with a right answer is text that can be written again"
 
 
 def choose(

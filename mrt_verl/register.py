@@ -13,6 +13,8 @@ import traceback
 
 import wrapt
 
+from mrt_verl.log import speak_up
+
 # module that owns a registry -> our module that joins it when imported
 HOOKS = {
     "hydra": "mrt_verl.hooks.hydra_plugin",
@@ -43,6 +45,7 @@ def hook(hooks: dict[str, str]) -> None:
         wrapt.register_post_import_hook(functools.partial(_join_after, ours), owner)
 
 
+speak_up()
 hook(HOOKS)
 if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
     join("mrt_verl.cpu")

@@ -87,6 +87,7 @@ class Rollout:
             response_length=response_tokens,
             close_ids=tokenizer.encode(close, add_special_tokens=False) if close else [tokenizer.eos_token_id],
             min_left=settings.insert_min_left,
+            seed=settings.seed,
         )
 
     def before_thinking(self, prompt_ids: Sequence[int]) -> list[int]:
@@ -103,6 +104,7 @@ class Rollout:
         *,
         trace: Trace | None = None,
         insert: bool = True,
+        purpose: str = "trace",
         estimate_j: EstimateJ | None = None,
     ) -> Response:
         """One response to a prompt.
@@ -110,6 +112,7 @@ class Rollout:
         Args:
             trace: what the response starts with; None starts it anew.
             insert: whether the policy of `mrt.insertion` may write into it.
+            purpose: tells apart the responses to one prompt under `mrt.seed`.
             estimate_j: for that policy; None where it must not know the reference answer.
         """
         trace = await self._sampler.sample(
@@ -119,6 +122,7 @@ class Rollout:
             request_id,
             policy=self.policy if insert else None,
             estimate_j=estimate_j,
+            purpose=purpose,
         )
         return self.read(prompt_ids, trace)
 

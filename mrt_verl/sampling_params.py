@@ -4,7 +4,9 @@ verl's `server_manager.generate` takes vLLM's names and hands them on. `max_toke
 `logprobs`, `temperature` mean the same to sglang; what vLLM alone has is said here.
 """
 
+from array import array
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any
 
 UNTRUNCATED = {"temperature": 1.0, "top_p": 1.0, "top_k": -1}
@@ -44,6 +46,18 @@ def score_params(*, read_prefix_cache: bool) -> dict[str, Any]:
         "skip_reading_prefix_cache": not read_prefix_cache,
         "detokenize": False,
     }
+
+
+def request_seed(seed: int | None, prompt_ids: Sequence[int], purpose: str) -> dict[str, int]:
+    """{"seed": …} of one request; {} without `mrt.seed`.
+
+    Requests with the same prompt differ by their purpose (which answer, which rollout). A server that seeds them all
+    alike, as verl's does under full_determinism, would draw the G answers of a boundary G times the same.
+    """
+    if seed is None:
+        return {}
+    content = f"{seed}:{purpose}:".encode() + array("q", prompt_ids).tobytes()
+    return {"seed": int.from_bytes(blake2b(content, digest_size=4).digest(), "big") >> 1}
 
 
 def ended_by_itself(ids: Sequence[int], max_tokens: int, eos_token_id: int | None) -> bool:

@@ -24,6 +24,7 @@ WHOLE = {
     "insert_min_left": 1,
     "branch_token_budget": 1,
     "insert_every": 1,
+    "seed": 0,
 }
 """Whole numbers and the least value of each."""
 RANGES = {
@@ -36,7 +37,7 @@ RANGES = {
     "grade_timeout_s": ("a number of seconds > 0", 0.0, math.inf, "("),
 }
 """Numbers: what is allowed in words, lower end, upper end, and which ends are excluded by ( and )."""
-NULLABLE = ("branch_token_budget", "insert_every", "branch_temperature")
+NULLABLE = ("branch_token_budget", "insert_every", "branch_temperature", "seed")
 LISTS = ("markers", "branch_stop", "insert_texts")
 
 

@@ -120,6 +120,10 @@ class MRTSettings:
     """Directory for JSONL files, one per step, of rollouts with their episodes, J and progress; null writes none."""
     traces_per_step: int = 8
     """How many rollouts a step logs there, >= 1."""
+    seed: int | None = None
+    """Seed of the requests to the engine, each with one of its own, >= 0: rollouts and forced answers differ, and a
+    request that is made again with the same weights draws the same. null leaves it to the engine; under
+    `rollout.full_determinism`, whose server seeds all requests alike, it is `rollout.seed`."""
     outcome: str = "math_verify"
     """Who grades answers: `math_verify`, or `compute_score` (verl's by data_source, or the run's custom function)."""
     grade_timeout_s: float = 5.0

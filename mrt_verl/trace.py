@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mrt_verl.insertions import EstimateJ, InsertionPolicy, Pause
-from mrt_verl.sampling_params import segment_params
+from mrt_verl.sampling_params import request_seed, segment_params
 from mrt_verl.token_text import paragraph_break
 
 
@@ -53,7 +53,14 @@ class TraceSampler:
     """
 
     def __init__(
-        self, engine: Any, tokenizer: Any, *, response_length: int, close_ids: Sequence[int], min_left: int
+        self,
+        engine: Any,
+        tokenizer: Any,
+        *,
+        response_length: int,
+        close_ids: Sequence[int],
+        min_left: int,
+        seed: int | None = None,
     ) -> None:
         """Keep the settings.
 
@@ -61,12 +68,14 @@ class TraceSampler:
             response_length: most tokens of a response, inserted ones included.
             close_ids: tokens that close the thinking: the close tag, or the end of the sequence for a model without.
             min_left: tokens of the budget that must be left after an insertion.
+            seed: `mrt.seed`.
         """
         self.engine = engine
         self.tokenizer = tokenizer
         self.response_length = response_length
         self.close_ids = list(close_ids)
         self.min_left = min_left
+        self.seed = seed
 
     async def sample(
         self,
@@ -77,6 +86,7 @@ class TraceSampler:
         *,
         policy: InsertionPolicy | None = None,
         estimate_j: EstimateJ | None = None,
+        purpose: str = "trace",
     ) -> Trace:
         """Continue `trace` until the policy ends it or the budget is spent; returns it."""
         while (left := self.response_length - len(trace.ids)) > 0:
@@ -84,7 +94,7 @@ class TraceSampler:
             pause_ids = self.close_ids if policy is not None else []
             limit = min(left, every) if every else left
             params = segment_params(sampling_params, max_tokens=limit, pause_ids=pause_ids)
-            last = await self._piece(trace, prompt_ids, params, request_id)
+            last = await self._piece(trace, prompt_ids, params, request_id, purpose)
             is_closing = last in self.close_ids
             if policy is None or not (is_closing or (every and last is not None and limit < left)):
                 return trace
@@ -92,7 +102,7 @@ class TraceSampler:
                 return trace
             if not is_closing:  # finish the paragraph, an insertion opens a new one
                 params = segment_params(sampling_params, max_tokens=left - limit, pause_ids=pause_ids)
-                last = await self._piece(trace, prompt_ids, {**params, "stop": ["\n\n"]}, request_id)
+                last = await self._piece(trace, prompt_ids, {**params, "stop": ["\n\n"]}, request_id, purpose)
                 is_closing = last in self.close_ids
             text = await policy.insert(
                 Pause(prompt_ids, trace.ids, tuple(trace.inserted), is_closing, estimate_j, self.tokenizer)
@@ -104,12 +114,14 @@ class TraceSampler:
                 policy = None
         return trace
 
-    async def _piece(self, trace: Trace, prompt_ids: list[int], params: dict[str, Any], request_id: str) -> int | None:
+    async def _piece(
+        self, trace: Trace, prompt_ids: list[int], params: dict[str, Any], request_id: str, purpose: str
+    ) -> int | None:
         """Sample one piece; its last token, None if the engine returned nothing."""
-        # the engine's client takes settings out of the dict it is given
-        output = await self.engine.generate(
-            request_id=request_id, prompt_ids=[*prompt_ids, *trace.ids], sampling_params=dict(params)
-        )
+        ids = [*prompt_ids, *trace.ids]
+        # a dict of its own: the engine's client takes settings out of the one it is given
+        seeded = {**params, **request_seed(self.seed, ids, purpose)}
+        output = await self.engine.generate(request_id=request_id, prompt_ids=ids, sampling_params=seeded)
         ids = list(output.token_ids)[: params["max_tokens"]]
         trace.add_sampled(ids, output.log_probs)
         trace.extra_fields = output.extra_fields

@@ -1,5 +1,6 @@
 """Tokenizers made for tests."""
 
+import logging
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -34,6 +35,17 @@ def _tokenizer_from_pieces(
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_tokens([AddedToken(text, normalized=False) for text in added])
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer), [vocabulary[name] for name in names]
+
+
+@pytest.fixture(autouse=True)
+def heard(caplog):
+    """caplog hears the package's logger, which does not propagate once verl has loaded the plugin."""
+    logger = logging.getLogger("mrt_verl")
+    logger.addHandler(caplog.handler)
+    propagate, logger.propagate = logger.propagate, False
+    yield
+    logger.propagate = propagate
+    logger.removeHandler(caplog.handler)
 
 
 @pytest.fixture(scope="session")

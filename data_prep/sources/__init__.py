@@ -9,6 +9,7 @@ from data_prep.sources import (
     champ,
     dapo,
     deepscaler,
+    file,
     gsm8k,
     math,
     math500,
@@ -23,7 +24,7 @@ from data_prep.sources import (
 _MODULES = (
     *(numinamath, numinamath_cot, aime, deepscaler, dapo, math, gsm8k),
     *(aime_2024, aime_2025, amc_2023, math500, minerva_math, omni_math),
-    *(champ, reasoning_gym, search_task),
+    *(champ, reasoning_gym, search_task, file),
 )
 SOURCES: dict[str, Source] = {module.SOURCE.name: module.SOURCE for module in _MODULES}
 EVALUATION_SETS = tuple(source.name for source in SOURCES.values() if source.is_evaluation)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from data_prep.problems import Row, Unusable, to_text
+from data_prep.references import to_answer
 from data_prep.sources.hub import hub_source
 
 LAST_YEAR = 2023
@@ -14,7 +15,7 @@ def convert(row: Row) -> tuple[str, str, dict[str, Any]]:
         raise Unusable("Year", "not a year", year)
     if int(year) > LAST_YEAR:
         raise Unusable("Year", f"after {LAST_YEAR}", year)
-    return to_text(row, "Question"), to_text(row, "Answer"), {"id": to_text(row, "ID"), "year": int(year)}
+    return to_text(row, "Question"), to_answer(row, "Answer"), {"id": to_text(row, "ID"), "year": int(year)}
 
 
 SOURCE = hub_source(

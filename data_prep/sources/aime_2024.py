@@ -3,11 +3,12 @@
 from typing import Any
 
 from data_prep.problems import Row, to_text
+from data_prep.references import to_answer
 from data_prep.sources.hub import hub_source
 
 
 def convert(row: Row) -> tuple[str, str, dict[str, Any]]:
-    return to_text(row, "problem"), to_text(row, "answer"), {"id": to_text(row, "id")}
+    return to_text(row, "problem"), to_answer(row, "answer"), {"id": to_text(row, "id")}
 
 
 SOURCE = hub_source(

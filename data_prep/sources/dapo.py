@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from data_prep.problems import Row, Unusable, to_text
+from data_prep.references import to_answer
 from data_prep.sources.hub import hub_source
 
 _HEAD = re.compile(r"\A[^\n]*\bAnswer: \$Answer\b[^\n]*\n+")
@@ -20,7 +21,7 @@ def convert(row: Row) -> tuple[str, str, dict[str, Any]]:
     if not isinstance(reward_model, dict):
         raise Unusable("reward_model", "not a struct", reward_model)
     content = to_text({"prompt": messages[-1].get("content")}, "prompt")
-    answer = to_text({"reward_model": reward_model.get("ground_truth")}, "reward_model")
+    answer = to_answer({"reward_model": reward_model.get("ground_truth")}, "reward_model")
     question = _TAIL.sub("", _HEAD.sub("", content)).strip()
     if not question:
         raise Unusable("prompt", "nothing but its instruction", content)

@@ -2,16 +2,14 @@
 
 from typing import Any
 
-from data_prep.answers import final_answer
-from data_prep.problems import Row, Unusable, to_text
+from data_prep.problems import Row, to_text
+from data_prep.references import to_boxed_answer
 from data_prep.sources.hub import hub_source
 
 
 def convert(row: Row) -> tuple[str, str, dict[str, Any]]:
     solution = to_text(row, "answer")
-    answer = final_answer(solution)
-    if answer is None:
-        raise Unusable("answer", "no #### with an answer behind it", solution[-80:])
+    answer = to_boxed_answer(solution, "answer", missing="no #### with an answer after it")
     return to_text(row, "question"), answer.replace(",", ""), {}
 
 

@@ -40,8 +40,18 @@ def hub_source(
         rows = itertools.chain.from_iterable(part.rows for part in parts)
         return Split(_problems(rows, convert), origin, total)
 
+    def check_reach(options: argparse.Namespace) -> None:
+        if options.from_path is None:
+            resolve_revision(repository, options.revision)
+
     return Source(
-        name=name, summary=f"{summary} ({repository})", splits=tuple(splits), read=read, is_hub=True, **settings
+        name=name,
+        summary=f"{summary} ({repository})",
+        splits=tuple(splits),
+        read=read,
+        is_hub=True,
+        check_reach=check_reach,
+        **settings,
     )
 
 

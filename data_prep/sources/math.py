@@ -2,16 +2,14 @@ r"""MATH (Hendrycks et al.): 7,500 + 5,000 competition problems; the answer is t
 
 from typing import Any
 
-from data_prep.answers import final_answer
-from data_prep.problems import Row, Unusable, to_text
+from data_prep.problems import Row, to_text
+from data_prep.references import to_boxed_answer
 from data_prep.sources.hub import hub_source
 
 
 def convert(row: Row) -> tuple[str, str, dict[str, Any]]:
     solution = to_text(row, "solution")
-    answer = final_answer(solution)
-    if answer is None:
-        raise Unusable("solution", "no \\boxed{} that closes", solution[-80:])
+    answer = to_boxed_answer(solution, "solution")
     return to_text(row, "problem"), answer, {"level": to_text(row, "level"), "subject": to_text(row, "type")}
 
 

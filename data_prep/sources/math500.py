@@ -3,12 +3,13 @@
 from typing import Any
 
 from data_prep.problems import Row, to_text
+from data_prep.references import to_answer
 from data_prep.sources.hub import hub_source
 
 
 def convert(row: Row) -> tuple[str, str, dict[str, Any]]:
     extra = {"id": to_text(row, "unique_id"), "level": to_text(row, "level"), "subject": to_text(row, "subject")}
-    return to_text(row, "problem"), to_text(row, "answer"), extra
+    return to_text(row, "problem"), to_answer(row, "answer"), extra
 
 
 SOURCE = hub_source(

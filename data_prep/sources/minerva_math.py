@@ -3,11 +3,12 @@
 from typing import Any
 
 from data_prep.problems import Row, to_text
+from data_prep.references import to_answer
 from data_prep.sources.hub import hub_source
 
 
 def convert(row: Row) -> tuple[str, str, dict[str, Any]]:
-    return to_text(row, "question"), to_text(row, "answer"), {}
+    return to_text(row, "question"), to_answer(row, "answer"), {}
 
 
 SOURCE = hub_source(

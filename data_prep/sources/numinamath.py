@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from data_prep.problems import Row, Unusable, to_text
+from data_prep.references import to_answer
 from data_prep.sources.hub import hub_source
 
 SETS = {"rl": (0, 4_000), "star": (4_000, 10_000)}
@@ -36,7 +37,7 @@ def convert(row: Row) -> tuple[str, str, dict[str, Any]]:
             raise Unusable(column, f"not {needed}", row[column])
     if row["synthetic"]:
         raise Unusable("synthetic", "a synthetic problem")
-    return to_text(row, "problem"), to_text(row, "answer"), {"origin": to_text(row, "source")}
+    return to_text(row, "problem"), to_answer(row, "answer"), {"origin": to_text(row, "source")}
 
 
 SOURCE = hub_source(

@@ -5,8 +5,8 @@ Its `test` split of 100 problems is no benchmark of the field; it is read as suc
 
 from typing import Any
 
-from data_prep.answers import final_answer
 from data_prep.problems import Row, Unusable, to_text
+from data_prep.references import to_boxed_answer
 from data_prep.sources.hub import hub_source
 from data_prep.sources.numinamath import add_set_option
 
@@ -18,9 +18,7 @@ def convert(row: Row) -> tuple[str, str, dict[str, Any]]:
     if origin in _SYNTHETIC:
         raise Unusable("source", "a synthetic problem", origin)
     solution = to_text(row, "solution")
-    answer = final_answer(solution)
-    if answer is None:
-        raise Unusable("solution", "no \\boxed{} that closes", solution[-80:])
+    answer = to_boxed_answer(solution, "solution")
     return to_text(row, "problem"), answer, {"origin": origin}
 
 

@@ -6,6 +6,7 @@
 from typing import Any
 
 from data_prep.problems import Row, Unusable, to_text
+from data_prep.references import to_answer
 from data_prep.sources.hub import hub_source
 
 
@@ -13,7 +14,7 @@ def convert(row: Row) -> tuple[str, str, dict[str, Any]]:
     difficulty = row["difficulty"]
     if isinstance(difficulty, bool) or not isinstance(difficulty, int | float):
         raise Unusable("difficulty", "not a number", difficulty)
-    return to_text(row, "problem"), to_text(row, "answer").strip("$"), {"difficulty": float(difficulty)}
+    return to_text(row, "problem"), to_answer(row, "answer").strip("$"), {"difficulty": float(difficulty)}
 
 
 SOURCE = hub_source(

@@ -91,7 +91,7 @@ class RecordSampler:
         """
         before = before or await self.answer_directly(problem)
         prompt_ids, request_id = self.encode(problem), uuid4().hex
-        response = await self._respond(prompt_ids, request_id)
+        response = await self._respond(prompt_ids, request_id, trace)
         own = await self.grade_own(response, problem)
         boundaries = response.boundaries
         episodes, branches = await self._branch(
@@ -126,12 +126,14 @@ class RecordSampler:
             branch_failures=sum(branch.failures for branch in branches),
         )
 
-    async def _respond(self, prompt_ids: list[int], request_id: str) -> Response:
+    async def _respond(self, prompt_ids: list[int], request_id: str, trace: int) -> Response:
         if self.plan.window is not None:
             return await sample_linearised(self.rollout, self.plan, prompt_ids, request_id, self.plan.window)
         # J here is what is measured: no insertion may depend on it
         insert = not needs_j(self.rollout.policy)
-        return await self.rollout.sample(prompt_ids, self.plan.sampling_params, request_id, insert=insert)
+        return await self.rollout.sample(
+            prompt_ids, self.plan.sampling_params, request_id, insert=insert, purpose=f"trace {trace}"
+        )
 
     async def answer_directly(self, problem: Problem) -> DirectAnswers:
         """Answers without any thinking (J_{-1}), graded."""

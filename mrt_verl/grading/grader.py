@@ -13,13 +13,15 @@ from typing import Any
 
 from mrt_verl.grading import outcomes
 from mrt_verl.grading.accounts import Accounts
-from mrt_verl.grading.comparison import as_references, exact_verdict, fit_choice
-from mrt_verl.grading.extraction import DEFAULT_FALLBACKS, DEFAULT_THINKING, Thinking, extract_answer
-from mrt_verl.grading.grades import NO_ANSWER, RIGHT, WRONG, Grade, GraderStats
+from mrt_verl.grading.comparison import as_references, exact_verdict, is_readable
+from mrt_verl.grading.extraction import DEFAULT_FALLBACKS, DEFAULT_THINKING, Thinking, extract_answer, tidy
+from mrt_verl.grading.grades import NO_ANSWER, NO_REFERENCE, RIGHT, WRONG, Grade, GraderStats, Verdict
 from mrt_verl.grading.pool import Pool
 from mrt_verl.grading.shared import SharedGrades
 
 _LONG_ANSWER = 256
+MAX_HANGING = 10_000
+"""Calls of users' functions remembered for their timeouts."""
 
 
 class Grader:
@@ -57,6 +59,8 @@ class Grader:
         self._shared = SharedGrades(cache_size)
         self._accounts = Accounts()
         self._lock = threading.Lock()
+        # a user's function is asked again for equal arguments, since it may draw lots, but not once it has hung on them
+        self._hanging: dict[tuple[bytes, bytes], Grade] = {}
         self._pools: dict[bytes | None, Pool] = {}
         # also at the interpreter's exit; the threads of a pool know nothing of the grader, so it can be collected
         weakref.finalize(self, _close_pools, self._pools)
@@ -81,6 +85,24 @@ class Grader:
             grades = [one if isinstance(one, Grade) else one.result() for one in started]
         return self._recorded(answers, grades)
 
+    def grade_pairs(
+        self, answers: Sequence[str], references: Sequence[Any], *, finished: Sequence[bool], bare: bool = False
+    ) -> list[Grade]:
+        """`grade_sync` for texts with a reference each; workers get all that they are to decide before the first wait.
+
+        Args:
+            bare: the texts are answers, in which none has to be looked for.
+        """
+        with self._accounts.busy():
+            started = [
+                self._start_one(tidy(text) or None, as_references(reference))
+                if bare
+                else self._start([text], reference, "", flag)[0]
+                for text, reference, flag in zip(answers, references, finished, strict=True)
+            ]
+            grades = [one if isinstance(one, Grade) else one.result() for one in started]
+        return self._recorded(answers, grades)
+
     async def grade_outcome(self, compute_score: Callable[..., Any] | str | None, **arguments: Any) -> Grade:
         """Score one response as verl does, by `compute_score(data_source=, solution_str=, ground_truth=, extra_info=)`.
 
@@ -92,8 +114,16 @@ class Grader:
             TypeError: the function or an argument cannot be sent to a worker.
         """
         packed = outcomes.pack(outcomes.light(compute_score or outcomes.VERL_DEFAULT))
+        task = outcomes.pack(arguments)
+        key = packed, blake2b(task).digest()
         with self._accounts.busy():
-            grade = await asyncio.wrap_future(self._submit(packed, outcomes.pack(arguments)))
+            grade = self._hanging.get(key)
+            if grade is None:
+                grade = await asyncio.wrap_future(self._submit(packed, task))
+            else:
+                self._accounts.count("cache_hits")
+        if grade.verdict is Verdict.TIMEOUT and len(self._hanging) < MAX_HANGING:
+            self._hanging[key] = grade
         return self._recorded([str(arguments.get("solution_str", ""))], [grade])[0]
 
     def stats(self) -> GraderStats:
@@ -135,15 +165,22 @@ class Grader:
     def _start_one(self, answer: str | None, references: tuple[str, ...]) -> "Grade | Future[Grade]":
         if answer is None:
             return NO_ANSWER
-        pairs = [(reference, fit_choice(answer, reference)) for reference in references]
-        exact = {pair: exact_verdict(*pair) for pair in pairs}
-        open_pairs = [pair for pair in pairs if exact[pair] is None]
-        if True in exact.values() or not open_pairs:
-            self._accounts.count("exact")
-            return RIGHT if True in exact.values() else WRONG
-        grade, is_shared = self._shared.get(_key(open_pairs), lambda: self._submit(None, open_pairs))
-        self._accounts.count("cache_hits", int(is_shared))
-        return grade
+        if not any(map(is_readable, references)):
+            return NO_REFERENCE
+        open_pairs = []
+        for reference in references:
+            verdict = exact_verdict(reference, answer)
+            if verdict:
+                break
+            if verdict is None:
+                open_pairs.append((reference, answer))
+        else:
+            if open_pairs:
+                grade, is_shared = self._shared.get(_key(open_pairs), lambda: self._submit(None, open_pairs))
+                self._accounts.count("cache_hits", int(is_shared))
+                return grade
+        self._accounts.count("exact")
+        return RIGHT if verdict else WRONG
 
     def _submit(self, packed: bytes | None, task: Any) -> "Future[Grade]":
         with self._lock:

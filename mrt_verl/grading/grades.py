@@ -38,6 +38,7 @@ class Grade:
 RIGHT = Grade(Verdict.RIGHT, 1.0)
 WRONG = Grade(Verdict.WRONG, 0.0)
 NO_ANSWER = Grade(Verdict.NO_ANSWER, 0.0, "no final answer in the response")
+NO_REFERENCE = Grade(Verdict.ERROR, 0.0, "the reference holds nothing to compare with")
 
 
 def grade_of_result(status: str, value: Any) -> Grade:
@@ -45,8 +46,8 @@ def grade_of_result(status: str, value: Any) -> Grade:
 
     Args:
         status: "done" or "error".
-        value: math-verify's verdict, or (score, dict or None) of another outcome, right if `acc` says so or, without
-            it, if the score is positive; for "error", what went wrong.
+        value: whether the answer is right, or (score, dict or None) of another outcome, right if `acc` says so or,
+            without it, if the score is positive; for "error", what went wrong.
     """
     if status == "error":
         return Grade(Verdict.ERROR, 0.0, value)
@@ -69,7 +70,7 @@ class GraderStats:
     cache_hits: int = 0
     """Gradings answered by an equal one, earlier or under way."""
     exact: int = 0
-    """Gradings decided without math-verify: equal strings and plain numbers."""
+    """Gradings decided in this process, without a worker."""
     restarts: int = 0
     """Workers replaced after a timeout or a crash."""
     seconds: float = 0.0

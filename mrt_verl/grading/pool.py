@@ -1,6 +1,7 @@
 """The workers' side in the grading process: who gets which task, and what happens to a worker that does not answer."""
 
 import contextlib
+import logging
 import os
 import queue
 import signal
@@ -16,6 +17,8 @@ from typing import Any
 
 from mrt_verl.grading.channel import Channel, ChannelClosed
 from mrt_verl.grading.grades import Grade, Verdict, grade_of_result
+
+logger = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 120.0
 """A worker imports sympy, or a user's function with all it needs; no answer is to blame for that time."""
@@ -35,11 +38,18 @@ class Worker:
     """
 
     def __init__(self, packed: bytes | None, memory_mb: int) -> None:
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:  # no file descriptor is free
+            raise WorkerFailed(f"a grading worker could not start: {error}") from error
         self.channel = Channel(ours)
         self._is_ready = False
-        with theirs:
-            self.process = _start_process(theirs.fileno())
+        try:
+            with theirs:
+                self.process = _start_process(theirs.fileno())
+        except WorkerFailed:
+            self.channel.close()
+            raise
         with contextlib.suppress(ChannelClosed, TimeoutError):  # then `wait_ready` says so
             self.channel.send((packed, memory_mb), START_TIMEOUT_S)
 
@@ -62,7 +72,7 @@ class Worker:
     def kill(self) -> None:
         """End the process and whatever it started; returns when it is gone."""
         self.channel.close()
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
@@ -137,11 +147,16 @@ class Pool:
             worker.channel.close()
 
     def _serve(self) -> None:
-        try:
-            while jobs := self._take():
+        """Work until the pool closes, whatever happens: without this thread no later grading would ever return."""
+        while jobs := self._take():
+            try:
                 self._work_off(jobs)
-        finally:
-            self._drop_worker()
+            except BaseException as error:
+                logger.exception("a grading failed in the process that asked for it")
+                with contextlib.suppress(Exception):
+                    self._drop_worker()
+                _fail_all(jobs, f"{type(error).__name__}: {error}")
+        self._drop_worker()
 
     def _take(self) -> deque[_Job]:
         """The next jobs: one thread's share of what is there, at least one; empty once the pool closes."""
@@ -216,4 +231,6 @@ class Pool:
 
 def _fail_all(jobs: deque[_Job], why: str) -> None:
     while jobs:
-        jobs.popleft().future.set_result(Grade(Verdict.ERROR, 0.0, why))
+        future = jobs.popleft().future
+        if not future.done():
+            future.set_result(Grade(Verdict.ERROR, 0.0, why))

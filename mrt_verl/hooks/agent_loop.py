@@ -4,6 +4,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -34,6 +35,13 @@ def build_grader(tokenizer: Any, settings: MRTSettings, reward: Any) -> AnswerGr
     return AnswerGrader(grader, tokenizer, settings, compute_score)
 
 
+def seeded(settings: MRTSettings, rollout: Any) -> MRTSettings:
+    """The settings, with the rollout's seed where its server would seed all requests alike."""
+    if settings.seed is None and getattr(rollout, "full_determinism", False):
+        return replace(settings, seed=int(rollout.seed))
+    return settings
+
+
 class MRTAgentLoop(AgentLoopBase):
     """Online MRT: J at every boundary of an on-policy trace (the online variant of arXiv 2503.07572's code)."""
 
@@ -42,7 +50,7 @@ class MRTAgentLoop(AgentLoopBase):
 
     def __init__(self, *args: Any, settings: MRTSettings | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.settings = settings or MRTSettings.from_config(self.config.mrt)
+        self.settings = seeded(settings or MRTSettings.from_config(self.config.mrt), self.rollout_config)
         self.response_length: int = self.rollout_config.response_length
         engine = VerlEngine(self.server_manager)
         self.rollout = Rollout(engine, self.tokenizer, self.settings, response_tokens=self.response_length)
@@ -99,6 +107,7 @@ class MRTAgentLoop(AgentLoopBase):
             sampling_params,
             request_id,
             trace=trace,
+            purpose=f"rollout {row.get('session_id', 0)}",
             # what helps a validated trace must not know the reference answer
             estimate_j=None if row.get("mrt_validate", False) else estimate,
         )

@@ -89,7 +89,7 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
             trace.add_written(self._dataset_prefix(row))
             source, tokens = self.rollout.read(prompt_ids, trace), 0
         else:
-            source = await self.rollout.sample(prompt_ids, sampling_params, request_id, insert=False)
+            source = await self.rollout.sample(prompt_ids, sampling_params, request_id, insert=False, purpose="prefix")
             tokens = len(source.ids)
         end = self._cut(source)
         if end is None:

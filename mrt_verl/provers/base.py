@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
-from mrt_verl.sampling_params import answer_params, ended_by_itself
+from mrt_verl.sampling_params import answer_params, ended_by_itself, request_seed
 from mrt_verl.settings import MRTSettings
 
 logger = logging.getLogger(__name__)
@@ -147,7 +147,8 @@ class Prover(ABC):
             temperature=self.settings.branch_temperature,
             log_probs=log_probs,
         )
-        outputs = await asyncio.gather(*(self.generate(prompt_ids, params, request_id) for _ in range(count)))
+        seeds = [request_seed(self.settings.seed, prompt_ids, f"answer {n}") for n in range(count)]
+        outputs = await asyncio.gather(*(self.generate(prompt_ids, {**params, **s}, request_id) for s in seeds))
         needed = self.needs_log_probs
         drawn = [out for out in outputs if out is not None and out.token_ids and (out.log_probs or not needed)]
         samples = tuple(

@@ -1,189 +1,96 @@
-"""Grading figures, all from one run on one core, as one JSON line: `python tests/benchmarks/grading.py`.
+"""How often graders are wrong, as a Markdown table: `python tests/benchmarks/grading.py --cases FILE --peers FOLDER`.
 
-Rates are gradings per second. `cold`: nothing of the step was graded before; `later_step`: another step over the same
-LaTeX problems, as in the next epoch; `repeated`: the first step again. verl and math-verify called directly grade a
-part of the first step, after a warm-up.
+False right: of the wrong answers, the share called right. False wrong: of the right ones, the share not called right;
+an exception or a timeout is not right. `--list FILE` writes every misjudged case of ours.
 """
 
+import argparse
 import json
-import logging
-import os
-import signal
-import statistics
 import sys
-import threading
-import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from grading_workload import STOP_TEXT, Trace, pairs, pathological, step
-from math_verify import parse, verify
-from verl.utils.reward_score.math_verify import compute_score
-
-from mrt_verl.grading import Grader, Verdict
-
-REPEATS = 3
-WARM_UP = (("y^3+8", "(y+2)^3"), ("[0,9]", "(0,9)"), (r"\sin(y)", r"\cos(y)"), ("y=3", "z=4"), (r"\{7,8\}", r"\{8,9\}"))
-"""Starts a worker and makes it import what sympy imports late; nothing of it occurs in the step."""
-DEADLINE_S = 1.0
+from grading_peers import peers
+from grading_responses import responses
+from grading_scorers import SCORERS
+from grading_sets import Case, champ, generated, public, reasoning_gym
 
 
-class OutOfTimeError(BaseException):
-    """Not an Exception, so that sympy cannot swallow it."""
+def collect(options: argparse.Namespace) -> dict[str, list[Case]]:
+    """The sets by name, in the table's order."""
+    sets: dict[str, list[Case]] = {}
+    if options.cases:
+        sets["public cases"] = public(options.cases)
+    sets["generated spellings"] = generated(options.seed, options.values)
+    sets["generated responses"] = responses(options.seed, max(1, options.values // 4))
+    sets["champ"] = champ()
+    sets["reasoning-gym"] = reasoning_gym(options.seed, options.size)
+    return {**sets, **peers(options.peers)} if options.peers else sets
 
 
-def directly(reference: str, answer: str, limit_s: float = 10.0) -> bool | None:
-    """math-verify's verdict as its documentation has it called; None if it does not finish."""
-
-    def give_up(*_: Any) -> None:
-        raise OutOfTimeError
-
-    signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, limit_s)
-    try:
-        return verify(parse(reference, parsing_timeout=None), parse(answer, parsing_timeout=None), timeout_seconds=None)
-    except OutOfTimeError:
-        return None
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+def count(cases: Sequence[Case], verdicts: Sequence[bool | None]) -> Counter[str]:
+    """Cases by "right"/"wrong" and, of these, those misjudged."""
+    counts: Counter[str] = Counter()
+    for case, verdict in zip(cases, verdicts, strict=True):
+        counts["right" if case.is_right else "wrong"] += 1
+        if bool(verdict) != case.is_right:
+            counts["false wrong" if case.is_right else "false right"] += 1
+    return counts
 
 
-def measure_rates() -> dict[str, float]:
-    """An MRT step, graded three ways."""
-    drawn = step(seed=0)
-    flat = [(trace.reference, text) for trace in drawn for text in trace.texts]
-    cold, later, warm = (
-        statistics.median(rates) for rates in zip(*(_grader_rates(drawn) for _ in range(REPEATS)), strict=True)
-    )
-    # every 4th and 40th answer: all prompts are in it, in the order of the batch
-    verl_rate = _rate(lambda pair: compute_score(pair[1], pair[0]), flat[::40])
-    direct_rate = _rate(lambda pair: directly(rf"\boxed{{{pair[0]}}}", pair[1]), flat[::4])
-    return {
-        "gradings": len(flat),
-        "distinct": len(set(flat)),
-        "grader_cold_per_s": cold,
-        "grader_later_step_per_s": later,
-        "grader_repeated_per_s": warm,
-        "verl_math_verify_per_s": verl_rate,
-        "math_verify_per_s": direct_rate,
-        "cold_over_verl": cold / verl_rate,
-        "cold_over_direct": cold / direct_rate,
-        "later_step_over_verl": later / verl_rate,
-        "later_step_over_direct": later / direct_rate,
-    }
+def table(counts: Mapping[str, Mapping[str, Counter[str]]], scorers: Sequence[str]) -> str:
+    """Rows are sets, columns scorers; a cell holds false right / false wrong in percent."""
+    lines = [f"| set | wrong + right answers | {' | '.join(scorers)} |", "|---" * (len(scorers) + 2) + "|"]
+    for name, by_scorer in counts.items():
+        sizes = by_scorer[scorers[0]]
+        cells = [
+            f"{_share(one, 'false right', 'wrong')} / {_share(one, 'false wrong', 'right')}"
+            for one in by_scorer.values()
+        ]
+        lines.append(f"| {name} | {sizes['wrong']} + {sizes['right']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
-def _grader_rates(drawn: Sequence[Trace]) -> tuple[float, ...]:
-    """Gradings per second of a step never seen, of another one over the same LaTeX problems, of the first one again."""
-    with Grader() as grader:
-        for reference, answer in WARM_UP:
-            grader.grade_sync([rf"\boxed{{{answer}}}"], reference)
-
-        def grade_all(traces: Sequence[Trace]) -> None:
-            for trace in traces:
-                grader.grade_sync([trace.response], trace.reference)
-                grader.grade_sync(trace.forced, trace.reference, stop_text=STOP_TEXT)
-
-        count = sum(len(trace.texts) for trace in drawn)
-        return tuple(count * _rate(grade_all, [traces], warm_up=False) for traces in (drawn, step(seed=1), drawn))
+def _share(counts: Counter[str], part: str, whole: str) -> str:
+    return f"{100 * counts[part] / counts[whole]:.1f}" if counts[whole] else "-"
 
 
-def _rate(function: Callable[[Any], Any], items: Sequence[Any], warm_up: bool = True) -> float:
-    if warm_up:
-        for item in items[:5]:
-            function(item)
-    started = time.perf_counter()
-    for item in items:
-        function(item)
-    return len(items) / (time.perf_counter() - started)
-
-
-def measure_agreement() -> dict[str, Any]:
-    """Our verdicts against math-verify's own, pair by pair.
-
-    Pairs with a percent sign are listed apart: math-verify's parser fails on one inside a box and compares strings; the
-    grader puts it outside, where math-verify reads it.
-    """
-    drawn = pairs()
-    with Grader(deadline_s=10.0) as grader:
-        ours = [grader.grade_sync([rf"\boxed{{{answer}}}"], reference)[0].verdict for reference, answer in drawn]
-        exact = grader.stats().exact
-    theirs = [directly(rf"\boxed{{{reference}}}", rf"\boxed{{{answer}}}") for reference, answer in drawn]
-    finished = [
-        (pair, own, other)
-        for pair, own, other in zip(drawn, ours, theirs, strict=True)
-        if other is not None and own is not Verdict.TIMEOUT
-    ]
-    differ = [(*pair, own.value, other) for pair, own, other in finished if (own is Verdict.RIGHT) != other]
-    with_percent = [difference for difference in differ if "%" in difference[0] + difference[1]]
-    return {
-        "pairs": len(finished),
-        "exact": exact,
-        "right": sum(other for _, _, other in finished),
-        "differences": [difference for difference in differ if difference not in with_percent],
-        "differences_with_percent": with_percent,
-    }
-
-
-def measure_pathological() -> dict[str, Any]:
-    """One pathological answer at a time, each followed by an innocent one."""
-    slowest, innocent_wrong, verdicts = 0.0, 0, []
-    with Grader(deadline_s=DEADLINE_S) as grader:
-        grader.grade_sync([r"\boxed{\frac{84}{2}}"], "42")
-        before = _memory_mb(grader.worker_pids())
-        for number, answer in enumerate(pathological()):
-            started = time.perf_counter()
-            verdicts.append(grader.grade_sync([rf"\boxed{{{answer}}}"], "42")[0].verdict)
-            slowest = max(slowest, time.perf_counter() - started)
-            innocent = grader.grade_sync([rf"\boxed{{\frac{{{2 * number}}}{{2}}}}"], str(number))[0]
-            innocent_wrong += innocent.verdict is not Verdict.RIGHT
-        after = _memory_mb(grader.worker_pids())
-    return {
-        "answers": len(verdicts),
-        "deadline_s": DEADLINE_S,
-        "slowest_s": slowest,
-        "timeouts": verdicts.count(Verdict.TIMEOUT),
-        "errors": verdicts.count(Verdict.ERROR),
-        "innocent_not_right": innocent_wrong,
-        "workers_before_after": [len(before), len(after)],
-        "worker_mb_before_after": [sum(before), sum(after)],
-    }
-
-
-def _memory_mb(pids: Sequence[int]) -> list[float]:
-    return [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20 for pid in pids]
-
-
-def measure_kill() -> dict[str, int]:
-    """kill -9 of the worker in the middle of a batch."""
-    with Grader() as grader:
-        grader.grade_sync([r"\boxed{\frac{84}{2}}"], "42")
-        (pid,) = grader.worker_pids()
-        killer = threading.Timer(0.2, os.kill, (pid, signal.SIGKILL))
-        killer.start()
-        answers = [rf"\boxed{{\frac{{{2 * n}}}{{2}}+\sqrt{{{n}}}}}" for n in range(400)]
-        grades = [grader.grade_sync([answer], f"\\sqrt{{{n}}}+{n}")[0] for n, answer in enumerate(answers)]
-        killer.join()
-        right = sum(grade.verdict is Verdict.RIGHT for grade in grades)
-        return {"graded": len(grades), "right": right, "restarts": grader.stats().restarts}
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--cases", type=Path, help="public cases, JSONL")
+    add("--peers", type=Path, help="a folder with other graders' own test suites, see grading_peers.py")
+    add("--seed", type=int, default=0, help="of the generated sets (default: %(default)s)")
+    add("--values", type=int, default=20, help="generated values per family (default: %(default)s)")
+    add("--size", type=int, default=20, help="problems per task of reasoning-gym (default: %(default)s)")
+    add("--scorers", nargs="+", choices=SCORERS, default=list(SCORERS), help="which to compare (default: all)")
+    add("--list", type=Path, metavar="FILE", help="write our misjudged cases as JSON lines")
+    return parser.parse_args()
 
 
 def main() -> None:
-    """Everything on one core, the workers included."""
-    logging.disable(logging.WARNING)
-    with suppress(AttributeError):  # not on every system
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    figures = {
-        "rates": measure_rates(),
-        "agreement": measure_agreement(),
-        "pathological": measure_pathological(),
-        "kill": measure_kill(),
-    }
-    print(json.dumps(figures, default=str))
+    """Grade every set with every scorer and print the table."""
+    options = _options()
+    sets = collect(options)
+    counts: dict[str, dict[str, Counter[str]]] = {name: {} for name in sets}
+    listed = []
+    for name, cases in sets.items():
+        for scorer in options.scorers:
+            verdicts = SCORERS[scorer](cases)
+            counts[name][scorer] = count(cases, verdicts)
+            if scorer == "ours":
+                listed += [
+                    {"set": name, **vars(case), "got": verdict}
+                    for case, verdict in zip(cases, verdicts, strict=True)
+                    if bool(verdict) != case.is_right
+                ]
+            print(f"{name}: {scorer}: {dict(counts[name][scorer])}", file=sys.stderr)
+    if options.list:
+        options.list.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in listed), encoding="utf-8")
+    print(table(counts, options.scorers))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,11 @@ WORKLOAD = Path(__file__).parents[1] / "benchmarks" / "grading_workload.py"
 DEADLINE_S = 2.0
 
 
+def hard(n: int) -> str:
+    """An answer equal to n that only a worker can tell."""
+    return rf"\boxed{{\sin^2 {n}+\cos^2 {n}+{n - 1}}}"
+
+
 def is_alive(pid: int) -> bool:
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
@@ -41,7 +46,7 @@ def seconds_alone(answer: str) -> float:
     seconds = []
     for _ in range(2):
         with Grader(deadline_s=DEADLINE_S) as grader:
-            grader.grade_sync([r"\boxed{\frac{84}{2}}"], "42")
+            grader.grade_sync([hard(42)], "42")
             started = time.perf_counter()
             grader.grade_sync([rf"\boxed{{{answer}}}"], "42")
             seconds.append(time.perf_counter() - started)
@@ -53,7 +58,7 @@ def test_pathological_answers_keep_to_the_deadline_and_harm_no_other() -> None:
     assert len(answers) == 200
     late, known = [], []
     with Grader(deadline_s=DEADLINE_S) as grader:
-        grader.grade_sync([r"\boxed{\frac{84}{2}}"], "42")
+        grader.grade_sync([hard(42)], "42")
         (first,) = grader.worker_pids()
         memory = resident_mb(first)
         for number, answer in enumerate(answers):
@@ -63,7 +68,7 @@ def test_pathological_answers_keep_to_the_deadline_and_harm_no_other() -> None:
                 late.append(answer)
             known.append(grade.verdict)
             # needs the replacement, so that its start is not counted as the next answer's time
-            innocent = rf"\boxed{{\frac{{{2 * number}}}{{2}}}}"
+            innocent = hard(number)
             assert grader.grade_sync([innocent], str(number))[0].verdict is Verdict.RIGHT, answer[:50]
         (last,) = grader.worker_pids()
         assert resident_mb(last) < memory + 600
@@ -75,9 +80,7 @@ def test_pathological_answers_keep_to_the_deadline_and_harm_no_other() -> None:
 
 
 def test_one_batch_of_hanging_and_innocent_answers() -> None:
-    answers = [
-        text for n in range(5) for text in (rf"\boxed{{9^{{9^{{9^{n + 8}}}}}}}", rf"\boxed{{\frac{{{2 * n}}}{{2}}}}")
-    ]
+    answers = [text for n in range(5) for text in (rf"\boxed{{9^{{9^{{9^{n + 8}}}}}}}", hard(n))]
     with Grader(deadline_s=DEADLINE_S, workers=2) as grader:
         grades = asyncio.run(grader.grade(answers, ["0", "1", "2", "3", "4"]))
         assert len(grader.worker_pids()) <= 2
@@ -86,10 +89,8 @@ def test_one_batch_of_hanging_and_innocent_answers() -> None:
 
 def test_kill_9_in_the_middle_of_a_batch_loses_no_grade() -> None:
     async def run(grader: Grader) -> list[Verdict]:
-        await grader.grade([r"\boxed{\frac{84}{2}}"], "42")
-        calls = [
-            grader.grade([rf"\boxed{{\frac{{{2 * n}}}{{2}}+\sqrt{{{n}}}}}"], rf"{n}+\sqrt{{{n}}}") for n in range(150)
-        ]
+        await grader.grade([hard(42)], "42")
+        calls = [grader.grade([hard(n)], str(n)) for n in range(1, 601)]
         batch = [asyncio.create_task(call) for call in calls]
         await batch[10]
         assert not batch[-1].done()
@@ -99,16 +100,16 @@ def test_kill_9_in_the_middle_of_a_batch_loses_no_grade() -> None:
     with Grader(deadline_s=60.0) as grader:
         verdicts = asyncio.run(run(grader))
         assert grader.stats().restarts == 1
-    assert verdicts == [Verdict.RIGHT] * 150
+    assert verdicts == [Verdict.RIGHT] * 600
 
 
 def test_a_closed_grader_starts_anew_and_what_it_had_under_way_is_an_error() -> None:
     async def run(grader: Grader) -> list[Verdict]:
-        await grader.grade([r"\boxed{\frac{84}{2}}"], "42")
+        await grader.grade([hard(42)], "42")
         hanging = asyncio.create_task(grader.grade([r"\boxed{9^{9^{9^{9}}}}"], "42"))
         await asyncio.sleep(0.3)
         await asyncio.to_thread(grader.close)
-        return [grade.verdict for grade in await hanging + await grader.grade([r"\boxed{\frac{86}{2}}"], "43")]
+        return [grade.verdict for grade in await hanging + await grader.grade([hard(43)], "43")]
 
     with Grader(deadline_s=60.0) as grader:
         assert asyncio.run(run(grader)) == [Verdict.ERROR, Verdict.RIGHT]
@@ -116,17 +117,17 @@ def test_a_closed_grader_starts_anew_and_what_it_had_under_way_is_an_error() -> 
 
 def test_a_forked_child_has_workers_of_its_own_and_leaves_its_parents_alone() -> None:
     with Grader() as grader:
-        assert grader.grade_sync([r"\boxed{\frac{84}{2}}"], "42")[0].verdict is Verdict.RIGHT
+        assert grader.grade_sync([hard(42)], "42")[0].verdict is Verdict.RIGHT
         parents = grader.worker_pids()
         child = os.fork()
         if child == 0:  # no assert here: whatever happens, this process must end now
-            (grade,) = grader.grade_sync([r"\boxed{\frac{86}{2}}"], "43")
+            (grade,) = grader.grade_sync([hard(43)], "43")
             own = grader.worker_pids()
             grader.close()
             os._exit(0 if grade.verdict is Verdict.RIGHT and set(own).isdisjoint(parents) else 1)
         assert os.waitpid(child, 0)[1] == 0
         assert grader.worker_pids() == parents
-        assert grader.grade_sync([r"\boxed{\frac{88}{2}}"], "44")[0].verdict is Verdict.RIGHT
+        assert grader.grade_sync([hard(44)], "44")[0].verdict is Verdict.RIGHT
 
 
 @pytest.mark.parametrize("ending", ["os.kill(os.getpid(), 9)", "sys.exit(0)", "del grader; time.sleep(30)"])
@@ -136,7 +137,7 @@ def test_no_worker_outlives_its_parent_or_its_grader(ending: str) -> None:
         import os, sys, threading, time
         from mrt_verl.grading import Grader
         grader = Grader(deadline_s=60)
-        grader.grade_sync([r"\\boxed{{\\frac{{84}}{{2}}}}"], "42")
+        grader.grade_sync([r"\\boxed{{\\sin^2 1+\\cos^2 1}}"], "1")
         print(*grader.worker_pids(), flush=True)
         hang = lambda grader=grader: grader.grade_sync([r"\\boxed{{9^{{9^{{9^{{9}}}}}}}}"], "42")
         if not {ending!r}.startswith("del"):

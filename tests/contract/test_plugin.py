@@ -25,7 +25,7 @@ def test_importing_the_package_pulls_nothing_heavy():
 
 def test_importing_verl_loads_the_plugin_and_none_of_its_parts():
     result = run("import sys, verl; print(sorted(name for name in sys.modules if name.startswith('mrt_verl')))")
-    assert result.stdout.strip() == "['mrt_verl', 'mrt_verl.register']", result.stderr
+    assert result.stdout.strip() == "['mrt_verl', 'mrt_verl.log', 'mrt_verl.register']", result.stderr
 
 
 def test_every_name_resolves():
@@ -46,6 +46,25 @@ def test_every_name_resolves():
         "build_replay_buffer",
         "MRTAgentLoopManager",
     ], result.stderr
+
+
+def test_warnings_are_heard_after_vllm_has_silenced_the_root_logger():
+    warn = "logging.getLogger('mrt_verl.some.part').warning('a branch failed: %r', n)"
+    result = run(
+        "import verl, logging\n"
+        "import vllm.entrypoints.openai.api_server\n"
+        f"for n in range(11): {warn}\n"
+        "logging.getLogger('mrt_verl').info('not asked for')\n"
+        "print('root', logging.getLogger().level)",
+        VERL_PLATFORM="cpu",
+    )
+    heard = [line for line in result.stderr.splitlines() if "mrt-verl:" in line]
+    assert heard == [
+        "WARNING mrt-verl: a branch failed: 0",
+        "WARNING mrt-verl: a branch failed: 9 (for the 10th time)",
+    ], result.stderr
+    result = run("import verl, logging; logging.getLogger('mrt_verl').info('asked for')", MRT_LOG_LEVEL="info")
+    assert "INFO mrt-verl: asked for" in result.stderr
 
 
 def test_nothing_of_the_cpu_is_loaded_on_another_platform():

@@ -59,7 +59,7 @@ def test_checking_only_what_may_be_chosen_changes_no_choice(usable, skip, limit,
 
 
 @given(st.lists(problems, min_size=1, max_size=6), st.lists(problems, min_size=1, max_size=6), st.integers(1, 5))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_overlap_equals_its_definition(exam, asked, ngram):
     def grams(text):
         words = tokens(text)

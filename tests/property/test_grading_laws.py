@@ -2,7 +2,7 @@
 
 import string
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mrt_verl.grading.comparison import exact_verdict
@@ -48,13 +48,6 @@ def test_tidying_twice_changes_nothing(text: str) -> None:
 
 
 @given(numbers, numbers)
-def test_exact_verdicts_are_symmetric_and_reflexive(one: str, other: str) -> None:
+def test_plain_numbers_are_equal_exactly_if_their_values_are(one: str, other: str) -> None:
     assert exact_verdict(one, one) is True
     assert exact_verdict(one, other) == exact_verdict(other, one) == (float(one) == float(other))
-
-
-@settings(max_examples=200)
-@given(st.text("0123456789-,. abcx\\{}%$", max_size=12), st.text("0123456789-,. abcx\\{}%$", max_size=12))
-def test_different_strings_are_decided_only_as_numbers_and_lists(one: str, other: str) -> None:
-    if one != other and exact_verdict(one, other) is not None:
-        assert set(one + other) <= set("0123456789-,. ")

@@ -60,7 +60,20 @@ def test_no_row_is_left(capsys, tmp_path):
 
 
 def test_answers_of_all_kinds(capsys, tmp_path):
-    values = ["4", None, 5, 6.0, 0.5, "", ["7"], True, float("nan"), "It is plain that this holds", "3\\%", "\\frac{1"]
+    values = [
+        "4",
+        None,
+        5,
+        6.0,
+        0.5,
+        "",
+        {"x": 7},
+        True,
+        float("nan"),
+        "It is plain that this holds",
+        "3\\%",
+        "\\frac{1",
+    ]
     rows = [{"problem": f"Problem {n}", "answer": value} for n, value in enumerate(values)]
     path = write_rows(tmp_path / "in.jsonl", rows)
     out = tmp_path / "out"
@@ -71,16 +84,16 @@ def test_answers_of_all_kinds(capsys, tmp_path):
     assert dropped == {
         "answer: null": 1,
         "answer: blank": 1,
-        "answer: a list, not a text": 1,
+        "answer: a dict, not a text": 1,
         "answer: a bool, not a text": 1,
         "answer: a float, not a text": 1,
         "answer: prose": 1,
-        "answer: math-verify finds nothing in it": 1,
+        "answer: braces that do not close": 1,
     }
     listed = capsys.readouterr().out
     assert "dropped from train: row 1: column answer: null\n" in listed
-    assert "dropped from train: row 6: column answer: a list, not a text: ['7']\n" in listed
-    assert "dropped from train: row 11: column answer: math-verify finds nothing in it: \\frac{1\n" in listed
+    assert "dropped from train: row 6: column answer: a dict, not a text: {'x': 7}\n" in listed
+    assert "dropped from train: row 11: column answer: braces that do not close: \\frac{1\n" in listed
 
 
 def test_duplicates(tmp_path):

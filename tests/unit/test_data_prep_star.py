@@ -211,6 +211,20 @@ def test_nothing_right(tmp_path, capsys, tokenizer):
     assert "0 runs in it" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("least", "message"),
+    [
+        ("2", "--min-progress 2: allowed: at most 1"),
+        ("0.9", "no prefix with a right answer gains --min-progress 0.9; the most that one of 3 gains is 0.75"),
+    ],
+)
+def test_no_prefix_gains_enough(tmp_path, capsys, tokenizer, least, message):
+    run = write_run(tmp_path / "run", TRACES, model=tokenizer)
+    assert main(["star", "--traces", str(run), "--out", str(tmp_path / "out"), "--min-progress", least]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_replaced_template_is_saved_for_the_training(tmp_path, save_tokenizer):
     """R1's own template cuts the thinking out of what it renders; recipes/star_r1_distill_7b/r1.jinja keeps it."""
     cutting = TEMPLATE.replace("message['content']", "message['content'].split('</think>')[-1]")

@@ -134,6 +134,9 @@ def defined_in(parts):
     return names
 
 
+MODULE_OF = {"mrt-eval": "mrt_verl.evaluation", "mrt-data": "data_prep", "mrt-check": "mrt_verl.check"}
+
+
 @pages
 def test_commands_can_be_parsed(page):
     """Scripts and modules exist; the arguments of our two command lines are those that they take."""
@@ -141,7 +144,7 @@ def test_commands_can_be_parsed(page):
         if words[0] == "bash":
             assert (ROOT / words[1]).exists(), words
         if words[0].startswith("mrt-"):
-            words = ["python", "-m", {"mrt-eval": "mrt_verl.evaluation", "mrt-data": "data_prep"}[words[0]], *words[1:]]
+            words = ["python", "-m", MODULE_OF[words[0]], *words[1:]]
         if words[:2] == ["python", "-m"] and re.match(r"mrt_verl|data_prep|recipes|tests", words[2]):
             module = words[2].split(".")
             assert is_module(module) or is_module([*module, "__main__"]), words

@@ -43,6 +43,8 @@ def check_server(settings: MRTSettings, config: Any) -> Iterator[str]:
     elif server not in prover.engines:
         allowed = ", ".join(name for name, other in PROVERS.items() if server in other.engines)
         yield f"mrt.prover={settings.prover} with actor_rollout_ref.rollout.name={server}; allowed there: {allowed}"
+    if server == "sglang" and settings.seed is not None:
+        yield f"mrt.seed={settings.seed} with actor_rollout_ref.rollout.name=sglang; allowed there: null"
     if prover.needs_log_probs and rollout.logprobs_mode != "processed_logprobs":
         yield (
             f"actor_rollout_ref.rollout.logprobs_mode={rollout.logprobs_mode} with mrt.prover={settings.prover}; "

@@ -1,0 +1,1 @@
+"""What an answer is: typed forms, and how they are read from tokens."""

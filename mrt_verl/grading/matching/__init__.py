@@ -1,0 +1,1 @@
+"""Whether two forms are the same thing: a rule per pair of types."""

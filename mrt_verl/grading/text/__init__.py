@@ -1,0 +1,1 @@
+"""Text: Unicode, wrappers, tokens, brackets, numerals, choice letters. Pure, in linear time."""

@@ -1,0 +1,155 @@
+# ruff: noqa: RUF001  (characters that look alike are what is graded here)
+"""Whole responses and what their answer is, by what the policy wrote: (reference, responses that are right, others)."""
+
+RESPONSES: dict[str, list[tuple[str, list[str], list[str]]]] = {
+    "phrases": [
+        (
+            "18",
+            [
+                "**Final Answer:**\n18",
+                "**Final Answer**: 18",
+                "The answer is: **18** euros",
+                "The final answer is 18, since 20 - 2 = 18.",
+                "So the answer is 18. Checking: 18 + 2 = 20.",
+                "Answer: 18",
+                "answer: $18$.",
+                "The answer is $x = 18$.",
+                "答案是 18。",
+                "答案：18",
+                "答案为18",
+                "The correct answer is 18 because 9 times 2 is 18",
+                "Final Answer: 18 apples in total.",
+                "The result is **18**",
+                "The result is 18.",
+                "Result: 18",
+                "I think it is 3.\n\nThe answer is 18",
+                "**Answer:** 18",
+                "The answer is 18!",
+                "#### 18",
+                "So in the end we have\n\n**18**",
+            ],
+            [
+                "The answer is not 18.",
+                "The answer is 18 or 19.",
+                "The answer is 81.",
+                "The answer is at least 18.",
+                "18 is wrong. The answer is 17, since 18 - 1 = 17.",
+                "答案是 81。",
+                "The answer is greater than 18.",
+                "**18** is what I tried first. The answer is 20.",
+                "The answer is 18 more than 3.",
+            ],
+        ),
+        (
+            "C",
+            [
+                "Therefore, the correct answer is option (C).",
+                "The answer is (C) 25.",
+                "Answer: C",
+                "答案是 C。",
+                "The correct answer is **C**.",
+                "The answer is C, because the slope is negative.",
+                "**Final Answer:** (C)",
+            ],
+            [
+                "The answer is D.",
+                "The answer is not C.",
+                "The answer is C or D.",
+                "The correct answer is option (B), and not (C).",
+            ],
+        ),
+    ],
+    "tags": [
+        (
+            "64",
+            [
+                "<answer>64</answer>",
+                "It is 60, no, <answer> 64 </answer>",
+                "<answer>\n64\n</answer>",
+                "<answer>\\boxed{64}</answer>",
+                "<answer>$64$</answer>",
+                "<think>\\boxed{1}</think><answer>64</answer>",
+                "<answer>60</answer> Wait. <answer>64</answer>",
+                "First \\boxed{60}. <answer>64</answer>",
+                "<answer>The answer is 64.</answer>",
+                "<answer>64",
+            ],
+            [
+                "<answer>60</answer>",
+                "<answer>64</answer> No: <answer>60</answer>",
+                "<answer>64 or 60</answer>",
+                "<answer></answer>",
+                "<think><answer>64</answer>",
+            ],
+        ),
+    ],
+    "boxes": [
+        (
+            "2, 9",
+            [
+                r"x=\boxed{2} and y=\boxed{9}",
+                r"\boxed{2} and \boxed{9}",
+                r"\boxed{2}, \boxed{9}",
+                r"\boxed{2,9}",
+                r"\boxed{2} \quad \text{and} \quad \boxed{9}",
+                r"The roots are $\boxed{9}$ and $\boxed{2}$.",
+                r"\(\boxed{2}\) or \(\boxed{9}\)",
+                r"I first thought \boxed{5}. The roots are \boxed{2} and \boxed{9}.",
+                r"\boxed{2}\boxed{9}",
+            ],
+            [
+                r"\boxed{2} and then \boxed{9}",
+                r"\boxed{2}. So the answer is \boxed{9}",
+                r"\boxed{2} and \boxed{8}",
+                r"x=\boxed{9} and y=\boxed{2}",
+                r"\boxed{2}",
+                r"\boxed{2}, no, \boxed{9}",
+                r"\boxed{2}, \boxed{9}, \boxed{11}",
+            ],
+        ),
+        (
+            "31",
+            [
+                r"\boxed 31",
+                r"\boxed{31}",
+                r"\boxed{\text{Answer: }31}",
+                r"\boxed{\text{Final answer: } 31}",
+                r"\boxed{30}. No, \boxed{31}.",
+                r"\boxed{30} is wrong, it is \boxed{31}",
+                r"$\boxed{31}$, as before \boxed{31}",
+                r"\boxed{\boxed{31}}",
+                r"\fbox{31}",
+                r"\boxed{x = 31}",
+                "\\boxed{\n31\n}",
+                r"\boxed{31",
+            ],
+            [
+                r"\boxed 13",
+                r"\boxed{31, 13}",
+                r"\boxed{31}. No, \boxed{13}.",
+                r"\boxed{\text{not }31}",
+                r"\boxed{31} or \boxed{13}",
+                r"\boxed{}",
+            ],
+        ),
+        (
+            "(1, 5), (2, 7)",
+            [
+                r"\boxed{(1, 5)} \quad \text{and} \quad \boxed{(2, 7)}",
+                r"\boxed{(2,7),(1,5)}",
+                r"\boxed{(1,5)} for part (a) and \boxed{(2,7)}",
+            ],
+            [r"\boxed{(1,5)}", r"\boxed{(5,1)} and \boxed{(2,7)}"],
+        ),
+    ],
+}
+
+FORCED: list[tuple[str, list[str], list[str]]] = [
+    (
+        "42",
+        ["42}", "42\\)", "42\\]", "42$", " 42 }.", "42}$", "42", "\\text{42}}", "42\\)}", "42."],
+        ["4", "24}", "42 or 24}", "}", "\\ge 42}"],
+    ),
+    (r"\frac{3}{5}", [r"\frac{3}{5}}", r"\frac35}", r"3/5\)", "0.6}"], [r"\frac{3}{5", r"\frac{5}{3}}", "0.66}"]),
+]
+"""Answers written after a stop text that leaves a box open: (reference, right, not right), all of them finished."""
