@@ -24,6 +24,13 @@ def test_text_falls_into_the_longest_tokens_and_then_into_bytes():
     assert TOKENIZER.decode(TOKENIZER.encode(f"a</think>{END}"), skip_special_tokens=True) == "a</think>"
 
 
+def test_a_tokenizer_that_adds_a_start_does_so_unless_told_not_to():
+    starting = toy_tokenizer(WORDS, adds_start=True)
+    ids = TOKENIZER.encode("a b</think>")
+    assert starting.encode("a b</think>", add_special_tokens=False) == ids
+    assert starting.encode("a b</think>") == [starting.pad_token_id, *ids]
+
+
 @pytest.mark.parametrize(
     ("params", "text"),
     [
