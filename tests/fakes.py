@@ -131,6 +131,7 @@ class FakeServer:
         self.cached = cached
         self.extra_fields = extra_fields or {}
         self.requests: list[Request] = []
+        self.is_closed = False
         self._seen: Counter[str] = Counter()
 
     async def generate(self, *, request_id: str, prompt_ids: list[int], sampling_params: dict[str, Any]) -> Output:
@@ -151,7 +152,8 @@ class FakeServer:
         return Output(ids, log_probs, "completed", None, extra_fields)
 
     async def close(self) -> None:
-        """Nothing to close."""
+        """Note that it was closed."""
+        self.is_closed = True
 
     def _note(self, request_id: str, prompt_ids: Sequence[int], params: dict[str, Any]) -> Request:
         text = str(self.tokenizer.decode(list(prompt_ids)))
