@@ -52,11 +52,27 @@ async def _sample_model(name: str, problems: Sequence[Problem], config: Evaluati
                 function = FileFunction.from_node(config.reward_function)
                 sampler = RecordSampler(engine, tokenizer, config.settings, config.plan, grader, function)
                 check_context(engine, sampler, problems)
-                return await sample_missing(
+                count = await sample_missing(
                     problems, config.traces, sampler, store, concurrency=config.concurrency, label=name
                 )
+                check_gradings(name, grader, config.settings.max_error_share, store.path)
+                return count
             finally:
                 await engine.close()
+
+
+def check_gradings(name: str, grader: Grader, max_share: float, path: Path) -> None:
+    """A model whose answers could not be graded has no accuracy of 0.
+
+    Raises:
+        RuntimeError: more than `mrt.max_error_share` of the gradings failed; holds the first error's text.
+    """
+    stats = grader.stats()
+    if stats.errors > max_share * stats.graded:
+        raise RuntimeError(
+            f"{name}: grading failed for {stats.errors} of {stats.graded} answers: {grader.first_error}. What was "
+            f"sampled is in {path}, ungraded; remove it before you run again"
+        )
 
 
 def open_engine(name: str, config: EvaluationConfig) -> tuple[ClosableEngine, Any]:

@@ -130,6 +130,11 @@ class Grader:
         """Counters since this grader was made."""
         return self._accounts.stats()
 
+    @property
+    def first_error(self) -> str:
+        """What went wrong in the first grading that failed; empty without any."""
+        return self._accounts.first_error
+
     def close(self) -> None:
         """End all workers; what they had under way becomes an error. A later grading starts new ones."""
         with self._lock:

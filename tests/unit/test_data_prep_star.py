@@ -204,7 +204,7 @@ def test_broken_runs(tmp_path, capsys, tokenizer, content, message):
 def test_nothing_right(tmp_path, capsys, tokenizer):
     run = write_run(tmp_path / "run", [trace([("One.\n", 0.0, "wrong")])], model=tokenizer)
     assert main(["star", "--traces", str(run), "--out", str(tmp_path / "out")]) == 1
-    assert "no prefix has a right answer behind it in 1 traces" in capsys.readouterr().err
+    assert "no prefix has a right answer after it in 1 traces" in capsys.readouterr().err
     assert main(["star", "--traces", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
     assert main(["star", "--traces", str(tmp_path / "none"), "--out", str(tmp_path / "out")]) == 1
     assert "0 runs in it" in capsys.readouterr().err

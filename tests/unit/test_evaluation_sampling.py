@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -314,3 +315,13 @@ def test_a_context_that_is_too_short_is_told_before_anything_is_sampled(monkeypa
     with pytest.raises(SystemExit, match=r"context is 53 tokens; allowed: 54 or more \(prompt 11 \+ largest budget 40"):
         evaluate(monkeypatch, data, "--model", "new=path/new", max_model_len=53)
     assert evaluate(monkeypatch, data, "--model", "new=path/new", max_model_len=54) == 1
+
+
+def test_a_function_that_always_raises_is_no_accuracy_of_zero(monkeypatch, data, capsys):
+    score = data.parent / "score.py"
+    score.write_text("def compute_score(**_):\n    raise KeyError('no such unit')\n")
+    by = (f"reward.custom_reward_function.path={score}", "mrt.outcome=compute_score", "--model", "new=path/new")
+    with pytest.raises(SystemExit, match=r"new: grading failed for \d+ of \d+ answers: KeyError: 'no such unit'\."):
+        evaluate(monkeypatch, data, *by)
+    command.main(["report", str(data.parent / "out")])
+    assert re.search(r"new: (\d+) of \1 answers are ungraded, so its numbers say little", capsys.readouterr().out)
