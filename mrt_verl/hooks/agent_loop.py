@@ -15,6 +15,7 @@ from mrt_verl.grading import Grader
 from mrt_verl.grading.answers import AnswerGrader
 from mrt_verl.grading.comparison import as_references
 from mrt_verl.grading.outcomes import FileFunction
+from mrt_verl.hooks.checks.local import context_tokens
 from mrt_verl.hooks.engine import VerlEngine
 from mrt_verl.hooks.loop_output import MRTAgentLoopOutput, make_output
 from mrt_verl.hooks.replica import pinned
@@ -50,7 +51,11 @@ class MRTAgentLoop(AgentLoopBase):
         self.settings = seeded(settings or MRTSettings.from_config(self.config.mrt), self.rollout_config)
         self.response_length: int = self.rollout_config.response_length
         engine = VerlEngine(self.server_manager)
-        self.rollout = Rollout(engine, self.tokenizer, self.settings, response_tokens=self.response_length)
+        self.rollout = Rollout(
+            *(engine, self.tokenizer, self.settings),
+            response_tokens=self.response_length,
+            context_tokens=context_tokens(self.config),
+        )
 
     async def run(self, sampling_params: dict[str, Any], **row: Any) -> MRTAgentLoopOutput:
         """One rollout of one dataset row; validation rollouts are plain traces unless `mrt.val_branches`."""

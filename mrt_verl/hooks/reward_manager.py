@@ -19,6 +19,7 @@ from mrt_verl.grading.outcomes import FileFunction
 from mrt_verl.hooks.overlong import OverlongBuffer
 from mrt_verl.provers import ForcedAnswer
 from mrt_verl.rollout_record import RECORD, GradingPart, ResponsePart, RolloutRecord
+from mrt_verl.sampling_params import cut_at_stop
 from mrt_verl.settings import MRTSettings
 from mrt_verl.value_estimates import estimate_values
 
@@ -71,7 +72,8 @@ class MRTRewardManager(RewardManagerBase):
         """The outcome; that of a rollout which was forced to answer by the rule that grades all forced answers."""
         if response.kind == "forced":
             start = response.prefix_tokens + response.inserted_tokens
-            answer = ForcedAnswer(self.answers.decode(response_ids[start:]), response.finished, None)
+            text = cut_at_stop(self.answers.decode(response_ids[start:]), self.settings.branch_stop)
+            answer = ForcedAnswer(text, response.finished, None)
             return (await self.answers.grade_forced([answer], response_ids[: response.prefix_tokens], row))[0]
         return await self.answers.grade_final(response_ids, response.answer_start, row, finished=response.finished)
 

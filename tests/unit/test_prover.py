@@ -54,6 +54,22 @@ def test_an_answer_cut_by_the_token_limit_is_not_finished():
     )
 
 
+def test_an_answer_cut_by_the_context_is_not_finished():
+    """A server cuts `max_tokens` to what its context leaves; 12 on the way to 1234 is no answer."""
+    prover = load_prover(serve([1, 2], [1, EOS]), TOKENIZER, SETTINGS, context_tokens=7)  # a prompt of 5, 2 are left
+    how = {"count": 2, "sampling_params": {"temperature": 1.0}, "request_id": "r"}
+    branches = run_at_once(prover.branch([1, 2, 3], **how))
+    assert branches.answers == (ForcedAnswer("12", False, None), ForcedAnswer("1", True, None))
+
+
+def test_a_stop_string_is_no_part_of_the_answer():
+    """An engine returns the tokens that hold it, and what else stands in them."""
+    settings = default_settings(**{**OWN, "branch_stop": ["</answer>", "\n"], "branch_max_tokens": 30})
+    branches = branch(serve("42</answer>", "42</answer> and\nmore", "4\n2", "42"), 4, settings=settings)
+    assert [answer.text for answer in branches.answers] == ["42", "42", "4", "42"]
+    assert all(answer.finished for answer in branches.answers)
+
+
 @pytest.mark.parametrize(
     ("script", "seconds"),
     [(([4], RuntimeError("engine died"), [5]), 0.0), (([4], [5], [6]), 1.0), (([4], [], [5]), 0.0)],

@@ -7,7 +7,7 @@ import pytest
 from mrt_verl.insertions import Backtrack, BudgetForcing, load_policy
 from mrt_verl.trace import Trace, TraceSampler
 from tests.builders import default_settings
-from tests.fakes import FakeServer, play, toy_tokenizer
+from tests.fakes import FakeServer, Output, play, toy_tokenizer
 
 CLOSE = "</think>"
 WORDS = ("\n", "\n\n", CLOSE, "Wait", *"abcdQ", "no", "Step", " 1", " 2", " 3", ":", "Back", " to", ".")
@@ -87,6 +87,27 @@ def test_only_while_budget_is_left():
 def test_a_model_that_ends_without_closing_is_left_alone():
     assert shown(sample(serve("ab<|im_end|>"), policy=budget_forcing())) == "ab<|im_end|>"
     assert shown(sample(serve(""), policy=budget_forcing())) == ""
+
+
+@pytest.mark.parametrize("end", ["<|endoftext|>", "<|im_end|>"])
+def test_a_piece_that_its_engine_ends_is_the_end_of_the_trace(end):
+    """Also at another end token than the tokenizer's, as a generation config with several has it."""
+    ids = TOKENIZER.encode("ab" + end)
+    server = serve(Output(ids, [-1.0] * len(ids)))
+    sampler = TraceSampler(server, TOKENIZER, response_length=40, close_ids=[WORDS.index(CLOSE)], min_left=2)
+    policy = budget_forcing(insert_max=2, insert_every=5)
+    trace = asyncio.run(sampler.sample(Trace(), TOKENIZER.encode("Q"), PARAMS, "r", policy=policy))
+    assert (shown(trace), len(server.requests)) == ("ab" + end, 1)
+
+
+@pytest.mark.parametrize("rest", ["d<|im_end|>", "d\n\n<|im_end|>"])
+def test_nothing_is_written_after_an_end_that_finished_the_paragraph(rest):
+    ids = TOKENIZER.encode(rest)
+    server = serve("abc", Output(ids, [-1.0] * len(ids)))
+    sampler = TraceSampler(server, TOKENIZER, response_length=40, close_ids=[WORDS.index(CLOSE)], min_left=2)
+    policy = budget_forcing(insert_max=1, insert_every=3)
+    trace = asyncio.run(sampler.sample(Trace(), TOKENIZER.encode("Q"), PARAMS, "r", policy=policy))
+    assert (shown(trace), len(server.requests)) == ("abc" + rest, 2)
 
 
 def test_a_written_prefix_is_not_trained():
