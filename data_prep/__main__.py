@@ -44,7 +44,7 @@ def _add_source(parser: argparse.ArgumentParser, source: Source) -> None:
     add("--limit", type=_count, help="most problems per split, chosen by seed (default: all)")
     add("--skip", type=_count, default=0, help="problems to pass over in the order of the seed before --limit")
     add("--test-size", type=_count, default=0, help="problems to hold out of train as test, chosen by seed")
-    add("--instruction", default=source.instruction, help="text behind each question (default: %(default)r)")
+    add("--instruction", default=source.instruction, help="text after each question (default: %(default)r)")
     add(
         "--answers",
         choices=("math", "any"),

@@ -125,7 +125,7 @@ def _parquet_rows(file: "pq.ParquetFile", path: Path, columns: Sequence[str]) ->
             yield from batch.to_pylist()
             row += len(batch)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: broken behind row {row}: {_one_line(error)}") from error
+        raise DataError(f"{path}: broken after row {row}: {_one_line(error)}") from error
 
 
 def _dataset_rows(data: Any, where: str) -> Iterator[Row]:
@@ -137,7 +137,7 @@ def _dataset_rows(data: Any, where: str) -> Iterator[Row]:
                 yield dict(zip(columns, values, strict=True))
                 row += 1
     except Exception as error:  # as in read_dataset
-        raise DataError(f"{where}: broken behind row {row}: {_one_line(error)}") from error
+        raise DataError(f"{where}: broken after row {row}: {_one_line(error)}") from error
     if not row:
         raise DataError(f"{where}: no rows")
 
@@ -173,7 +173,7 @@ def _checked(rows: Iterator[Any], columns: Sequence[str], path: Path) -> Iterato
             _require(columns, row, f"{path}: row {number}")
             yield row
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: broken behind row {number}: {_one_line(error)}") from error
+        raise DataError(f"{path}: broken after row {number}: {_one_line(error)}") from error
     if number < 0:
         raise DataError(f"{path}: no rows")
 

@@ -46,7 +46,7 @@ class Smallest:
 
 
 class Selection:
-    """Of a stream of problems: some held out, and of the others `limit` behind the first `skip`, or all."""
+    """Of a stream of problems: some held out, and of the others `limit` after the first `skip`, or all."""
 
     def __init__(self, seed: int, *, skip: int, limit: int | None, held_out: int) -> None:
         self._seed, self._skip = seed, skip

@@ -91,7 +91,7 @@ class TraceStyle:
 
 @dataclass(frozen=True)
 class Demonstration:
-    """Text behind the prompt's `<think>\\n`; `forced` is the stop text if the policy did not write that itself."""
+    """Text after the prompt's `<think>\\n`; `forced` is the stop text if the policy did not write that itself."""
 
     thinking: str
     forced: str

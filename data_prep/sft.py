@@ -52,7 +52,7 @@ class ChatFormat:
     tokenizer: Any
     name: str
     opening: str
-    """What the template writes behind the assistant's header when it asks for a response, such as an opening tag."""
+    """What the template writes after the assistant's header when it asks for a response, such as an opening tag."""
 
     def messages(self, prompt: Sequence[Mapping[str, str]], response: str) -> Messages:
         """The prompt and the assistant's message that render to the prompt as it is sampled from, and `response`.

@@ -1,6 +1,6 @@
 """`python -m data_prep star`: the STaR set (arXiv 2503.07572): prefixes that maximise progress, with a right answer.
 
-Of every trace the boundary is taken whose prefix made the most progress and behind which an answer is right; of every
+Of every trace the boundary is taken whose prefix made the most progress and after which an answer is right; of every
 problem's traces the best ones. The model is fine-tuned on prefix, closing of the thinking and answer.
 """
 
@@ -25,7 +25,7 @@ COLUMNS = {"data_source": str, "problem": int, "trace": int, "episode": int, "j"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A prefix of a trace with a right answer behind it."""
+    """A prefix of a trace with a right answer after it."""
 
     record: TraceRecord
     episode: int
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
     """Write the STaR set.
 
     Raises:
-        DataError: the traces cannot be used, or none of them has a right answer behind a prefix.
+        DataError: the traces cannot be used, or none of them has a right answer after a prefix.
     """
     if options.min_progress > 1:
         raise DataError(
@@ -97,7 +97,7 @@ def _why_none(traces: TraceRun, options: argparse.Namespace) -> str:
     where, count = traces.directory, len(traces.records)
     found = [one for record in traces.records for one in find_candidates(record, traces.mrt, options.progress)]
     if not found:
-        return f"{where}: no prefix has a right answer behind it in {count} traces"
+        return f"{where}: no prefix has a right answer after it in {count} traces"
     most = max(one.progress for one in found)
     if most < options.min_progress:
         return (
@@ -126,7 +126,7 @@ def choose(
 
 
 def find_candidates(record: TraceRecord, mrt: Mapping[str, Any], progress: str) -> list[Candidate]:
-    """Every boundary of a trace with a right answer behind it and a known progress.
+    """Every boundary of a trace with a right answer after it and a known progress.
 
     Args:
         mrt: the settings the trace was sampled with.

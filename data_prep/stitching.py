@@ -62,7 +62,7 @@ def failed_attempt(record: TraceRecord, others: list[TraceRecord], mrt: Settings
 
 
 def start_text(attempt: Attempt, step: Step, mrt: Settings) -> str | None:
-    """What stands behind the prompt where a path from `step` starts: all before it, and the step's header.
+    """What stands after the prompt where a path from `step` starts: all before it, and the step's header.
 
     None if the text cannot be cut there.
     """

@@ -1,4 +1,4 @@
-"""A run of sampled traces, as `data_prep prefixes` and `python -m mrt_verl.evaluation run` leave it behind."""
+"""A run of sampled traces, as `data_prep prefixes` and `python -m mrt_verl.evaluation run` leave it."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -56,7 +56,7 @@ def read_run(directory: Path) -> TraceRun:
 
 
 def sampled_answers(record: TraceRecord, episode: EpisodeRecord, mrt: Mapping[str, Any]) -> list[Answer]:
-    """The forced answers behind an episode that the model gave.
+    """The forced answers after an episode that the model gave.
 
     The provers `likelihood` and `anchored` put answers in front of them that it did not give: the reference, with its
     probability as weight.
@@ -70,7 +70,7 @@ def sampled_answers(record: TraceRecord, episode: EpisodeRecord, mrt: Mapping[st
 
 
 def prefix_text(record: TraceRecord, through: int, think_open: str | None) -> str | None:
-    """What the model wrote up to the end of episode `through`: what stands right behind the prompt.
+    """What the model wrote up to the end of episode `through`: what stands right after the prompt.
 
     The opening tag is part of it only if the model wrote it; the record's texts have lost it where it is a special
     token. None if the text cannot be told: it has bytes that are no character, a boundary inside of one, or

@@ -19,9 +19,11 @@ Where what happens, in the order of the data:
     metrics.py           mrt/* from these records; step_report.py: warnings and trace files of a step
 
     hooks/               all that imports verl: a table of its hooks, and one file for each
+    check.py             everything that is wrong with a run, before it starts
     cpu/                 what a machine without a GPU needs on top; loaded only if VERL_PLATFORM=cpu
     evaluation/          measures models without a trainer: sampling, curves, intervals, a report
     extras.py            which extra brings a package that a command lacks
+    log.py               warnings that reach the console in every process
 
 The names below are for scripts and notebooks. They are loaded when they are first used: `import mrt_verl`, which every
 Ray worker does, loads nothing else. A trace whose J rises from 0.25 without thinking to 1 in three episodes:

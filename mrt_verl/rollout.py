@@ -64,11 +64,20 @@ class Response:
 class Rollout:
     """The policy on an engine under the settings of a run; safe for many coroutines at once."""
 
-    def __init__(self, engine: Engine, tokenizer: Any, settings: MRTSettings, *, response_tokens: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        tokenizer: Any,
+        settings: MRTSettings,
+        *,
+        response_tokens: int,
+        context_tokens: int | None = None,
+    ) -> None:
         """Keep the parts.
 
         Args:
             response_tokens: most tokens of a response, inserted ones included.
+            context_tokens: of the engine, prompt included; None where it is not known.
 
         Raises:
             ValueError: a setting names a part that does not exist.
@@ -78,7 +87,8 @@ class Rollout:
         self.settings = settings
         self.response_tokens = response_tokens
         self.splitter = load_splitter(tokenizer, settings)
-        self.prover = load_prover(engine, tokenizer, settings)
+        self.context_tokens = context_tokens
+        self.prover = load_prover(engine, tokenizer, settings, context_tokens=context_tokens)
         self.policy = load_policy(settings)
         close = settings.think_close
         self._sampler = TraceSampler(
@@ -131,7 +141,10 @@ class Rollout:
         thinking_open = self.splitter.is_thinking_open(prompt_ids)
         split = self.splitter.split(trace.ids, thinking_open=thinking_open, inserted=trace.inserted)
         boundaries = [Boundary(episode, trace.ids[: episode.end]) for episode in split.episodes]
-        finished = ended_by_itself(trace.ids, self.response_tokens, self.tokenizer.eos_token_id)
+        room = self.response_tokens
+        if self.context_tokens is not None:  # a server cuts a request to what its context leaves, without a word
+            room = min(room, self.context_tokens - len(prompt_ids))
+        finished = ended_by_itself(trace.ids, room, self.tokenizer.eos_token_id)
         return Response(trace, boundaries, split.final_answer_start, split.markers, finished)
 
     def own_is_sample(self, response: Response) -> bool:

@@ -95,6 +95,8 @@ class GradingPart:
     no_answers: int = 0
     timeout_example: str | None = None
     """The end of an answer whose grading timed out."""
+    error_example: str | None = None
+    """What went wrong where grading an answer failed."""
     grader: dict[str, Any] = field(default_factory=dict)
     """`worker` and the counters of its grading.GraderStats when this rollout was graded."""
 

@@ -61,8 +61,17 @@ def request_seed(seed: int | None, prompt_ids: Sequence[int], purpose: str) -> d
 
 
 def ended_by_itself(ids: Sequence[int], max_tokens: int, eos_token_id: int | None) -> bool:
-    """Whether a generation ended by itself, not by its token limit; verl's `stop_reason` does not tell."""
+    """Whether a generation ended by itself, not by its token limit; verl's `stop_reason` does not tell.
+
+    Args:
+        max_tokens: what it was allowed: asked for, or left in the context, whichever is less.
+    """
     return len(ids) < max_tokens or ids[-1] == eos_token_id
+
+
+def cut_at_stop(text: str, stops: Sequence[str]) -> str:
+    """The text before the first stop string: an engine returns the tokens that hold it, and maybe more of them."""
+    return text[: min((at for stop in stops if (at := text.find(stop)) >= 0), default=len(text))]
 
 
 def without_end(ids: Sequence[int], eos_token_id: int | None) -> list[int]:

@@ -32,6 +32,7 @@ RANGES = {
     "forced_share": ("a number in (0, 1)", 0.0, 1.0, "()"),
     "gamma": ("a number in (0, 1]", 0.0, 1.0, "("),
     "bonus_floor": ("a number in (0, 1]", 0.0, 1.0, "("),
+    "max_error_share": ("a number in (0, 1]", 0.0, 1.0, "("),
     "branch_temperature": ("null or a number > 0", 0.0, math.inf, "("),
     "branch_timeout_s": ("a number of seconds > 0", 0.0, math.inf, "("),
     "grade_timeout_s": ("a number of seconds > 0", 0.0, math.inf, "("),

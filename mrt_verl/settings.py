@@ -128,6 +128,8 @@ class MRTSettings:
     """Who grades answers: `math_verify`, or `compute_score` (verl's by data_source, or the run's custom function)."""
     grade_timeout_s: float = 5.0
     """Seconds after which grading one answer is given up and counted as a timeout, > 0."""
+    max_error_share: float = 0.5
+    """Share of a step's gradings that may fail, in (0, 1]; above it the run ends with the first error's text."""
 
     @classmethod
     def from_config(cls, node: Mapping[str, Any]) -> "MRTSettings":

@@ -33,9 +33,30 @@ class StepReport:
         if self._scores_reference:
             metrics |= reference_metrics(records)
             warn_of_spelling(records, metrics, self.settings, step)
+        check_errors(records, self.settings.max_error_share, step)
         warn_of_timeouts(records, step)
         log_traces(records, self.settings, step)
         return metrics
+
+
+class GradingFailed(RuntimeError):
+    """So many gradings failed that the step teaches nothing."""
+
+
+def check_errors(records: Sequence[RolloutRecord], max_share: float, step: int) -> None:
+    """End the run where more than `max_share` of a step's gradings failed: a week of zeros helps nobody.
+
+    Raises:
+        GradingFailed: holds the first error's text.
+    """
+    errors = sum(record.grading.grade_errors for record in records)
+    answers = sum(record.grading.answers for record in records)
+    if errors > max_share * answers:
+        example = next((one for record in records if (one := record.grading.error_example) is not None), "unknown")
+        raise GradingFailed(
+            f"step {step}: grading failed for {errors} of {answers} answers, more than mrt.max_error_share={max_share}"
+            f": {example}"
+        )
 
 
 def warn_of_timeouts(records: Sequence[RolloutRecord], step: int) -> None:

@@ -65,7 +65,7 @@ def token_table(texts: Sequence[str], markers: Sequence[str]) -> np.ndarray:
 
 
 def inner_steps(text: str) -> list[int]:
-    """Where text starts again behind the blank lines inside a text, in characters."""
+    """Where text starts again after the blank lines inside a text, in characters."""
     gaps = re.finditer(r"\s+", text.rstrip())
     return [gap.end() for gap in gaps if gap.start() and gap.group().count("\n") >= 2]
 
@@ -78,7 +78,7 @@ def rows_of(table: np.ndarray, ids: np.ndarray) -> np.ndarray:
 def find_steps(tokenizer: Any, table: np.ndarray, ids: np.ndarray, start: int = 0) -> list[tuple[int, int, bool]]:
     """(token, characters of that token before the step, may start with a marker) of every step in [start, len(ids)).
 
-    A step (paragraph) starts at the first token with text behind white space that has two line breaks or more.
+    A step (paragraph) starts at the first token with text after white space that has two line breaks or more.
 
     Args:
         table: `token_table` of the tokenizer's vocabulary.

@@ -5,8 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mrt_verl.insertions import EstimateJ, InsertionPolicy, Pause
-from mrt_verl.sampling_params import request_seed, segment_params
+from mrt_verl.sampling_params import ended_by_itself, request_seed, segment_params
 from mrt_verl.token_text import paragraph_break
+
+PARAGRAPH = "\n\n"
+PARAGRAPH_TOKENS = 3
+"""Tokens at the end of a piece among which the blank line is that it stopped at."""
 
 
 @dataclass(slots=True)
@@ -94,30 +98,33 @@ class TraceSampler:
             pause_ids = self.close_ids if policy is not None else []
             limit = min(left, every) if every else left
             params = segment_params(sampling_params, max_tokens=limit, pause_ids=pause_ids)
-            last = await self._piece(trace, prompt_ids, params, request_id, purpose)
-            is_closing = last in self.close_ids
-            if policy is None or not (is_closing or (every and last is not None and limit < left)):
+            piece = await self._piece(trace, prompt_ids, params, request_id, purpose)
+            is_closing = bool(piece) and piece[-1] in self.close_ids
+            if policy is None or not (is_closing or (every and limit < left)):
                 return trace
-            if last == self.tokenizer.eos_token_id and not is_closing:
-                return trace
-            if not is_closing:  # finish the paragraph, an insertion opens a new one
+            if not is_closing:
+                if ended_by_itself(piece, limit, self.tokenizer.eos_token_id):
+                    return trace  # at whatever its engine takes for an end of sequence
+                # finish the paragraph, an insertion opens a new one
                 params = segment_params(sampling_params, max_tokens=left - limit, pause_ids=pause_ids)
-                last = await self._piece(trace, prompt_ids, {**params, "stop": ["\n\n"]}, request_id, purpose)
-                is_closing = last in self.close_ids
+                piece = await self._piece(trace, prompt_ids, {**params, "stop": [PARAGRAPH]}, request_id, purpose)
+                is_closing = bool(piece) and piece[-1] in self.close_ids
+                if not is_closing and not self._ends_a_paragraph(piece):
+                    return trace
             text = await policy.insert(
                 Pause(prompt_ids, trace.ids, tuple(trace.inserted), is_closing, estimate_j, self.tokenizer)
             )
             if not self._insert(trace, text, is_closing):
                 # what closed the thinking stays closed; otherwise the policy had its say until the end
-                if last == self.tokenizer.eos_token_id:
+                if piece[-1:] == [self.tokenizer.eos_token_id]:
                     return trace
                 policy = None
         return trace
 
     async def _piece(
         self, trace: Trace, prompt_ids: list[int], params: dict[str, Any], request_id: str, purpose: str
-    ) -> int | None:
-        """Sample one piece; its last token, None if the engine returned nothing."""
+    ) -> list[int]:
+        """Sample one piece; its tokens, [] if the engine returned nothing."""
         ids = [*prompt_ids, *trace.ids]
         # a dict of its own: the engine's client takes settings out of the one it is given
         seeded = {**params, **request_seed(self.seed, ids, purpose)}
@@ -127,7 +134,12 @@ class TraceSampler:
         trace.extra_fields = output.extra_fields
         if output.num_preempted is not None:
             trace.preempted = (trace.preempted or 0) + output.num_preempted
-        return ids[-1] if ids else None
+        return ids
+
+    def _ends_a_paragraph(self, piece: list[int]) -> bool:
+        """Whether a piece stopped where its paragraph ended, not at an end of sequence or its limit."""
+        ends = piece[-1:] == [self.tokenizer.eos_token_id]
+        return not ends and PARAGRAPH in self.tokenizer.decode(piece[-PARAGRAPH_TOKENS:])
 
     def _insert(self, trace: Trace, text: str | None, is_closing: bool) -> bool:
         """Write `text` as a new paragraph in place of the close, if there is budget for it."""

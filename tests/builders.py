@@ -19,3 +19,8 @@ def default_node(*overrides, reward_model="mrt", **changes):
 
 def default_settings(*overrides, **changes):
     return MRTSettings.from_config(default_node(*overrides, **changes))
+
+
+def worker_pids(grader):
+    """Process ids of a grader's workers alive now."""
+    return [pid for pool in list(grader._pools.values()) for pid in pool.pids()]

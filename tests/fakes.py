@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 END = "<|im_end|>"
@@ -30,7 +30,11 @@ PIECES = (*_TEXT.split(), *(" " + word for word in _TEXT.split()), "\n", "\n\n",
 
 @functools.cache
 def toy_tokenizer(
-    pieces: tuple[str, ...] = PIECES, *, added: tuple[str, ...] = TAGS, opens_thinking: bool = True
+    pieces: tuple[str, ...] = PIECES,
+    *,
+    added: tuple[str, ...] = TAGS,
+    opens_thinking: bool = True,
+    adds_start: bool = False,
 ) -> PreTrainedTokenizerFast:
     """A Hugging Face tokenizer whose tokens are given: text falls into the longest of them, all else into bytes.
 
@@ -39,6 +43,7 @@ def toy_tokenizer(
         added: tokens added to the vocabulary but not special, as R1's and Qwen3's thinking tags are: decoding keeps
             them. They may be among the pieces.
         opens_thinking: whether the chat template ends in the opening tag.
+        adds_start: whether encoding puts a special token before the text unless told not to, as Llama's does.
     """
     letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokens = [piece if piece in (*added, *SPECIAL) else letters.pre_tokenize_str(piece)[0][0] for piece in pieces]
@@ -51,6 +56,9 @@ def toy_tokenizer(
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken(text, special=True) for text in SPECIAL])
     tokenizer.add_tokens([AddedToken(text, normalized=False) for text in added])
+    if adds_start:
+        start = (SPECIAL[0], tokenizer.token_to_id(SPECIAL[0]))
+        tokenizer.post_processor = processors.TemplateProcessing(single=f"{SPECIAL[0]} $A", special_tokens=[start])
     template = CHAT_TEMPLATE.replace("{% endif %}", "<think>\n{% endif %}") if opens_thinking else CHAT_TEMPLATE
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token=END, pad_token="<|endoftext|>", chat_template=template
@@ -123,6 +131,7 @@ class FakeServer:
         self.cached = cached
         self.extra_fields = extra_fields or {}
         self.requests: list[Request] = []
+        self.is_closed = False
         self._seen: Counter[str] = Counter()
 
     async def generate(self, *, request_id: str, prompt_ids: list[int], sampling_params: dict[str, Any]) -> Output:
@@ -143,7 +152,8 @@ class FakeServer:
         return Output(ids, log_probs, "completed", None, extra_fields)
 
     async def close(self) -> None:
-        """Nothing to close."""
+        """Note that it was closed."""
+        self.is_closed = True
 
     def _note(self, request_id: str, prompt_ids: Sequence[int], params: dict[str, Any]) -> Request:
         text = str(self.tokenizer.decode(list(prompt_ids)))

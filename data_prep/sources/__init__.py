@@ -27,4 +27,3 @@ _MODULES = (
     *(champ, reasoning_gym, search_task, file),
 )
 SOURCES: dict[str, Source] = {module.SOURCE.name: module.SOURCE for module in _MODULES}
-EVALUATION_SETS = tuple(source.name for source in SOURCES.values() if source.is_evaluation)

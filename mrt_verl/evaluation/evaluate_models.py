@@ -15,6 +15,7 @@ from mrt_verl.evaluation.sampling import RecordSampler
 from mrt_verl.evaluation.settings import describe_run
 from mrt_verl.evaluation.store import Store
 from mrt_verl.grading import Grader
+from mrt_verl.grading.outcomes import FileFunction
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +49,30 @@ async def _sample_model(name: str, problems: Sequence[Problem], config: Evaluati
         engine, tokenizer = open_engine(name, config)
         with Grader(deadline_s=config.settings.grade_timeout_s, thinking=None) as grader:
             try:
-                sampler = RecordSampler(
-                    engine, tokenizer, config.settings, config.plan, grader, _reward_function(config)
-                )
+                function = FileFunction.from_node(config.reward_function)
+                sampler = RecordSampler(engine, tokenizer, config.settings, config.plan, grader, function)
                 check_context(engine, sampler, problems)
-                return await sample_missing(
+                count = await sample_missing(
                     problems, config.traces, sampler, store, concurrency=config.concurrency, label=name
                 )
+                check_gradings(name, grader, config.settings.max_error_share, store.path)
+                return count
             finally:
                 await engine.close()
 
 
-def _reward_function(config: EvaluationConfig) -> Any | None:
-    if config.reward_function is None:
-        return None
-    from mrt_verl.hooks.reward_function import load_reward_function
+def check_gradings(name: str, grader: Grader, max_share: float, path: Path) -> None:
+    """A model whose answers could not be graded has no accuracy of 0.
 
-    return load_reward_function(config.reward_function)
+    Raises:
+        RuntimeError: more than `mrt.max_error_share` of the gradings failed; holds the first error's text.
+    """
+    stats = grader.stats()
+    if stats.errors > max_share * stats.graded:
+        raise RuntimeError(
+            f"{name}: grading failed for {stats.errors} of {stats.graded} answers: {grader.first_error}. What was "
+            f"sampled is in {path}, ungraded; remove it before you run again"
+        )
 
 
 def open_engine(name: str, config: EvaluationConfig) -> tuple[ClosableEngine, Any]:

@@ -69,7 +69,11 @@ class RecordSampler:
         self.settings = settings
         self.plan = plan
         self.tokenizer = tokenizer
-        self.rollout = Rollout(engine, tokenizer, settings, response_tokens=plan.response_tokens)
+        self.rollout = Rollout(
+            *(engine, tokenizer, settings),
+            response_tokens=plan.response_tokens,
+            context_tokens=getattr(engine, "max_model_len", None),
+        )
         self.answers = AnswerGrader(grader, tokenizer, settings, compute_score)
         self._continued_from = continued_from
 

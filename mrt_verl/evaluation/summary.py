@@ -59,6 +59,7 @@ def summarise_run(measures: Measures, weights: Floats) -> dict[str, Any]:
         "no_answer": _average([record.own.verdict == "no_answer" for record in traces]),
         "branch_failures": sum(record.branch_failures for record in traces),
         "ungraded": sum(answer.verdict in ("timeout", "error") for r in traces for answer in _answers(r)),
+        "answers": sum(1 for r in traces for _ in _answers(r)),
     }
 
 

@@ -32,6 +32,8 @@ class Accounts:
         self._callers, self._busy_since, self._seconds = 0, 0.0, 0.0
         self._window = GraderStats()
         self._example = ""
+        self.first_error = ""
+        """What went wrong in the first grading that failed; empty without any."""
 
     @contextmanager
     def busy(self) -> Iterator[None]:
@@ -59,6 +61,8 @@ class Accounts:
             self._counts["graded"] += 1
             if grade.verdict in _COUNTERS:
                 self._counts[_COUNTERS[grade.verdict]] += 1
+            if grade.verdict is Verdict.ERROR and not self.first_error:
+                self.first_error = grade.detail
             if grade.verdict is Verdict.TIMEOUT:
                 self._example = answer[:200]
             window_is_full = self._counts["graded"] - self._window.graded >= WINDOW

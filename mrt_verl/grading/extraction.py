@@ -79,11 +79,11 @@ def extract_answer(
     r"""The final answer of a response, or None.
 
     Args:
-        text: what the policy wrote, behind `stop_text` for a forced answer. A forced answer may also be passed as one
+        text: what the policy wrote, after `stop_text` for a forced answer. A forced answer may also be passed as one
             text, stop text included; then the last box counts as in any response.
         stop_text: the text written for the policy to force the answer. If it leaves a `\boxed{` open, the answer is
             what closes that box, whatever follows.
-        thinking: the answer stands behind the last closing tag; None searches everything.
+        thinking: the answer stands after the last closing tag; None searches everything.
         finished: whether the text ended by itself (end of sequence or stop string). A last box that is never closed
             holds an answer only then: cut off by the token limit, `\boxed{4` may have been on the way to 42.
         fallbacks: names in `FALLBACKS`, or patterns of one group, tried in order if no box is there.
@@ -182,7 +182,7 @@ def _outside_thinking(text: str, thinking: Thinking | None) -> str | None:
 
 
 def _open_box(stop_text: str) -> str | None:
-    """What stands behind the box that `stop_text` leaves open."""
+    """What stands after the box that `stop_text` leaves open."""
     boxes = list(_BOX.finditer(stop_text))
     if not boxes or _closing_brace(stop_text, boxes[-1].end()) is not None:
         return None

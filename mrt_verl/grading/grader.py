@@ -135,16 +135,10 @@ class Grader:
         """Counters since this grader was made."""
         return self._accounts.stats()
 
-    def finish_step(self) -> GraderStats:
-        """What was counted since the last call; warns if more than 1 % of it timed out.
-
-        Whoever knows where a training step ends calls it; otherwise the check comes every few thousand gradings.
-        """
-        return self._accounts.finish_window()
-
-    def worker_pids(self) -> list[int]:
-        """Process ids of the workers alive now."""
-        return [pid for pool in list(self._pools.values()) for pid in pool.pids()]
+    @property
+    def first_error(self) -> str:
+        """What went wrong in the first grading that failed; empty without any."""
+        return self._accounts.first_error
 
     def close(self) -> None:
         """End all workers; what they had under way becomes an error. A later grading starts new ones."""

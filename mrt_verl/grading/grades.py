@@ -1,5 +1,6 @@
 """What one grading says, and what the gradings of a run cost."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -54,6 +55,8 @@ def grade_of_result(status: str, value: Any) -> Grade:
     if isinstance(value, bool):
         return RIGHT if value else WRONG
     score, info = value
+    if not math.isfinite(score):  # one of them would make the advantages of its whole group NaN
+        return Grade(Verdict.ERROR, 0.0, f"the score is {score}; allowed: a finite number")
     is_right = bool((info or {}).get("acc", score > 0))
     return Grade(Verdict.RIGHT if is_right else Verdict.WRONG, score, info=info)
 

@@ -14,6 +14,7 @@ import json
 import pickle
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 VERL_DEFAULT = "verl.utils.reward_score:default_compute_score"
@@ -35,6 +36,34 @@ def _is_importable(function: Any) -> bool:
     return module is not None and function.__module__ != "__main__" and hasattr(module, function.__name__)
 
 
+@dataclass(frozen=True)
+class FileFunction:
+    """A run's `reward.custom_reward_function`, by where it stands: the worker imports it, however it is written.
+
+    So a decorated function, a partial, a lambda, an instance with `__call__` and a bound method all travel.
+    """
+
+    path: str
+    """A Python file, or `pkg://package.module`."""
+    name: str
+    reward_kwargs: tuple[tuple[str, Any], ...] = ()
+    """Win over the call's arguments, as they do in verl."""
+
+    @classmethod
+    def from_node(cls, node: Mapping[str, Any] | None) -> "FileFunction | None":
+        """Of verl's node (path, name, reward_kwargs); None without a path."""
+        if not node or not node.get("path"):
+            return None
+        kwargs = node.get("reward_kwargs") or {}
+        return cls(str(node["path"]), str(node.get("name") or "compute_score"), tuple(kwargs.items()))
+
+    def __call__(self, **arguments: Any) -> Any:
+        package, is_package = self.path.removeprefix("pkg://"), self.path.startswith("pkg://")
+        module = importlib.import_module(package) if is_package else None
+        function = getattr(module, self.name) if is_package else load_function(self.path, self.name)
+        return function(**{**arguments, **dict(self.reward_kwargs)})
+
+
 @functools.lru_cache(maxsize=64)
 def load_function(path: str, name: str) -> Any:
     """The function `name` of the Python file at `path`.
@@ -47,6 +76,7 @@ def load_function(path: str, name: str) -> Any:
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickle look their module up there
     spec.loader.exec_module(module)
     return getattr(module, name)
 

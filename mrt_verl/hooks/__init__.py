@@ -10,8 +10,7 @@
 | `AgentLoopOutput.as_dict` | loop_output.py | write outcome and progress into `rm_scores` |
 | `rollout.agent.agent_loop_manager_class` | loop_manager.py | tell rollouts whether they validate |
 | `LLMServerClient` | replica.py, engine.py | a trace and its branches on one replica; scored prompts |
-| reward manager registry, name `mrt` | reward_manager.py | grade all answers, estimate J and progress |
-| `reward.custom_reward_function` | reward_function.py | load it as verl does, for insertion policies and evaluation |
+| reward manager registry, name `mrt` | reward_manager.py, overlong.py | grade all answers, estimate J and progress |
 | estimator registry, name `mrt` | advantage.py | GRPO on the outcome plus episode credit |
 | `trainer.v1.sampler.custom_sampler` | replay_buffer.py | mrt/* metrics in verl's log |
 """

@@ -14,10 +14,11 @@ from mrt_verl.branching import PromptBranches, RolloutBranches, SharedBranches
 from mrt_verl.grading import Grader
 from mrt_verl.grading.answers import AnswerGrader
 from mrt_verl.grading.comparison import as_references
+from mrt_verl.grading.outcomes import FileFunction
+from mrt_verl.hooks.checks.local import context_tokens
 from mrt_verl.hooks.engine import VerlEngine
 from mrt_verl.hooks.loop_output import MRTAgentLoopOutput, make_output
 from mrt_verl.hooks.replica import pinned
-from mrt_verl.hooks.reward_function import load_reward_function
 from mrt_verl.rollout import Response, Rollout
 from mrt_verl.rollout_record import BranchPart, ResponsePart, RolloutRecord
 from mrt_verl.settings import MRTSettings
@@ -28,11 +29,8 @@ from mrt_verl.value_estimates import estimate_j, weights_of
 @functools.lru_cache(maxsize=1)
 def build_grader(tokenizer: Any, settings: MRTSettings, reward: Any) -> AnswerGrader:
     """The agent loops' own grader, used only by insertion policies that ask for J; `reward` is that node of the run."""
-    compute_score = None
-    if settings.outcome == "compute_score":  # verl reads a custom function's file anew at every call
-        compute_score = load_reward_function(reward.get("custom_reward_function"))
     grader = Grader(deadline_s=settings.grade_timeout_s, thinking=None)
-    return AnswerGrader(grader, tokenizer, settings, compute_score)
+    return AnswerGrader(grader, tokenizer, settings, FileFunction.from_node(reward.get("custom_reward_function")))
 
 
 def seeded(settings: MRTSettings, rollout: Any) -> MRTSettings:
@@ -53,7 +51,11 @@ class MRTAgentLoop(AgentLoopBase):
         self.settings = seeded(settings or MRTSettings.from_config(self.config.mrt), self.rollout_config)
         self.response_length: int = self.rollout_config.response_length
         engine = VerlEngine(self.server_manager)
-        self.rollout = Rollout(engine, self.tokenizer, self.settings, response_tokens=self.response_length)
+        self.rollout = Rollout(
+            *(engine, self.tokenizer, self.settings),
+            response_tokens=self.response_length,
+            context_tokens=context_tokens(self.config),
+        )
 
     async def run(self, sampling_params: dict[str, Any], **row: Any) -> MRTAgentLoopOutput:
         """One rollout of one dataset row; validation rollouts are plain traces unless `mrt.val_branches`."""

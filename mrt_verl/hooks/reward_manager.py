@@ -15,9 +15,11 @@ from verl.experimental.reward_loop.reward_manager.registry import register
 
 from mrt_verl.grading import Grade, Grader, Verdict
 from mrt_verl.grading.answers import AnswerGrader
+from mrt_verl.grading.outcomes import FileFunction
 from mrt_verl.hooks.overlong import OverlongBuffer
 from mrt_verl.provers import ForcedAnswer
 from mrt_verl.rollout_record import RECORD, GradingPart, ResponsePart, RolloutRecord
+from mrt_verl.sampling_params import cut_at_stop
 from mrt_verl.settings import MRTSettings
 from mrt_verl.value_estimates import estimate_values
 
@@ -33,8 +35,10 @@ class MRTRewardManager(RewardManagerBase):
         super().__init__(config, tokenizer, compute_score)
         self.settings = MRTSettings.from_config(config.mrt)
         self.grader = Grader(deadline_s=self.settings.grade_timeout_s, thinking=None)
+        # by its file: what verl has loaded may be a lambda or a decorated function, which no worker could import
+        function = FileFunction.from_node(config.reward.get("custom_reward_function"))
         self.overlong = OverlongBuffer.from_config(config.reward)
-        self.answers = AnswerGrader(self.grader, tokenizer, self.settings, compute_score)
+        self.answers = AnswerGrader(self.grader, tokenizer, self.settings, function or compute_score)
 
     async def run_single(self, data: DataProto) -> dict[str, Any]:
         """Grade one rollout; `reward_extra_info` holds `acc` and the record as a JSON string."""
@@ -55,7 +59,8 @@ class MRTRewardManager(RewardManagerBase):
         record.grading = self._grading([own, *before, *chain.from_iterable(forced)])
         record.grading.grade_seconds = time.perf_counter() - started
         record.grading.timeout_example = self._timeout_example(record, response_ids, own, [*forced, before])
-        score, info = own.score, {"acc": own.score, RECORD: record.to_json()}
+        score = own.score
+        info = {**_extras(own), "acc": float(own.verdict is Verdict.RIGHT), RECORD: record.to_json()}
         if self.overlong is not None:
             penalty = self.overlong.penalty(len(response_ids))
             score += penalty
@@ -67,7 +72,8 @@ class MRTRewardManager(RewardManagerBase):
         """The outcome; that of a rollout which was forced to answer by the rule that grades all forced answers."""
         if response.kind == "forced":
             start = response.prefix_tokens + response.inserted_tokens
-            answer = ForcedAnswer(self.answers.decode(response_ids[start:]), response.finished, None)
+            text = cut_at_stop(self.answers.decode(response_ids[start:]), self.settings.branch_stop)
+            answer = ForcedAnswer(text, response.finished, None)
             return (await self.answers.grade_forced([answer], response_ids[: response.prefix_tokens], row))[0]
         return await self.answers.grade_final(response_ids, response.answer_start, row, finished=response.finished)
 
@@ -78,6 +84,7 @@ class MRTRewardManager(RewardManagerBase):
             no_answers=verdicts[Verdict.NO_ANSWER],
             grade_timeouts=verdicts[Verdict.TIMEOUT],
             grade_errors=verdicts[Verdict.ERROR],
+            error_example=next((grade.detail for grade in grades if grade.verdict is Verdict.ERROR), None),
             grader={"worker": f"{platform.node()}:{os.getpid()}", **asdict(self.grader.stats())},
         )
 
@@ -92,3 +99,9 @@ class MRTRewardManager(RewardManagerBase):
             zip(answers, grades, strict=True) for answers, grades in zip(texts, forced, strict=True)
         )
         return next((answer.text[-200:] for answer, grade in pairs if grade.verdict is Verdict.TIMEOUT), None)
+
+
+def _extras(grade: Grade) -> dict[str, float | str]:
+    """What a user's function returned beside the score; verl's validation takes numbers and texts."""
+    plain = (grade.info or {}).items()
+    return {key: value for key, value in plain if isinstance(value, int | float | str) and key != RECORD}

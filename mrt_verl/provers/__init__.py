@@ -42,6 +42,6 @@ def prover_class(settings: MRTSettings) -> type[Prover]:
     return found
 
 
-def load_prover(engine: Any, tokenizer: Any, settings: MRTSettings) -> Prover:
+def load_prover(engine: Any, tokenizer: Any, settings: MRTSettings, *, context_tokens: int | None = None) -> Prover:
     """The run's prover on an engine; raises ValueError as `prover_class`."""
-    return prover_class(settings)(engine, tokenizer, settings)
+    return prover_class(settings)(engine, tokenizer, settings, context_tokens=context_tokens)

@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
-from mrt_verl.sampling_params import answer_params, ended_by_itself, request_seed
+from mrt_verl.sampling_params import answer_params, cut_at_stop, ended_by_itself, request_seed
 from mrt_verl.settings import MRTSettings
 
 logger = logging.getLogger(__name__)
+
+MAX_CONTEXT = 1 << 40
+"""Tokens of a context that is not known."""
 
 
 class ForcedAnswer(NamedTuple):
@@ -68,15 +71,19 @@ class Prover(ABC):
     """Whether its answers all count alike. Then a trace's own final answer can be one of them, and in the prefix
     variant they can be rollouts of their own."""
 
-    def __init__(self, engine: Any, tokenizer: Any, settings: MRTSettings) -> None:
+    def __init__(
+        self, engine: Any, tokenizer: Any, settings: MRTSettings, *, context_tokens: int | None = None
+    ) -> None:
         """Keep the parts.
 
         Args:
             engine: has `generate(request_id, prompt_ids, sampling_params)`, as verl's server manager.
+            context_tokens: of the engine; None where it is not known.
         """
         self.engine = engine
         self.tokenizer = tokenizer
         self.settings = settings
+        self.context_tokens = context_tokens
         self.stop_ids = encode(tokenizer, settings.stop_text)
 
     def on(self, engine: Any) -> Self:
@@ -149,6 +156,8 @@ class Prover(ABC):
         )
         seeds = [request_seed(self.settings.seed, prompt_ids, f"answer {n}") for n in range(count)]
         outputs = await asyncio.gather(*(self.generate(prompt_ids, {**params, **s}, request_id) for s in seeds))
+        # a server cuts a request to what its context leaves, without a word
+        room = min(self.settings.branch_max_tokens, (self.context_tokens or MAX_CONTEXT) - len(prompt_ids))
         needed = self.needs_log_probs
         drawn = [out for out in outputs if out is not None and out.token_ids and (out.log_probs or not needed)]
         samples = tuple(
@@ -156,7 +165,7 @@ class Prover(ABC):
             for output in drawn
         )
         return Branches(
-            answers=tuple(map(self._read, samples)),
+            answers=tuple(self._read(sample, room) for sample in samples),
             samples=samples,
             failures=count - len(drawn),
             tokens=sum(len(sample.token_ids) for sample in samples),
@@ -181,10 +190,10 @@ class Prover(ABC):
             logger.warning("a branch failed and is left out of its mean: %r", error)
             return None
 
-    def _read(self, sample: Sample) -> ForcedAnswer:
-        ids = sample.token_ids
-        finished = ended_by_itself(ids, self.settings.branch_max_tokens, self.tokenizer.eos_token_id)
-        return ForcedAnswer(self.tokenizer.decode(ids, skip_special_tokens=True), finished, None)
+    def _read(self, sample: Sample, room: int) -> ForcedAnswer:
+        ids, stops = sample.token_ids, self.settings.branch_stop
+        finished = ended_by_itself(ids, room, self.tokenizer.eos_token_id)
+        return ForcedAnswer(cut_at_stop(self.tokenizer.decode(ids, skip_special_tokens=True), stops), finished, None)
 
 
 @functools.lru_cache(maxsize=1024)

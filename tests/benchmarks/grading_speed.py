@@ -26,6 +26,7 @@ from verl.utils.reward_score.math_verify import compute_score
 
 from mrt_verl.grading import Grader, Verdict
 from mrt_verl.grading.comparison import forget
+from tests.builders import worker_pids
 
 REPEATS = 3
 WARM_UP = (("y^3+8", "(y+2)^3"), ("[0,9]", "(0,9)"), (r"\sin(y)", r"\cos(y)"), ("y=3", "z=4"), (r"\{7,8\}", r"\{8,9\}"))
@@ -141,14 +142,14 @@ def measure_pathological() -> dict[str, Any]:
     slowest, innocent_wrong, verdicts = 0.0, 0, []
     with Grader(deadline_s=DEADLINE_S) as grader:
         grader.grade_sync([hard(42)], "42")
-        before = _memory_mb(grader.worker_pids())
+        before = _memory_mb(worker_pids(grader))
         for number, answer in enumerate(pathological()):
             started = time.perf_counter()
             verdicts.append(grader.grade_sync([rf"\boxed{{{answer}}}"], "42")[0].verdict)
             slowest = max(slowest, time.perf_counter() - started)
             innocent = grader.grade_sync([hard(number)], str(number))[0]
             innocent_wrong += innocent.verdict is not Verdict.RIGHT
-        after = _memory_mb(grader.worker_pids())
+        after = _memory_mb(worker_pids(grader))
     return {
         "answers": len(verdicts),
         "deadline_s": DEADLINE_S,
@@ -169,7 +170,7 @@ def measure_kill() -> dict[str, int]:
     """kill -9 of the worker in the middle of a batch."""
     with Grader() as grader:
         grader.grade_sync([hard(42)], "42")
-        (pid,) = grader.worker_pids()
+        (pid,) = worker_pids(grader)
         killer = threading.Timer(0.2, os.kill, (pid, signal.SIGKILL))
         killer.start()
         grades = [grader.grade_sync([hard(n)], str(n))[0] for n in range(1, 801)]

@@ -39,7 +39,7 @@ LATEX: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 
 @dataclass(frozen=True)
 class Trace:
-    """One rollout's answers: its own response, and the forced ones behind `STOP_TEXT`."""
+    """One rollout's answers: its own response, and the forced ones after `STOP_TEXT`."""
 
     reference: str
     response: str

@@ -46,7 +46,7 @@ class Bench:
         """(prefix before, prefix after) of every episode."""
 
     async def sample_prefixes(self, rows: pd.DataFrame, count: int) -> None:
-        """Prefixes before and behind every episode of one trace per problem, until there are `count`."""
+        """Prefixes before and after every episode of one trace per problem, until there are `count`."""
         splitter = load_splitter(self.tokenizer, self.settings)
 
         async def trace(row: Any) -> tuple[list[int], Any, list[int], str]:
@@ -68,7 +68,7 @@ class Bench:
             self.pairs += [(first + index, first + index + 1) for index in range(len(ends) - 1)]
 
     async def branch_all(self, settings: MRTSettings, count: int) -> tuple[list[Branches], float]:
-        """`count` answers behind every prefix, with their log-probs, and the seconds it took."""
+        """`count` answers after every prefix, with their log-probs, and the seconds it took."""
         prover = load_prover(self.engine, self.tokenizer, settings)
         started = time.perf_counter()
         branches = await asyncio.gather(

@@ -141,7 +141,7 @@ def cost(outputs: list[Any]) -> dict[str, float]:
 async def measure_streaming(loops: Loops, server: FixedLength, tokenizer: Any, repeats: int) -> dict[str, float]:
     """What starting branches before their trace has ended could gain at most.
 
-    `after`: a batch of plain traces, then as many forced answers as MRT's default asks for, behind an earlier batch's
+    `after`: a batch of plain traces, then as many forced answers as MRT's default asks for, after an earlier batch's
     boundaries. `at_once`: both started together.
     """
     from verl.experimental.agent_loop.single_turn_agent_loop import SingleTurnAgentLoop

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.fakes import toy_tokenizer
+
 
 @pytest.fixture(scope="session")
 def compose():
@@ -19,8 +21,4 @@ def compose():
 
 @pytest.fixture(scope="session")
 def tokenizer():
-    from data_prep.search_task import ANSWER_TEXT, STOP_TEXT
-    from recipes.quickstart.make_model import make_tokenizer
-
-    words = "Let me try 3 and 7. 3 + 7 = 10, no.\n\nWait, let me try 1 2 4 5 6 8 9. yes.\n\n"
-    return make_tokenizer([words + STOP_TEXT, ANSWER_TEXT] * 20)
+    return toy_tokenizer()

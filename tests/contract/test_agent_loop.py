@@ -1,98 +1,49 @@
-"""The agent loop inside verl's own classes, with a scripted engine."""
+"""The agent loop inside verl's own classes, on a fake server."""
 
-import asyncio
 import collections
+import dataclasses
+import itertools
 import math
 
 import pytest
 import torch
 
-STOP = "Time is up.\n</think>\n\nThe answer is \\boxed{"
-ATTEMPT = "Let me try 3 and 7. 3 + 7 = 10, no.\n\n"
-WAIT = "Wait, let me try 9 and 4. 9 + 4 = 6, yes.\n\n"
-ANSWER = "</think>\n\nThe answer is \\boxed{9, 4}<|im_end|>"
-OVERRIDES = (
-    "reward_model=mrt",
-    "actor_rollout_ref.rollout.n=2",
-    "actor_rollout_ref.rollout.response_length=120",
-    "mrt.prover=sample",
-    "mrt.branches=3",
-    "mrt.min_steps=1",
-    "mrt.min_episode_tokens=0",
-    "mrt.max_episodes=4",
-    "mrt.branch_timeout_s=0.2",
-)
-
-
-STEPS = {"min_global_steps": 3, "max_global_steps": 3}
-"""verl's client adds them to every output, and its trainer wants them of every rollout."""
-
-
-class Engine:
-    """Writes `trace` for the prompt and "9, 4}" for every forced answer; `fail` may raise instead."""
-
-    def __init__(self, tokenizer, trace, fail=None):
-        self.tokenizer, self.trace, self.fail = tokenizer, trace, fail
-        self.traces, self.branches = [], []
-
-    async def generate(self, *, request_id, prompt_ids, sampling_params):
-        from verl.workers.rollout.replica import TokenOutput
-
-        stop_ids = self.tokenizer.encode(STOP, add_special_tokens=False)
-        await asyncio.sleep(0)
-        if prompt_ids[-len(stop_ids) :] == stop_ids:
-            self.branches.append((request_id, prompt_ids[: -len(stop_ids)]))
-            if self.fail:
-                self.fail(len(self.branches))
-            ids = self.tokenizer.encode("9, 4}", add_special_tokens=False)
-        else:
-            await asyncio.sleep(0.1)  # as in life, all sessions of a prompt have started before one has ended
-            self.traces.append(request_id)
-            text = self.written_behind(prompt_ids)
-            ids = self.tokenizer.encode(text, add_special_tokens=False)[: sampling_params["max_tokens"]]
-        log_probs = [-0.5] * len(ids) if sampling_params.get("logprobs") else None
-        return TokenOutput(token_ids=ids, log_probs=log_probs, extra_fields={"num_cached_tokens": 1, **STEPS})
-
-    def written_behind(self, prompt_ids):
-        return self.trace
+from tests import rollouts
+from tests.fakes import Output, hashed_log_prob
+from tests.rollouts import ANSWER, ATTEMPT, FORCED, WAIT, record, split
 
 
 @pytest.fixture
 def rollout(compose, tokenizer):
-    """rollout(trace, sessions=…, …) -> (outputs, engine)"""
-    from verl.experimental.agent_loop.agent_loop import DictConfigWrap
-    from verl.utils.dataset.rl_dataset import RLHFDataset
-
+    """rollout(trace, …) -> (outputs of `sessions`, server); the first error is raised"""
     from mrt_verl.hooks.agent_loop import MRTAgentLoop
 
-    def run(trace, *overrides, sessions=1, fail=None, engine_class=Engine, **row):
-        config = compose(
-            *OVERRIDES, "mrt.stop_text=" + repr(STOP).replace("\\n", "\n").replace("\\\\", "\\"), *overrides
-        )
-        engine = engine_class(tokenizer, trace, fail)
-
-        async def session():
-            loop = MRTAgentLoop(
-                trainer_config=DictConfigWrap(config),
-                server_manager=engine,
-                tokenizer=tokenizer,
-                processor=None,
-                dataset_cls=RLHFDataset,
-                data_config=DictConfigWrap(config.data),
-            )
-            prompt = [{"role": "user", "content": "Numbers: 3, 7, 9, 4?"}]
-            return await loop.run({"temperature": 1.0, "logprobs": True}, raw_prompt=prompt, uid="u", **row)
-
-        async def group():
-            return await asyncio.gather(*(session() for _ in range(sessions)))
-
-        return asyncio.run(group()), engine
+    def run(trace, *overrides, sessions=1, forced=lambda _: FORCED, **row):
+        own = ("reward_model=mrt", "actor_rollout_ref.rollout.n=2")
+        config = compose(*own, *rollouts.OVERRIDES, *overrides)
+        write = rollouts.author(trace, forced)
+        outputs, server = rollouts.roll_out(MRTAgentLoop, config, tokenizer, write, sessions=sessions, **row)
+        for error in filter(lambda output: isinstance(output, Exception), outputs):
+            raise error
+        return outputs, server
 
     return run
 
 
-def record(output):
-    return output.extra_fields["mrt"]
+def prefixes(requests, tokenizer):
+    """The prompts of forced answers without the stop text."""
+    stop = tokenizer.encode(rollouts.STOP)
+    assert all(list(request.prompt_ids[-len(stop) :]) == stop for request in requests)
+    return [list(request.prompt_ids[: -len(stop)]) for request in requests]
+
+
+def test_the_fake_server_returns_what_verls_server_does():
+    from verl.workers.rollout.replica import TokenOutput
+
+    verls = TokenOutput(token_ids=[1])
+    for field in dataclasses.fields(Output):
+        assert field.name in TokenOutput.model_fields
+        assert getattr(verls, field.name) == getattr(Output([1]), field.name)
 
 
 def test_a_closed_trace(rollout, tokenizer):
@@ -103,22 +54,26 @@ def test_a_closed_trace(rollout, tokenizer):
     assert [len(answers) for answers in record(output)["forced"]] == [3, 2]  # the own answer is the last's third
     assert len(record(output)["forced_before"]) == 3
     assert output.response_mask == [1] * len(output.response_ids)
-    assert output.response_logprobs == [-0.5] * len(output.response_ids)
-    assert record(output)["branch_tokens"] == 8 * len(tokenizer.encode("9, 4}"))
+    whole = output.prompt_ids + output.response_ids
+    expected = [hashed_log_prob(whole[:end], whole[end]) for end in range(len(output.prompt_ids), len(whole))]
+    assert output.response_logprobs == expected
+    assert record(output)["branch_tokens"] == 8 * len(tokenizer.encode(FORCED))
 
 
-def test_branches_continue_the_trace_on_its_own_replica(rollout):
-    (output,), engine = rollout(ATTEMPT + WAIT + ANSWER)
-    at_boundaries = [(request, prefix) for request, prefix in engine.branches if request == engine.traces[0]]
+def test_branches_continue_the_trace_on_its_own_replica(rollout, tokenizer):
+    (output,), server = rollout(ATTEMPT + WAIT + ANSWER)
+    (trace,), branches = split(server)
+    at_boundaries = [branch for branch in branches if branch.request_id == trace.request_id]
     ends = [end for _, _, end in record(output)["episodes"]]
     expected = [output.prompt_ids + output.response_ids[:end] for end in ends]
-    assert sorted(prefix for _, prefix in at_boundaries) == sorted([expected[0]] * 3 + [expected[1]] * 2)
-    assert [prefix for request, prefix in engine.branches if request != engine.traces[0]] == [output.prompt_ids] * 3
+    assert sorted(prefixes(at_boundaries, tokenizer)) == sorted([expected[0]] * 3 + [expected[1]] * 2)
+    before = [branch for branch in branches if branch.request_id != trace.request_id]
+    assert prefixes(before, tokenizer) == [output.prompt_ids] * 3
 
 
-def test_a_groups_rollouts_share_the_answers_without_thinking(rollout):
-    outputs, engine = rollout(ATTEMPT + ANSWER, sessions=4)
-    assert sum(prefix == outputs[0].prompt_ids for _, prefix in engine.branches) == 3
+def test_a_groups_rollouts_share_the_answers_without_thinking(rollout, tokenizer):
+    outputs, server = rollout(ATTEMPT + ANSWER, sessions=4)
+    assert prefixes(split(server)[1], tokenizer).count(outputs[0].prompt_ids) == 3
     assert [len(record(output)["forced_before"]) for output in outputs] == [3] * 4
     own = sorted(record(output)["branch_prompt_tokens"] for output in outputs)
     assert own[0] == own[2] < own[3]  # one of them pays
@@ -134,9 +89,10 @@ def test_never_closed_and_cut_at_the_budget(rollout):
 
 
 def test_an_end_of_sequence_inside_the_thinking_is_not_part_of_a_prefix(rollout, tokenizer):
-    (output,), engine = rollout(ATTEMPT + "<|im_end|>")
+    (output,), server = rollout(ATTEMPT + "<|im_end|>")
     assert record(output)["answer_start"] is None
-    assert all(prefix[-1] != tokenizer.eos_token_id for _, prefix in engine.branches)
+    branched = prefixes(split(server)[1], tokenizer)
+    assert len(branched) == 6 and all(prefix[-1] != tokenizer.eos_token_id for prefix in branched)
 
 
 def test_two_hundred_markers(rollout):
@@ -159,11 +115,14 @@ def test_an_empty_response_trains_nothing(rollout, tokenizer):
 
 
 def test_failing_branches_never_harm_their_trace(rollout):
-    def every_second(call):
-        if call % 2:
-            raise RuntimeError("engine trouble")
+    calls = itertools.count(1)
 
-    (output,), _ = rollout(ATTEMPT + WAIT + ANSWER, fail=every_second)
+    def every_second(_):
+        if next(calls) % 2:
+            raise RuntimeError("engine trouble")
+        return FORCED
+
+    (output,), _ = rollout(ATTEMPT + WAIT + ANSWER, forced=every_second)
     assert record(output)["branch_failures"] == 4
     assert sum(map(len, record(output)["forced"])) + len(record(output)["forced_before"]) == 4
     assert len(output.response_ids) == len(output.response_mask)
@@ -172,12 +131,11 @@ def test_failing_branches_never_harm_their_trace(rollout):
 def test_an_engine_that_fails_for_the_trace_says_so(rollout):
     """verl drops the session then; its own error is the clearest."""
 
-    class Dead(Engine):
-        def written_behind(self, prompt_ids):
-            raise RuntimeError("engine died")
+    def dead(_):
+        raise RuntimeError("engine died")
 
     with pytest.raises(RuntimeError, match="engine died"):
-        rollout(ATTEMPT + ANSWER, engine_class=Dead)
+        rollout(dead)
 
 
 def test_a_budget_limits_the_branched_boundaries(rollout):
@@ -187,45 +145,42 @@ def test_a_budget_limits_the_branched_boundaries(rollout):
 
 
 def test_uncertain_boundaries_stop_where_all_answers_agree(rollout):
-    (output,), engine = rollout(ATTEMPT + WAIT * 20, "mrt.boundary_choice=uncertain")
+    (output,), server = rollout(ATTEMPT + WAIT * 20, "mrt.boundary_choice=uncertain")
     forced = record(output)["forced"]
     assert len(forced) > 4 and [len(answers) for answers in forced] == [0] * (len(forced) - 1) + [3]
-    assert len(engine.branches) == 6  # without thinking, and at the end
+    assert len(split(server)[1]) == 6  # without thinking, and at the end
 
 
 def test_equal_prefixes_of_a_prompts_rollouts_are_branched_once(rollout):
-    outputs, engine = rollout(ATTEMPT + WAIT + ANSWER, sessions=3)
-    assert len(engine.branches) == 3 + 3 + 2
+    outputs, server = rollout(ATTEMPT + WAIT + ANSWER, sessions=3)
+    assert len(split(server)[1]) == 3 + 3 + 2
     assert [len(answers) for output in outputs for answers in record(output)["forced"]] == [3, 2] * 3
     paid = sorted(record(output)["branch_prompt_tokens"] for output in outputs)
     assert paid[:2] == [0, 0] and paid[2] > 0
-
-
-class BacktrackingEngine(Engine):
-    """Writes `trace` for the prompt, and a right attempt behind an inserted sentence."""
-
-    def written_behind(self, prompt_ids):
-        text = self.tokenizer.decode(prompt_ids)
-        if text.endswith("</think>"):
-            return "\n\nThe answer is \\boxed{9, 4}<|im_end|>"
-        return " 9 and 4.</think>" if "go back" in text else self.trace
 
 
 BACKTRACK = ("reward_model=mrt_backtrack", "mrt.prover=ht", "mrt.insert_max=1", "mrt.insert_min_left=20")
 STEPS_TO_A_WRONG_ANSWER = "Step 1: 3 and 7.\n\nStep 2: 7 and 9.\n\nStep 3: 3 and 9.</think>"
 
 
-def test_boundaries_find_the_forced_answers_that_decided_an_insertion(rollout):
+def backtracking(request):
+    """Goes wrong after the prompt, and right after an inserted sentence."""
+    if request.text.endswith("</think>"):
+        return "\n\nThe answer is \\boxed{9, 4}<|im_end|>"
+    return " 9 and 4.</think>" if "go back" in request.text else STEPS_TO_A_WRONG_ANSWER
+
+
+def test_boundaries_find_the_forced_answers_that_decided_an_insertion(rollout, tokenizer):
     row = {"reward_model": {"ground_truth": "no forced answer says this"}}
-    (output,), engine = rollout(STEPS_TO_A_WRONG_ANSWER, *BACKTRACK, engine_class=BacktrackingEngine, **row)
+    (output,), server = rollout(backtracking, *BACKTRACK, **row)
     assert record(output)["inserted_tokens"] > 0
-    times = collections.Counter(tuple(prefix) for _, prefix in engine.branches)
+    times = collections.Counter(map(tuple, prefixes(split(server)[1], tokenizer)))
     ends = [end for _, _, end in record(output)["episodes"]]
     at_boundaries = [tuple(output.prompt_ids + output.response_ids[:end]) for end in ends]
     assert len(ends) == 2 and all(times[prefix] == 3 for prefix in at_boundaries)
     # besides: the answers without thinking, where step 1 begins, and steps 2 and 3
     assert len(times) == len(ends) + 3 and set(times.values()) == {3}
-    assert record(output)["branch_tokens"] == 3 * len(times) * len(engine.tokenizer.encode("9, 4}"))
+    assert record(output)["branch_tokens"] == 3 * len(times) * len(tokenizer.encode(FORCED))
 
 
 @pytest.mark.parametrize(("score", "is_inserted"), [(1.0, False), (0.0, True)])
@@ -233,13 +188,12 @@ def test_an_insertion_is_decided_by_the_runs_own_outcome(rollout, tmp_path, scor
     function = tmp_path / "outcome.py"
     function.write_text(f"def score(data_source, solution_str, ground_truth, extra_info=None):\n    return {score}\n")
     (output,), _ = rollout(
-        STEPS_TO_A_WRONG_ANSWER,
+        backtracking,
         *BACKTRACK,
         "mrt.prover=sample",
         "mrt.outcome=compute_score",
         f"reward.custom_reward_function.path={function}",
         "reward.custom_reward_function.name=score",
-        engine_class=BacktrackingEngine,
         data_source="anything",
         reward_model={"ground_truth": "10"},
     )
@@ -247,10 +201,10 @@ def test_an_insertion_is_decided_by_the_runs_own_outcome(rollout, tmp_path, scor
 
 
 def test_validation_is_a_plain_trace(rollout):
-    _, engine = rollout(ATTEMPT + ANSWER, mrt_validate=True)
-    assert engine.branches == []
-    _, engine = rollout(ATTEMPT + ANSWER, "mrt.val_branches=True", mrt_validate=True)
-    assert len(engine.branches) == 5
+    _, server = rollout(ATTEMPT + ANSWER, mrt_validate=True)
+    assert split(server)[1] == []
+    _, server = rollout(ATTEMPT + ANSWER, "mrt.val_branches=True", mrt_validate=True)
+    assert len(split(server)[1]) == 5
 
 
 def test_rewards_are_laid_out_when_the_record_is_graded(rollout):

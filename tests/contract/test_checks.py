@@ -248,6 +248,17 @@ def test_rows_that_cannot_train_are_told(good, tmp_path, changes, message):
     assert len(found) == 1 and message in found[0], found
 
 
+def test_a_data_source_that_verl_cannot_score(good, tmp_path):
+    (line,) = of_machine(good("mrt.outcome=compute_score", "mrt.prover=sample"))
+    assert line.endswith(
+        "verl has no scorer for data_source=s; allowed with mrt.outcome=compute_score: a source that verl scores, or a "
+        "reward.custom_reward_function"
+    )
+    config = good("mrt.outcome=compute_score", "mrt.prover=sample")
+    write_rows(tmp_path / "train.parquet", [{"data_source": "openai/gsm8k"}])
+    assert of_machine(config) == []
+
+
 def test_a_file_that_is_no_parquet(good, tmp_path):
     config = good()
     (tmp_path / "train.parquet").write_text("nothing")

@@ -9,16 +9,10 @@ import pytest
 from aiohttp import web
 
 from mrt_verl.evaluation.engines import EndpointEngine
+from tests.fakes import toy_tokenizer
 
 PARAMS = {"temperature": 0.5, "top_k": 5, "max_tokens": 7, "stop": ["\n"], "logprobs": True}
-
-
-class Tokenizer:
-    eos_token_id = 0
-
-    def encode(self, text, add_special_tokens):
-        assert not add_special_tokens
-        return [ord(letter) for letter in text]
+TOKENIZER = toy_tokenizer(("a", "b"), adds_start=True)
 
 
 def completion(**choice):
@@ -60,7 +54,7 @@ def generate(*answers):
     """The engine's output and the bodies that the server got."""
 
     async def run():
-        async with serving(*answers) as (url, bodies), EndpointEngine(url, "m", Tokenizer()) as engine:
+        async with serving(*answers) as (url, bodies), EndpointEngine(url, "m", TOKENIZER) as engine:
             output = await engine.generate(request_id="r", prompt_ids=[1, 2, 3], sampling_params=PARAMS)
             return output, bodies
 
@@ -85,7 +79,7 @@ def test_token_ids_go_out_and_come_back():
     assert PARAMS["logprobs"] is True  # the caller's dict is left alone
 
 
-@pytest.mark.parametrize(("reason", "expected"), [("stop", [97, 98, 0]), ("length", [97, 98])])
+@pytest.mark.parametrize(("reason", "expected"), [("stop", [0, 1, TOKENIZER.eos_token_id]), ("length", [0, 1])])
 def test_text_of_another_server_is_tokenised(reason, expected):
     output, _ = generate(completion(finish_reason=reason))
     assert (output.token_ids, output.log_probs) == (expected, None)

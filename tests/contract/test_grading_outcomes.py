@@ -11,6 +11,7 @@ from verl.trainer.ppo.reward import get_custom_reward_fn
 from verl.utils.reward_score import default_compute_score
 
 from mrt_verl.grading import Grade, Grader, Verdict
+from mrt_verl.grading.outcomes import FileFunction
 
 CUSTOM = """
 import asyncio, os, sys, time
@@ -112,6 +113,70 @@ def test_async_custom_functions_keep_to_the_deadline_too(grader: Grader, file: P
     grades = outcomes(grader, custom(file, "score_async"), ["42", "hang", "41"])
     assert [grade.verdict for grade in grades] == [Verdict.RIGHT, Verdict.TIMEOUT, Verdict.RIGHT]
     assert grades[0].info == {"score": 1.25}
+
+
+WRITTEN = """
+import functools, math
+
+def guard(function):
+    @functools.wraps(function)
+    def guarded(*args, **kwargs):
+        return function(*args, **kwargs)
+    return guarded
+
+def plain(data_source, solution_str, ground_truth, extra_info=None):
+    return float(solution_str == ground_truth)
+
+class Scorer:
+    def __call__(self, data_source, solution_str, ground_truth, extra_info=None):
+        return plain(data_source, solution_str, ground_truth)
+    def method(self, data_source, solution_str, ground_truth, extra_info=None):
+        return {"score": plain(data_source, solution_str, ground_truth)}
+    async def later(self, data_source, solution_str, ground_truth, extra_info=None):
+        return solution_str == ground_truth
+
+decorated = guard(plain)
+instance = Scorer()
+method = Scorer().method
+later = Scorer().later
+partial = functools.partial(plain, extra_info=None)
+anonymous = lambda data_source, solution_str, ground_truth, extra_info=None: float(solution_str == ground_truth)
+flag = lambda solution_str, ground_truth, **_: solution_str == ground_truth
+
+def not_finite(solution_str, **_):
+    return float(solution_str)
+"""
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("written") / "ways.py"
+    path.write_text(WRITTEN)
+    return path
+
+
+@pytest.mark.parametrize("name", ["plain", "decorated", "instance", "method", "later", "partial", "anonymous", "flag"])
+def test_a_function_is_scored_however_it_is_written(grader: Grader, written: Path, name: str) -> None:
+    function = FileFunction.from_node({"path": str(written), "name": name})
+    grades = outcomes(grader, function, ["42", "41"])
+    assert [(grade.verdict, grade.score) for grade in grades] == [(Verdict.RIGHT, 1.0), (Verdict.WRONG, 0.0)], grades
+
+
+def test_reward_kwargs_win_over_the_calls_arguments_as_in_verl(grader: Grader, file: Path) -> None:
+    node = {"path": str(file), "name": "score", "reward_kwargs": {"bonus": 0.25}}
+    (grade,) = outcomes(grader, FileFunction.from_node(node), ["42"])
+    assert grade.score == 1.25
+    assert FileFunction.from_node({"path": None, "name": "compute_score"}) is None
+    package = FileFunction.from_node({"path": "pkg://verl.utils.reward_score.gsm8k", "name": "compute_score"})
+    assert package is not None and package.name == "compute_score"
+
+
+@pytest.mark.parametrize("score", ["nan", "inf", "-inf"])
+def test_a_score_that_is_not_finite_is_a_counted_error(grader: Grader, written: Path, score: str) -> None:
+    function = FileFunction.from_node({"path": str(written), "name": "not_finite"})
+    (grade,) = outcomes(grader, function, [score])
+    assert (grade.verdict, grade.score) == (Verdict.ERROR, 0.0)
+    assert grade.detail == f"the score is {score}; allowed: a finite number"
 
 
 def test_what_no_worker_can_import_is_refused_with_a_reason(grader: Grader) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mrt_verl.grading import Grader, Verdict
+from tests.builders import worker_pids
 
 WORKLOAD = Path(__file__).parents[1] / "benchmarks" / "grading_workload.py"
 DEADLINE_S = 2.0
@@ -59,7 +60,7 @@ def test_pathological_answers_keep_to_the_deadline_and_harm_no_other() -> None:
     late, known = [], []
     with Grader(deadline_s=DEADLINE_S) as grader:
         grader.grade_sync([hard(42)], "42")
-        (first,) = grader.worker_pids()
+        (first,) = worker_pids(grader)
         memory = resident_mb(first)
         for number, answer in enumerate(answers):
             started = time.perf_counter()
@@ -70,7 +71,7 @@ def test_pathological_answers_keep_to_the_deadline_and_harm_no_other() -> None:
             # needs the replacement, so that its start is not counted as the next answer's time
             innocent = hard(number)
             assert grader.grade_sync([innocent], str(number))[0].verdict is Verdict.RIGHT, answer[:50]
-        (last,) = grader.worker_pids()
+        (last,) = worker_pids(grader)
         assert resident_mb(last) < memory + 600
         assert grader.stats().restarts == known.count(Verdict.TIMEOUT)
     assert [answer[:50] for answer in late if seconds_alone(answer) >= DEADLINE_S + 1.0] == []
@@ -83,7 +84,7 @@ def test_one_batch_of_hanging_and_innocent_answers() -> None:
     answers = [text for n in range(5) for text in (rf"\boxed{{9^{{9^{{9^{n + 8}}}}}}}", hard(n))]
     with Grader(deadline_s=DEADLINE_S, workers=2) as grader:
         grades = asyncio.run(grader.grade(answers, ["0", "1", "2", "3", "4"]))
-        assert len(grader.worker_pids()) <= 2
+        assert len(worker_pids(grader)) <= 2
     assert [grade.verdict for grade in grades] == [Verdict.TIMEOUT, Verdict.RIGHT] * 5
 
 
@@ -94,7 +95,7 @@ def test_kill_9_in_the_middle_of_a_batch_loses_no_grade() -> None:
         batch = [asyncio.create_task(call) for call in calls]
         await batch[10]
         assert not batch[-1].done()
-        os.kill(grader.worker_pids()[0], signal.SIGKILL)
+        os.kill(worker_pids(grader)[0], signal.SIGKILL)
         return [grade.verdict for (grade,) in await asyncio.gather(*batch)]
 
     with Grader(deadline_s=60.0) as grader:
@@ -118,15 +119,15 @@ def test_a_closed_grader_starts_anew_and_what_it_had_under_way_is_an_error() -> 
 def test_a_forked_child_has_workers_of_its_own_and_leaves_its_parents_alone() -> None:
     with Grader() as grader:
         assert grader.grade_sync([hard(42)], "42")[0].verdict is Verdict.RIGHT
-        parents = grader.worker_pids()
+        parents = worker_pids(grader)
         child = os.fork()
         if child == 0:  # no assert here: whatever happens, this process must end now
             (grade,) = grader.grade_sync([hard(43)], "43")
-            own = grader.worker_pids()
+            own = worker_pids(grader)
             grader.close()
             os._exit(0 if grade.verdict is Verdict.RIGHT and set(own).isdisjoint(parents) else 1)
         assert os.waitpid(child, 0)[1] == 0
-        assert grader.worker_pids() == parents
+        assert worker_pids(grader) == parents
         assert grader.grade_sync([hard(44)], "44")[0].verdict is Verdict.RIGHT
 
 
@@ -138,7 +139,7 @@ def test_no_worker_outlives_its_parent_or_its_grader(ending: str) -> None:
         from mrt_verl.grading import Grader
         grader = Grader(deadline_s=60)
         grader.grade_sync([r"\\boxed{{\\sin^2 1+\\cos^2 1}}"], "1")
-        print(*grader.worker_pids(), flush=True)
+        print(*(pid for pool in grader._pools.values() for pid in pool.pids()), flush=True)
         hang = lambda grader=grader: grader.grade_sync([r"\\boxed{{9^{{9^{{9^{{9}}}}}}}}"], "42")
         if not {ending!r}.startswith("del"):
             threading.Thread(target=hang, daemon=True).start()

@@ -1,65 +1,45 @@
-"""The shared-prefix agent loop inside verl's own classes, with a scripted engine."""
+"""The shared-prefix agent loop inside verl's own classes, on a fake server."""
 
-import asyncio
+import itertools
 
 import pytest
 
-from tests.contract.test_agent_loop import ANSWER, ATTEMPT, OVERRIDES, STEPS, STOP, WAIT, Engine, record
+from tests import rollouts
+from tests.rollouts import ANSWER, ATTEMPT, FORCED, STEPS, STOP, WAIT, record, split
 
-PREFIX_OVERRIDES = ("reward_model=mrt_prefix", *OVERRIDES[1:], "actor_rollout_ref.rollout.n=4")
 AGAIN = "Wait, let me try 1 and 2. 1 + 2 = 3, no.\n\n"
 GO_ON = "Wait, let me try 9 and 1. 9 + 1 = 10, yes.\n\n" + ANSWER
 
 
-class PrefixEngine(Engine):
-    """Writes `trace` behind the prompt and GO_ON behind any other prefix; `fail(call)` may raise for a trace."""
-
-    def __init__(self, tokenizer, trace, fail=None):
-        super().__init__(tokenizer, trace)
-        self.fail_trace, self.calls, self.continued = fail, 0, []
-
-    def written_behind(self, prompt_ids):
-        if not self.tokenizer.decode(prompt_ids).endswith("<think>\n"):
-            self.continued.append(prompt_ids)
-            return GO_ON
-        self.calls += 1
-        if self.fail_trace:
-            self.fail_trace(self.calls)
-        return self.trace
-
-
 @pytest.fixture
 def rollout(compose, tokenizer):
-    """rollout(trace, …) -> (outputs of the group's four sessions, engine)"""
-    from verl.experimental.agent_loop.agent_loop import DictConfigWrap
-    from verl.utils.dataset.rl_dataset import RLHFDataset
-
+    """rollout(trace, …) -> (outputs of the group's four sessions, server): GO_ON after all but prompt and stop text"""
     from mrt_verl.hooks.prefix_loop import MRTPrefixAgentLoop
 
-    def run(trace, *overrides, fail=None, sessions=4, **row):
-        stop = "mrt.stop_text=" + repr(STOP).replace("\\n", "\n").replace("\\\\", "\\")
-        config = compose(*PREFIX_OVERRIDES, stop, *overrides)
-        engine = PrefixEngine(tokenizer, trace, fail)
+    def run(trace, *overrides, **row):
+        own = ("reward_model=mrt_prefix", "actor_rollout_ref.rollout.n=4")
+        config = compose(*own, *rollouts.OVERRIDES, *overrides)
 
-        async def session(index):
-            loop = MRTPrefixAgentLoop(
-                trainer_config=DictConfigWrap(config),
-                server_manager=engine,
-                tokenizer=tokenizer,
-                processor=None,
-                dataset_cls=RLHFDataset,
-                data_config=DictConfigWrap(config.data),
-            )
-            prompt = [{"role": "user", "content": "Numbers: 3, 7, 9, 4?"}]
-            params = {"temperature": 1.0, "logprobs": True}
-            return await loop.run(params, raw_prompt=prompt, uid="u", session_id=index, **row)
+        def write(request):
+            if not is_start(request):
+                return GO_ON
+            return trace if isinstance(trace, str) else trace(request)
 
-        async def group():
-            return await asyncio.gather(*map(session, range(sessions)), return_exceptions=True)
-
-        return asyncio.run(group()), engine
+        return rollouts.roll_out(MRTPrefixAgentLoop, config, tokenizer, rollouts.author(write), sessions=4, **row)
 
     return run
+
+
+def is_start(request):
+    """Whether a trace is asked for from its beginning."""
+    return request.text.endswith("<think>\n")
+
+
+def counted(server):
+    """(traces asked for from the beginning, continuations of a prefix, forced answers)"""
+    traces, forced = split(server)
+    starts = sum(map(is_start, traces))
+    return starts, len(traces) - starts, len(forced)
 
 
 def kinds(outputs):
@@ -75,19 +55,19 @@ def masked(output, tokenizer):
 
 
 def test_half_answers_and_half_thinks_on(rollout, tokenizer):
-    outputs, engine = rollout(ATTEMPT + WAIT + ANSWER)
+    outputs, server = rollout(ATTEMPT + WAIT + ANSWER)
     assert kinds(outputs) == ["forced", "forced", "continued", "continued"]
     assert all(STEPS.items() <= output.extra_fields.items() for output in outputs)
     for output in outputs[:2]:
-        assert masked(output, tokenizer) == (ATTEMPT + STOP, "9, 4}")
+        assert masked(output, tokenizer) == (ATTEMPT + STOP, FORCED)
         assert record(output)["answer_start"] == len(tokenizer.encode(ATTEMPT))
         assert record(output)["episodes"] == []
     for output in outputs[2:]:
         assert masked(output, tokenizer) == (ATTEMPT, GO_ON)
         prefix = len(tokenizer.encode(ATTEMPT))
         assert record(output)["episodes"] == [(prefix, prefix, len(output.response_ids))]
-        assert [text for text, *_ in record(output)["forced_before"]] == ["9, 4}"] * 2
-    assert engine.calls == 1  # one trace for the prefix
+        assert [text for text, *_ in record(output)["forced_before"]] == [FORCED] * 2
+    assert counted(server) == (1, 2, 2)  # one trace for the prefix
     shared = [record(output)["shared_tokens"] for output in outputs]
     assert sorted(shared)[:3] == [0, 0, 0] and max(shared) == len(tokenizer.encode(ATTEMPT + WAIT + ANSWER))
 
@@ -111,52 +91,55 @@ def test_the_cut_is_random_but_the_same_for_the_same_trace(rollout, tokenizer):
 
 
 def test_a_single_episode_falls_back_to_plain_rollouts(rollout, tokenizer):
-    outputs, engine = rollout(ATTEMPT + ANSWER)
+    outputs, server = rollout(ATTEMPT + ANSWER)
     assert kinds(outputs) == ["fallback"] * 4
-    assert engine.branches == []
+    assert counted(server) == (5, 0, 0)  # the one that holds no prefix, and a rollout each
     assert all(tokenizer.decode(output.response_ids) == ATTEMPT + ANSWER for output in outputs)
     assert all(all(output.response_mask) for output in outputs)
 
 
 def test_another_session_takes_over(rollout):
-    def first_one_fails(call):
-        if call == 1:
-            raise RuntimeError("engine trouble")
+    calls = itertools.count(1)
 
-    outputs, engine = rollout(ATTEMPT + WAIT + ANSWER, fail=first_one_fails)
+    def first_one_fails(_):
+        if next(calls) == 1:
+            raise RuntimeError("engine trouble")
+        return ATTEMPT + WAIT + ANSWER
+
+    outputs, server = rollout(first_one_fails)
     assert kinds(outputs) == ["forced", "forced", "continued", "continued"]
-    assert engine.calls == 2
+    assert counted(server) == (2, 2, 2)
 
 
 def test_a_prompt_run_again_makes_its_own_prefix(rollout):
     """After a resume verl runs the same row again; nothing may be remembered from before."""
     for _ in range(2):
-        outputs, engine = rollout(ATTEMPT + WAIT + ANSWER)
-        assert engine.calls == 1
+        outputs, server = rollout(ATTEMPT + WAIT + ANSWER)
+        assert counted(server) == (1, 2, 2)
         assert kinds(outputs).count("forced") == 2
 
 
 def test_an_engine_that_always_fails_ends_the_sessions(rollout):
-    def fail(call):
+    def fail(_):
         raise RuntimeError("engine trouble")
 
-    outputs, _ = rollout(ATTEMPT + WAIT + ANSWER, fail=fail)
+    outputs, _ = rollout(fail)
     assert all(isinstance(output, RuntimeError) for output in outputs)
 
 
 def test_validation_is_a_plain_trace(rollout):
-    outputs, engine = rollout(ATTEMPT + WAIT + ANSWER, mrt_validate=True)
+    outputs, server = rollout(ATTEMPT + WAIT + ANSWER, mrt_validate=True)
     assert kinds(outputs) == ["trace"] * 4
-    assert engine.branches == [] and engine.continued == []
+    assert counted(server) == (4, 0, 0)
 
 
 DATASET = "mrt.prefix_source=dataset"
 
 
 def test_a_prefix_of_the_dataset(rollout, tokenizer):
-    outputs, engine = rollout("unused", DATASET, prefix=ATTEMPT)
+    outputs, server = rollout("unused", DATASET, prefix=ATTEMPT)
     assert kinds(outputs) == ["forced", "forced", "continued", "continued"]
-    assert engine.calls == 0
+    assert counted(server) == (0, 2, 2)
     assert masked(outputs[3], tokenizer) == (ATTEMPT, GO_ON)
     assert [record(output)["shared_tokens"] for output in outputs] == [0] * 4
 

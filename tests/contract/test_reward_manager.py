@@ -156,3 +156,28 @@ def test_an_overlong_response_loses_as_in_verls_dapo_manager(manager, tokenizer)
         return (await theirs.run_single(data))["reward_score"]
 
     assert float(asyncio.run(verls())) == result["reward_score"]
+
+
+FORMATTED = """
+def compute_score(data_source, solution_str, ground_truth, extra_info=None):
+    return {"score": 0.7 if "10" in solution_str else -1.0, "acc": "10" in solution_str, "format": 1.0, "parts": [1]}
+"""
+
+
+def test_accuracy_is_accuracy_and_a_functions_extras_are_kept(manager, tokenizer, tmp_path):
+    (tmp_path / "score.py").write_text(FORMATTED)
+    scored = manager("mrt.outcome=compute_score", f"reward.custom_reward_function.path={tmp_path}/score.py")
+    record = make_record(tokenizer, episodes=[], forced=[], forced_before=[])
+    result, _ = grade(scored, make_data(tokenizer, record, THINKING + ANSWER))
+    info = {key: value for key, value in result["reward_extra_info"].items() if key != "mrt"}
+    assert (result["reward_score"], info) == (0.7, {"score": 0.7, "acc": 1.0, "format": 1.0})
+    result, _ = grade(scored, make_data(tokenizer, record, "I do not know"))
+    assert (result["reward_score"], result["reward_extra_info"]["acc"]) == (-1.0, 0.0)
+
+
+def test_what_went_wrong_in_a_grading_is_told(manager, tokenizer, tmp_path):
+    (tmp_path / "score.py").write_text("def compute_score(**_):\n    raise KeyError('no such unit')\n")
+    scored = manager("mrt.outcome=compute_score", f"reward.custom_reward_function.path={tmp_path}/score.py")
+    _, record = grade(scored, make_data(tokenizer, make_record(tokenizer), THINKING + ANSWER))
+    assert (record.grading.grade_errors, record.grading.answers) == (8, 8)
+    assert record.grading.error_example == "KeyError: 'no such unit'"

@@ -1,23 +1,15 @@
 """A small model and its data, and the real trainer on them."""
 
-import json
 import os
-import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
-
-WARM_START = ROOT / "recipes" / "study" / "warm_start"
-"""Right half of the time. Trained anew it would be another model on another kind of processor, and which traces have
-several episodes, or right answers, would be luck."""
+from tests.builders import ROOT
+from tests.integration.runs import WARM_START, Run, read_directory, read_lines
 
 
 @pytest.fixture(scope="session")
@@ -33,16 +25,6 @@ def workspace(tmp_path_factory) -> Path:
         write_parquet(rows(part, split), directory / "data" / f"{split}.parquet")
     shutil.copytree(WARM_START, directory / "model")
     return directory
-
-
-@dataclass
-class Run:
-    """What one training run left behind."""
-
-    steps: dict[int, dict[str, float]]
-    traces: dict[int, list[dict[str, Any]]]
-    dumps: dict[int, list[dict[str, Any]]]
-    log: str
 
 
 @pytest.fixture(scope="session")
@@ -74,11 +56,3 @@ def train(workspace, tmp_path_factory):
         return Run(steps, read_directory(out / "traces"), read_directory(out / "dumps"), result.stdout)
 
     return run
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def read_directory(path: Path) -> dict[int, list[dict[str, Any]]]:
-    return {int(re.sub(r"\D", "", file.stem)): read_lines(file) for file in path.glob("*.jsonl")}

@@ -16,7 +16,8 @@ from transformers import AutoTokenizer
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
 from data_prep.traces import prefix_text, read_run
-from tests.integration.conftest import ROOT, WARM_START, read_lines
+from tests.builders import ROOT
+from tests.integration.runs import WARM_START, read_lines
 
 PROBLEMS, TRACES = 32, 3
 ENVIRONMENT = {**os.environ, "VERL_PLATFORM": "cpu", "OMP_NUM_THREADS": "1"}

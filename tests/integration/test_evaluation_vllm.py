@@ -11,7 +11,8 @@ import urllib.request
 
 import pytest
 
-from tests.integration.conftest import ROOT, read_lines
+from tests.builders import ROOT
+from tests.integration.runs import read_lines
 
 ENVIRONMENT = {**os.environ, "VERL_PLATFORM": "cpu", "VLLM_LOGGING_LEVEL": "ERROR"}
 GREEDY = ("--temperature", "0", "--budgets", "40,80", "--traces", "1", "--problems", "4", "--direct", "2")

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from tests.integration.conftest import ROOT, read_lines
+from tests.builders import ROOT
+from tests.integration.runs import read_lines
 
 RUNS = {
     "r1_distill_qwen_1.5b": [{"ARM": arm} for arm in ("mrt_prefix", "mrt", "grpo", "grpo_length")],

@@ -98,3 +98,13 @@ def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> range:
     else:
         start = first.lineno
     return range(start, function.end_lineno + 1)
+
+
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", TESTS, ids=[str(path.relative_to(ROOT)) for path in TESTS])
+def test_tests_import_helpers_never_tests(path):
+    """What several tests share is no test, and pytest alone loads a conftest."""
+    parts = {part for name in imports(path) for part in name.split(".") if name.split(".")[0] == "tests"}
+    assert not {part for part in parts if part.startswith("test_") or part == "conftest"}

@@ -5,16 +5,14 @@ import random
 
 import pandas as pd
 import pytest
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
 
 from data_prep import continuations
 from data_prep.__main__ import main
 from data_prep.stitching import demonstrate, failed_attempt, find_steps, start_text, stitch
-from mrt_verl.evaluation.engines import TokenOutput
 from mrt_verl.evaluation.records import TraceRecord
 from tests.builders import default_node
 from tests.data_prep_traces import trace, write_run
+from tests.fakes import FakeServer, toy_tokenizer
 
 MRT = default_node()
 ONE, TWO, BAD_TWO, BAD_THREE = (
@@ -109,19 +107,10 @@ def test_from_the_first_step_on_only_a_tag_that_the_model_wrote_is_kept():
     assert start_text(tagged, tagged.steps[0], MRT) == "<think>\nStep 1:"
 
 
-TEMPLATE = (
-    "{% for message in messages %}[{{ message['role'] }}]{{ message['content'] }}{% endfor %}"
-    "{% if add_generation_prompt %}[assistant]{% endif %}"
-)
-
-
 @pytest.fixture
 def tokenizer(tmp_path):
-    """One token per byte."""
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    bare = Tokenizer(models.BPE({letter: number for number, letter in enumerate(letters)}, []))
-    bare.pre_tokenizer, bare.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    made = PreTrainedTokenizerFast(tokenizer_object=bare, eos_token="!", chat_template=TEMPLATE)
+    """Saved in the test's directory; its template does not open the thinking."""
+    made = toy_tokenizer(opens_thinking=False)
     made.save_pretrained(tmp_path / "tokenizer")
     return made
 
@@ -158,20 +147,6 @@ def test_the_command(tmp_path, capsys, tokenizer):
     assert not (tmp_path / "empty").exists()
 
 
-class OnePathEngine:
-    """Always goes on in the same way, and notes the prompts it was given."""
-
-    def __init__(self, tokenizer, text):
-        self.tokenizer, self.text, self.prompts = tokenizer, text, []
-
-    async def generate(self, *, request_id, prompt_ids, sampling_params):
-        self.prompts.append(self.tokenizer.decode(prompt_ids))
-        return TokenOutput(self.tokenizer.encode(self.text, add_special_tokens=False), stop_reason="completed")
-
-    async def close(self):
-        pass
-
-
 def test_continuations_of_another_outcome_are_refused(tmp_path, capsys, tokenizer):
     """A trace's record does not hold what another outcome is shown beside the answer."""
     model = str(tmp_path / "tokenizer")
@@ -181,19 +156,20 @@ def test_continuations_of_another_outcome_are_refused(tmp_path, capsys, tokenize
 
 
 def test_sampled_continuations(tmp_path, monkeypatch, tokenizer):
-    """The engine goes on behind prompt, attempt and the step's header; a second run samples nothing."""
-    engine = OnePathEngine(tokenizer, " b = 2.\n</think>\n\n\\boxed{4}")
-    monkeypatch.setattr(continuations, "open_engine", lambda *_: (engine, tokenizer))
+    """The model goes on after prompt, attempt and the step's header; a second run samples nothing."""
+    server = FakeServer(tokenizer, lambda _: " b = 2.\n</think>\n\n\\boxed{4}")
+    monkeypatch.setattr(continuations, "open_engine", lambda *_: (server, tokenizer))
     changes = {"think_open": "<think>", "prover": "sample"}
     lines = [trace(FAILED, before=0.5), trace(FAILED, before=0.5, number=1)]
     run = write_run(tmp_path / "run", lines, model=str(tmp_path / "tokenizer"), **changes)
     command = ["backtrack", "--traces", str(run), "--out", str(tmp_path / "out"), "--continuations", "2"]
     assert main([*command, "--response-tokens", "64"]) == 0
-    begun = "[user]What is 2 + 2?[assistant]Step 1: a = 1.\n\nStep 2:"
-    assert engine.prompts.count(begun) == 4
+    question = "<|im_start|>user\nWhat is 2 + 2?<|im_end|>\n<|im_start|>assistant\n"
+    begun = question + "Step 1: a = 1.\n\nStep 2:"
+    assert [request.text for request in server.requests].count(begun) == 4
     row = pd.read_parquet(tmp_path / "out" / "train.parquet").to_dict("records")[0]
     learnt = row["messages"][-1]["content"][row["untrained_characters"] :]
     assert learnt.startswith("Wait, let me go back to step 2.\n\nStep 2: b = 2.\n\n</think>")
-    asked = len(engine.prompts)
+    asked = len(server.requests)
     assert main([*command, "--response-tokens", "64"]) == 0
-    assert len(engine.prompts) == asked
+    assert len(server.requests) == asked

@@ -125,7 +125,7 @@ def test_a_parquet_file_that_is_broken_inside(capsys, tmp_path):
     broken[middle : middle + 400] = b"\xff" * 400
     path.write_bytes(broken)
     error = fails(capsys, tmp_path, "deepscaler", "--from", str(path))
-    assert "in.parquet: broken behind row " in error
+    assert "in.parquet: broken after row " in error
 
 
 def test_lines_that_are_not_json(capsys, tmp_path):
@@ -137,7 +137,7 @@ def test_lines_that_are_not_json(capsys, tmp_path):
 def test_bytes_that_are_no_text(capsys, tmp_path):
     path = tmp_path / "in.jsonl"
     path.write_bytes(b"\xff\xfe\x00")
-    assert "in.jsonl: broken behind row" in fails(capsys, tmp_path, "deepscaler", "--from", str(path))
+    assert "in.jsonl: broken after row" in fails(capsys, tmp_path, "deepscaler", "--from", str(path))
 
 
 @pytest.mark.parametrize(

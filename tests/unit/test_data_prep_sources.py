@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 
 from data_prep.__main__ import main
-from data_prep.sources import EVALUATION_SETS, SOURCES
+from data_prep.sources import SOURCES
 from tests.data_prep_layouts import LAYOUTS, write_rows
 
 INSTRUCTION = "\n\nThink step by step and put the final answer in \\boxed{}."
+
+EVALUATION_SETS = [source.name for source in SOURCES.values() if source.is_evaluation]
 
 
 def prepare(tmp_path, name, *options, split=None, suffix=".parquet"):
@@ -63,7 +65,7 @@ def test_answers(tmp_path, name, split, expected):
 
 def test_every_hub_source_has_a_fixture():
     assert set(LAYOUTS) == {name for name, source in SOURCES.items() if source.is_hub}
-    assert EVALUATION_SETS == ("aime_2024", "aime_2025", "amc_2023", "math500", "minerva_math", "omni_math")
+    assert tuple(EVALUATION_SETS) == ("aime_2024", "aime_2025", "amc_2023", "math500", "minerva_math", "omni_math")
 
 
 def test_why_rows_of_numinamath_are_left_out(tmp_path):

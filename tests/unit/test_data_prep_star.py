@@ -1,28 +1,27 @@
 """Which prefix of which trace becomes a demonstration; every J by hand."""
 
+import copy
 import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoTokenizer
 
 from data_prep.__main__ import main
 from data_prep.sft import closing_text
 from tests.builders import default_node
 from tests.data_prep_traces import QUESTION, trace, write_run
+from tests.fakes import toy_tokenizer
 
-TEMPLATE = (
-    "{% for message in messages %}<{{ message['role'] }}>{{ message['content'] }}</s>{% endfor %}"
-    "{% if add_generation_prompt %}<assistant><think>\n{% endif %}"
-)
+TEMPLATE = toy_tokenizer().chat_template
 CLOSING = "</think>\n\nThe final answer is \\boxed{4}"
 
 
 @pytest.fixture(scope="session")
-def save_tokenizer(tokenizer_from_pieces, tmp_path_factory):
+def save_tokenizer(tmp_path_factory):
     def save(template: str) -> str:
-        tokenizer: PreTrainedTokenizerFast = tokenizer_from_pieces(["a"])[0]
+        tokenizer = copy.copy(toy_tokenizer())
         tokenizer.chat_template = template
         directory = tmp_path_factory.mktemp("tokenizer")
         tokenizer.save_pretrained(directory)
@@ -205,7 +204,7 @@ def test_broken_runs(tmp_path, capsys, tokenizer, content, message):
 def test_nothing_right(tmp_path, capsys, tokenizer):
     run = write_run(tmp_path / "run", [trace([("One.\n", 0.0, "wrong")])], model=tokenizer)
     assert main(["star", "--traces", str(run), "--out", str(tmp_path / "out")]) == 1
-    assert "no prefix has a right answer behind it in 1 traces" in capsys.readouterr().err
+    assert "no prefix has a right answer after it in 1 traces" in capsys.readouterr().err
     assert main(["star", "--traces", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
     assert main(["star", "--traces", str(tmp_path / "none"), "--out", str(tmp_path / "out")]) == 1
     assert "0 runs in it" in capsys.readouterr().err

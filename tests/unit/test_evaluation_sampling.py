@@ -1,14 +1,14 @@
-"""Records from an engine that plays a script: plain, kept from stopping, with a sliding window, failing, resumed."""
+"""Records from a server that plays a script: plain, kept from stopping, with a sliding window, failing, resumed."""
 
 import asyncio
 import dataclasses
 import json
+import re
 
 import pandas as pd
 import pytest
 
 from mrt_verl.evaluation import command, evaluate_models
-from mrt_verl.evaluation.engines import TokenOutput
 from mrt_verl.evaluation.plan import SamplingPlan
 from mrt_verl.evaluation.problems import Problem
 from mrt_verl.evaluation.run import sample_missing
@@ -18,9 +18,13 @@ from mrt_verl.grading import Grader
 from mrt_verl.grading.grades import RIGHT, WRONG
 from tests.builders import default_settings
 from tests.evaluation_records import settings as run_settings
+from tests.fakes import END, FakeServer, play, toy_tokenizer
 
-OPEN, CLOSE, END, STOP = "<think>", "</think>", "<end>", "stop\\boxed{"
-WORDS = ["\n\n", OPEN, CLOSE, END, STOP, "Wait", "Hold", " a", " b", " c", "7", "8", "}", "Q", " ", "\\boxed{"]
+OPEN, CLOSE, STOP = "<think>", "</think>", "stop\\boxed{"
+WORDS = ("Wait", "Hold", "7", "8", "}", "Q", "\\boxed{", "user", "assistant")
+TOKENIZER = toy_tokenizer((*WORDS, "\n", "\n\n", STOP, " a", " b", " c"))
+PROMPT_TOKENS = 11
+"""<|im_start|>, user, a line break, Q, <|im_end|>, a line break; <|im_start|>, assistant, …, <think>, a line break."""
 SETTINGS = default_settings(
     markers=["Wait", "Hold"],
     stop_text=STOP,
@@ -36,147 +40,108 @@ SETTINGS = default_settings(
 PROBLEM = Problem(0, "uid", "test", [{"role": "user", "content": "Q"}], "7")
 
 
-class Tokenizer:
-    """Words as tokens; the template opens the thinking."""
-
-    eos_token_id = WORDS.index(END)
-
-    def encode(self, text, add_special_tokens=False):
-        ids = []
-        while text:
-            word = max((word for word in WORDS if text.startswith(word)), key=len)
-            ids.append(WORDS.index(word))
-            text = text[len(word) :]
-        return ids
-
-    def decode(self, ids, skip_special_tokens=False, **_):
-        return "".join(WORDS[i] for i in ids if not (skip_special_tokens and WORDS[i] == END))
-
-    def batch_decode(self, lists, **_):
-        return [self.decode(ids) for ids in lists]
-
-    def apply_chat_template(self, messages, add_generation_prompt, return_dict):
-        assert add_generation_prompt and not return_dict
-        return self.encode("".join(message["content"] for message in messages) + OPEN)
-
-    def get_vocab(self):
-        return {word: i for i, word in enumerate(WORDS)}
-
-    def get_added_vocab(self):
-        return {word: WORDS.index(word) for word in (OPEN, CLOSE, END)}
-
-    def __len__(self):
-        return len(WORDS)
+def serve(*pieces, answer=lambda _: "8}"):
+    """A server that writes `answer(request)` after the stop text, and the next of the pieces after all else."""
+    written = play(*pieces)
+    return FakeServer(TOKENIZER, lambda request: (answer if request.text.endswith(STOP) else written)(request))
 
 
-TOKENIZER = Tokenizer()
+def thinking(request):
+    """What the request's prompt holds of the thinking."""
+    return request.text.partition(OPEN + "\n")[2].removesuffix(STOP)
 
 
-class Engine:
-    """Answers forced prompts by `answer(thinking)`, continues others with the next piece; stops where it is told to."""
-
-    def __init__(self, *pieces, answer=lambda thinking: "8}"):
-        self.pieces, self.answer = list(pieces), answer
-        self.contexts, self.forced = [], []
-
-    async def generate(self, *, request_id, prompt_ids, sampling_params):
-        await asyncio.sleep(0)
-        context = TOKENIZER.decode(prompt_ids).removeprefix("Q" + OPEN)
-        if context.endswith(STOP):
-            self.forced.append(context.removesuffix(STOP))
-            text = self.answer(self.forced[-1])
-        else:
-            self.contexts.append(context)
-            text = self.pieces.pop(0)
-        if isinstance(text, Exception):
-            raise text
-        for stop in sampling_params.get("stop", []):
-            if stop in text:
-                text = text[: text.index(stop) + len(stop)]
-        return TokenOutput(TOKENIZER.encode(text)[: sampling_params["max_tokens"]])
+def forced(server):
+    """The thinking of every request for a forced answer."""
+    return [thinking(request) for request in server.requests if request.text.endswith(STOP)]
 
 
-def sampler_of(engine, settings=SETTINGS, **plan):
+def contexts(server):
+    """The thinking that every other request continues."""
+    return [thinking(request) for request in server.requests if not request.text.endswith(STOP)]
+
+
+def rises_with_b(request):
+    return "7}" if "b" in thinking(request) else "8}"
+
+
+def sampler_of(server, settings=SETTINGS, **plan):
     plan = SamplingPlan(**{"response_tokens": 40, "direct_answers": 2, **plan})
-    return RecordSampler(engine, TOKENIZER, settings, plan, Grader(thinking=None))
+    return RecordSampler(server, TOKENIZER, settings, plan, Grader(thinking=None))
 
 
-def sample(engine, **plan):
-    return asyncio.run(sampler_of(engine, **plan).sample(PROBLEM, trace=0))
-
-
-def rises_with_b(thinking):
-    return "7}" if "b" in thinking else "8}"
+def sample(server, **plan):
+    return asyncio.run(sampler_of(server, **plan).sample(PROBLEM, trace=0))
 
 
 def test_a_plain_trace():
-    engine = Engine(" a\n\nWait b\n\n" + CLOSE + "\\boxed{7}" + END, answer=rises_with_b)
-    record = sample(engine)
+    server = serve(" a\n\nWait b\n\n" + CLOSE + "\\boxed{7}" + END, answer=rises_with_b)
+    record = sample(server)
     assert [(e.start, e.marker_end, e.end) for e in record.episodes] == [(0, 0, 2), (2, 3, 5)]
     assert [e.text for e in record.episodes] == [" a\n\n", "Wait b\n\n"]
     assert [e.j for e in record.episodes] == [0.0, 1.0]
     assert [len(e.forced) for e in record.episodes] == [3, 2]  # the own answer is one sample of the last
-    assert engine.forced == [""] * 2 + [" a\n\n"] * 3 + [" a\n\nWait b\n\n"] * 2
+    assert forced(server) == [""] * 2 + [" a\n\n"] * 3 + [" a\n\nWait b\n\n"] * 2
     assert (record.j_before, len(record.before), record.before_tokens) == (0.0, 2, 3.0)
     assert (record.own.extracted, record.own.verdict, record.own.score) == ("7", "right", 1.0)
     assert record.episodes[0].answer_tokens == 3.0  # stop text, digit, brace
-    assert (record.prompt_tokens, record.response_tokens, record.think_tokens) == (2, 10, 5)
+    assert (record.prompt_tokens, record.response_tokens, record.think_tokens) == (PROMPT_TOKENS, 10, 5)
     assert record.closed and record.finished and record.markers == 1
     assert record.branch_tokens == 10
 
 
 def test_a_trace_that_never_closes_its_thinking():
-    record = sample(Engine(" a\n\nWait b b b"), response_tokens=6)
+    record = sample(serve(" a\n\nWait b b b"), response_tokens=6)
     assert (record.closed, record.finished, record.own.verdict, record.own.score) == (False, False, "no_answer", 0.0)
     assert [len(e.forced) for e in record.episodes] == [3, 3]
 
 
 def test_the_end_of_the_sequence_inside_the_thinking_is_not_part_of_a_prefix():
-    engine = Engine(" a" + END)
-    record = sample(engine)
+    server = serve(" a" + END)
+    record = sample(server)
     assert not record.closed
-    assert engine.forced[2:] == [" a"] * 3
+    assert forced(server)[2:] == [" a"] * 3
 
 
 def test_a_failed_branch_is_counted():
-    answers = iter(["8}", "8}", "7}", RuntimeError("engine died"), "8}"])
-    record = sample(Engine(" a" + CLOSE + END, answer=lambda _: next(answers)))
+    answers = play("8}", "8}", "7}", RuntimeError("engine died"), "8}")
+    record = sample(serve(" a" + CLOSE + END, answer=answers))
     assert record.branch_failures == 1
     assert record.episodes[0].j == pytest.approx(1 / 2)  # one right of one forced and the own answer
 
 
 def test_budget_forcing_inserts_markers_in_rotation():
-    engine = Engine(
+    server = serve(
         " a" + CLOSE + "\\boxed{8}" + END,
         " b" + CLOSE + "\\boxed{7}" + END,  # closes at once
         " c c c c c",  # runs into the limit
         " a" + END,
         answer=rises_with_b,
     )
-    record = sample(engine, insertions=3, insertion_tokens=3)
-    assert engine.contexts[1:] == [" a\n\nWait", " a\n\nWait b\n\nHold", " a\n\nWait b\n\nHold c c c\n\nWait"]
+    record = sample(server, insertions=3, insertion_tokens=3)
+    assert contexts(server)[1:] == [" a\n\nWait", " a\n\nWait b\n\nHold", " a\n\nWait b\n\nHold c c c\n\nWait"]
     assert [(e.start, e.marker_end, e.end) for e in record.extension] == [(1, 3, 4), (4, 6, 9), (9, 11, 12)]
     assert [e.text for e in record.extension] == ["\n\nWait b", "\n\nHold c c c", "\n\nWait a"]
     assert [e.j for e in record.extension] == [1.0, 1.0, 1.0]
-    assert engine.forced[-3:] == [" a\n\nWait b\n\nHold c c c\n\nWait a"] * 3
+    assert forced(server)[-3:] == [" a\n\nWait b\n\nHold c c c\n\nWait a"] * 3
     assert [e.j for e in record.episodes] == [0.0]  # the trace itself stays as it was
 
 
 def test_a_trace_without_thinking_is_not_extended():
-    record = sample(Engine(CLOSE + "\\boxed{7}" + END), insertions=2)
+    record = sample(serve(CLOSE + "\\boxed{7}" + END), insertions=2)
     assert (record.episodes, record.extension, record.own.score) == ([], [], 1.0)
 
 
 def test_a_window_keeps_the_last_episodes_in_the_context():
-    engine = Engine(
+    server = serve(
         " a\n\nWait",
         " b\n\nHold",
         " c\n\nWait",
         " a" + CLOSE + "\\boxed{7}" + END,
         answer=rises_with_b,
     )
-    record = sample(engine, window=1)
-    assert engine.contexts == ["", " a\n\nWait", "Wait b\n\nHold", "Hold c\n\nWait"]
+    record = sample(server, window=1)
+    assert contexts(server) == ["", " a\n\nWait", "Wait b\n\nHold", "Hold c\n\nWait"]
     assert [(e.start, e.end) for e in record.episodes] == [(0, 2), (2, 5), (5, 8), (8, 10)]
     assert [e.text for e in record.episodes] == [" a\n\n", "Wait b\n\n", "Hold c\n\n", "Wait a"]
     # forced answers see what the window holds: b has left it before the last boundary
@@ -191,63 +156,63 @@ def test_a_window_keeps_the_last_episodes_in_the_context():
 def test_a_window_is_as_long_as_asked_for_whatever_the_shortest_episode():
     """An episode that has only its marker so far is not short: it is being written."""
     pieces = (" a a a a\n\nWait", " b b b b\n\nHold", " c c c c\n\nWait", " a a a a" + CLOSE + "\\boxed{7}" + END)
-    engine = Engine(*pieces, answer=rises_with_b)
+    server = serve(*pieces, answer=rises_with_b)
     settings = dataclasses.replace(SETTINGS, min_episode_tokens=4)
-    record = asyncio.run(sampler_of(engine, settings, window=1).sample(PROBLEM, trace=0))
-    assert engine.contexts == ["", " a a a a\n\nWait", "Wait b b b b\n\nHold", "Hold c c c c\n\nWait"]
+    record = asyncio.run(sampler_of(server, settings, window=1).sample(PROBLEM, trace=0))
+    assert contexts(server) == ["", " a a a a\n\nWait", "Wait b b b b\n\nHold", "Hold c c c c\n\nWait"]
     assert [e.text for e in record.episodes] == [" a a a a\n\n", "Wait b b b b\n\n", "Hold c c c c\n\n", "Wait a a a a"]
 
 
 def test_a_window_stops_at_the_budget():
-    record = sample(Engine(" a\n\nWait", " b\n\nHold", " c c c c"), window=1, response_tokens=8)
+    record = sample(serve(" a\n\nWait", " b\n\nHold", " c c c c"), window=1, response_tokens=8)
     assert (record.response_tokens, record.closed, record.finished) == (8, False, False)
     assert [(e.start, e.end) for e in record.episodes] == [(0, 2), (2, 5), (5, 8)]
 
 
 def test_a_window_must_leave_room():
     with pytest.raises(ValueError, match=r"window=6; allowed: 1 … 5, below mrt\.max_episodes"):
-        sampler_of(Engine(), window=6)
+        sampler_of(serve(), window=6)
 
 
 PROBLEMS = [Problem(index, f"uid{index}", "test", [{"role": "user", "content": "Q"}], "7") for index in range(3)]
 TRACE = " a" + CLOSE + "\\boxed{7}" + END
 
 
-def run(engine, directory, traces=2):
+def run(server, directory, traces=2):
     settings = run_settings()
     with Store(directory, settings) as store:
-        return asyncio.run(sample_missing(PROBLEMS, traces, sampler_of(engine), store, concurrency=2, label="model"))
+        return asyncio.run(sample_missing(PROBLEMS, traces, sampler_of(server), store, concurrency=2, label="model"))
 
 
 def test_all_missing_traces_are_sampled_once(tmp_path):
-    assert run(Engine(*[TRACE] * 6), tmp_path) == 6
+    assert run(serve(*[TRACE] * 6), tmp_path) == 6
     lines = (tmp_path / TRACES).read_text().splitlines()
     assert sorted((row["problem"], row["trace"]) for row in map(json.loads, lines)) == [
         (problem, trace) for problem in range(3) for trace in range(2)
     ]
-    assert run(Engine(), tmp_path) == 0
+    assert run(serve(), tmp_path) == 0
     assert (tmp_path / TRACES).read_text().splitlines() == lines
 
 
 def test_direct_answers_are_sampled_once_per_problem_also_after_a_stop(tmp_path):
-    engine = Engine(*[TRACE] * 6)
-    run(engine, tmp_path)
-    assert engine.forced.count("") == 3 * 2
+    server = serve(*[TRACE] * 6)
+    run(server, tmp_path)
+    assert forced(server).count("") == 3 * 2
     lines = (tmp_path / TRACES).read_text().splitlines(keepends=True)
     kept = [line for line in lines if json.loads(line)["trace"] == 0]
     (tmp_path / TRACES).write_text("".join(kept) + lines[0][:50])
-    engine = Engine(*[TRACE] * 3, answer=lambda thinking: "7}")
-    assert run(engine, tmp_path) == 3
-    assert engine.forced.count("") == 0
+    server = serve(*[TRACE] * 3, answer=lambda _: "7}")
+    assert run(server, tmp_path) == 3
+    assert forced(server).count("") == 0
     rows = list(map(json.loads, (tmp_path / TRACES).read_text().splitlines()))
     assert all(row["before"][0]["text"] == "8}" for row in rows)
 
 
 def test_an_engine_that_dies_names_the_trace_and_loses_nothing(tmp_path):
     with pytest.raises(RuntimeError, match=r"model: problem \d, trace \d: engine died"):
-        run(Engine(TRACE, TRACE, RuntimeError("engine died")), tmp_path)
+        run(serve(TRACE, TRACE, RuntimeError("engine died")), tmp_path)
     assert 1 <= len((tmp_path / TRACES).read_text().splitlines()) <= 2
-    run(Engine(*[TRACE] * 5), tmp_path)
+    run(serve(*[TRACE] * 5), tmp_path)
     assert len((tmp_path / TRACES).read_text().splitlines()) == 6
 
 
@@ -265,8 +230,8 @@ class Scorer:
 
 def test_verls_function_is_shown_whole_responses():
     settings = dataclasses.replace(SETTINGS, outcome="compute_score", branches=1)
-    engine, scorer = Engine(" a\n\nWait b" + CLOSE + "\\boxed{7}" + END), Scorer()
-    sampler = sampler_of(engine, settings, direct_answers=1)
+    server, scorer = serve(" a\n\nWait b" + CLOSE + "\\boxed{7}" + END), Scorer()
+    sampler = sampler_of(server, settings, direct_answers=1)
     sampler.answers.grader = scorer
     record = asyncio.run(sampler.sample(dataclasses.replace(PROBLEM, extra_info={"index": 3}), trace=0))
     assert scorer.shown == [STOP + "8}", " a\n\nWait b" + CLOSE + "\\boxed{7}", " a\n\n" + STOP + "8}"]
@@ -275,15 +240,15 @@ def test_verls_function_is_shown_whole_responses():
 
 def test_a_model_without_tags_thinks_and_answers_in_one():
     settings = dataclasses.replace(SETTINGS, think_open=None, think_close=None)
-    engine = Engine(" a\n\nWait b\\boxed{7}" + END, " c" + END, answer=rises_with_b)
-    sampler = sampler_of(engine, settings, insertions=1, insertion_tokens=5)
+    server = serve(" a\n\nWait b\\boxed{7}" + END, " c" + END, answer=rises_with_b)
+    sampler = sampler_of(server, settings, insertions=1, insertion_tokens=5)
     record = asyncio.run(sampler.sample(PROBLEM, trace=0))
     assert record.closed and record.own.extracted == "7"
     assert (
-        engine.forced[2:] == [" a\n\n"] * 3 + [" a\n\nWait b\\boxed{7}"] * 2 + [" a\n\nWait b\\boxed{7}\n\nWait c"] * 3
+        forced(server)[2:] == [" a\n\n"] * 3 + [" a\n\nWait b\\boxed{7}"] * 2 + [" a\n\nWait b\\boxed{7}\n\nWait c"] * 3
     )
     assert [e.j for e in record.episodes] == [0.0, 1.0]
-    # the end of the sequence is counted, though nothing stands behind it
+    # the end of the sequence is counted, though nothing stands after it
     assert [(e.start, e.end) for e in record.extension] == [(8, 11)]
 
 
@@ -296,22 +261,22 @@ def data(tmp_path):
 
 
 def evaluate(monkeypatch, data, *arguments, max_model_len=None):
-    """The command with scripted engines; returns how many it started."""
+    """The command with scripted servers; returns how many it started, all of which it must have closed."""
     started = []
 
-    class CommandEngine(Engine):
-        async def close(self):
-            started.append(self)
-
     def open_engine(name, config):
-        engine = CommandEngine(*[TRACE] * 4)
-        engine.max_model_len = max_model_len
-        return engine, TOKENIZER
+        server = serve(*[TRACE] * 4)
+        server.max_model_len = max_model_len
+        started.append(server)
+        return server, TOKENIZER
 
     monkeypatch.setattr(evaluate_models, "open_engine", open_engine)
     own = ["mrt.markers=[Wait]", f"mrt.stop_text='{STOP}'", "mrt.branch_max_tokens=2", "mrt.branch_stop=[]"]
     fixed = ["--data", str(data), "--budgets", "20,40", "--traces", "2", "--out", str(data.parent / "out")]
-    command.main(["run", *fixed, "--set", *own, *arguments])
+    try:
+        command.main(["run", *fixed, "--set", *own, *arguments])
+    finally:
+        assert all(server.is_closed for server in started)
     return len(started)
 
 
@@ -347,6 +312,16 @@ def test_other_settings_in_the_same_directory_are_refused(monkeypatch, data):
 
 
 def test_a_context_that_is_too_short_is_told_before_anything_is_sampled(monkeypatch, data):
-    with pytest.raises(SystemExit, match=r"context is 44 tokens; allowed: 45 or more \(prompt 2 \+ largest budget 40"):
-        evaluate(monkeypatch, data, "--model", "new=path/new", max_model_len=44)
-    assert evaluate(monkeypatch, data, "--model", "new=path/new", max_model_len=45) == 1
+    with pytest.raises(SystemExit, match=r"context is 53 tokens; allowed: 54 or more \(prompt 11 \+ largest budget 40"):
+        evaluate(monkeypatch, data, "--model", "new=path/new", max_model_len=53)
+    assert evaluate(monkeypatch, data, "--model", "new=path/new", max_model_len=54) == 1
+
+
+def test_a_function_that_always_raises_is_no_accuracy_of_zero(monkeypatch, data, capsys):
+    score = data.parent / "score.py"
+    score.write_text("def compute_score(**_):\n    raise KeyError('no such unit')\n")
+    by = (f"reward.custom_reward_function.path={score}", "mrt.outcome=compute_score", "--model", "new=path/new")
+    with pytest.raises(SystemExit, match=r"new: grading failed for \d+ of \d+ answers: KeyError: 'no such unit'\."):
+        evaluate(monkeypatch, data, *by)
+    command.main(["report", str(data.parent / "out")])
+    assert re.search(r"new: (\d+) of \1 answers are ungraded, so its numbers say little", capsys.readouterr().out)

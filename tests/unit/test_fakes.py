@@ -1,9 +1,11 @@
 """The fakes that other tests build on: where the server cuts, what it scores, and whose turn it is on the clock."""
 
 import asyncio
+import dataclasses
 
 import pytest
 
+from mrt_verl.evaluation.engines import TokenOutput
 from tests.fakes import END, FakeServer, Output, play, run_at_once, toy_tokenizer
 
 WORDS = ("a", "b", " a", "\n", "\n\n", "</think>", "Wait")
@@ -22,6 +24,13 @@ def test_text_falls_into_the_longest_tokens_and_then_into_bytes():
     assert len(ids) == 6 + 3  # a space and two bytes of one letter
     assert TOKENIZER.decode(ids) == "a a\n\nWait</think>\n é"
     assert TOKENIZER.decode(TOKENIZER.encode(f"a</think>{END}"), skip_special_tokens=True) == "a</think>"
+
+
+def test_a_tokenizer_that_adds_a_start_does_so_unless_told_not_to():
+    starting = toy_tokenizer(WORDS, adds_start=True)
+    ids = TOKENIZER.encode("a b</think>")
+    assert starting.encode("a b</think>", add_special_tokens=False) == ids
+    assert starting.encode("a b</think>") == [starting.pad_token_id, *ids]
 
 
 @pytest.mark.parametrize(
@@ -61,6 +70,17 @@ def test_a_script_is_played_and_every_request_is_kept():
         ask(server, "b", max_tokens=2)
     assert [(request.text, request.nth) for request in server.requests] == [("b", 0), ("b", 1), ("b", 2), ("b", 0)]
     assert len({request.key for request in server.requests}) == 2
+
+
+def test_an_output_has_all_that_the_evaluations_engines_return():
+    assert dataclasses.asdict(TokenOutput([1])) == dataclasses.asdict(Output([1]))
+
+
+def test_a_closed_server_says_so():
+    server = FakeServer(TOKENIZER, play())
+    assert not server.is_closed
+    asyncio.run(server.close())
+    assert server.is_closed
 
 
 def test_settings_are_taken_out_of_the_dict():

@@ -9,7 +9,7 @@ from mrt_verl.grading.grades import GraderStats
 from mrt_verl.metrics import METRICS, GradingMeter, compute_metrics
 from mrt_verl.rollout_record import RolloutRecord
 from mrt_verl.settings import MRTSettings
-from mrt_verl.step_report import StepReport, warn_of_timeouts
+from mrt_verl.step_report import GradingFailed, StepReport, warn_of_timeouts
 
 
 def record(**changes):
@@ -98,7 +98,7 @@ def test_a_warning_with_an_example_above_one_percent(caplog):
 
 
 def spelt(probability, outcome=1.0):
-    """A rollout whose last boundary has a scored reference, and one sampled answer behind it."""
+    """A rollout whose last boundary has a scored reference, and one sampled answer after it."""
     return record(outcome=outcome, forced=[[("7", True, 0.9)], [("7", True, probability), ("8", True, 0.5)]])
 
 
@@ -133,6 +133,14 @@ def test_a_steps_first_rollouts_are_written_to_the_trace_directory(tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "traces/7.jsonl").read_text().splitlines()]
     assert [(row["step"], row["markers"]) for row in rows] == [(7, 0), (7, 1)]
     assert RolloutRecord.from_dict(rows[1] | {"markers": 1}) == record(markers=1)
+
+
+def test_a_step_in_which_grading_fails_ends_the_run():
+    failed = record(answers=10, grade_errors=10, error_example="KeyError: 'no such unit'")
+    report([failed, record(answers=10)])  # half of them, which is allowed
+    with pytest.raises(GradingFailed, match=r"step 3: grading failed for 20 of 30 answers, .*=0\.5: KeyError: .no s"):
+        report([failed, failed, record(answers=10)])
+    report([failed, failed, record(answers=10)], max_error_share=1.0)
 
 
 def test_no_rollouts():

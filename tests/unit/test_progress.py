@@ -109,7 +109,7 @@ def test_cumulative_regret():
         ([40, 80], [0.5, 0.25], 60, 1 - 18.75 / 60),
         # cut exactly at a point
         ([40, 80], [0.5, 0.25], 40, 1 - 10 / 40),
-        # flat behind the last: 10 + 40·.375 + 20·.25 = 30
+        # flat after the last: 10 + 40·.375 + 20·.25 = 30
         ([40, 80], [0.5, 0.25], 100, 1 - 30 / 100),
         # an answer without any token spent: J jumps at 0
         ([0], [0.5], 10, 0.5),

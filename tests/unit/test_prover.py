@@ -2,80 +2,51 @@
 
 import asyncio
 import math
-from dataclasses import dataclass, field
 
 import pytest
 
 from mrt_verl.provers import ForcedAnswer, load_prover
 from tests.builders import default_settings
+from tests.fakes import FakeServer, Output, play, run_at_once, toy_tokenizer
 
-OWN = {"prover": "sample", "stop_text": "stop", "branch_max_tokens": 3, "branch_stop": ["\n"], "branch_timeout_s": 0.05}
+STOP = "stop\\boxed{"
+PIECES = (*"0123456", "stop", "\\boxed{", "}")
+TOKENIZER = toy_tokenizer(PIECES, adds_start=True)
+BRACE, EOS = PIECES.index("}"), TOKENIZER.eos_token_id
+OWN = {"prover": "sample", "stop_text": STOP, "branch_max_tokens": 3, "branch_stop": ["\n"], "branch_timeout_s": 0.05}
 SETTINGS = default_settings(**OWN)
-EOS = 9
 
 
-@dataclass
-class Output:
-    token_ids: list[int]
-    log_probs: list[float] | None = None
-    extra_fields: dict = field(default_factory=lambda: {"num_cached_tokens": 2})
-
-
-class Tokenizer:
-    eos_token_id = EOS
-
-    def encode(self, text, add_special_tokens=True):
-        assert text == "stop" and not add_special_tokens
-        return [7, 8]
-
-    def decode(self, ids, skip_special_tokens=False):
-        return "".join(map(str, (i for i in ids if not (skip_special_tokens and i == EOS))))
-
-
-class Server:
-    """Plays one scripted answer a call: token ids, an exception to raise, or seconds to sleep."""
-
-    def __init__(self, *script):
-        self.script = list(script)
-        self.calls = []
-
-    async def generate(self, *, request_id, prompt_ids, sampling_params):
-        self.calls.append((request_id, prompt_ids, dict(sampling_params)))
-        sampling_params.clear()  # verl's server takes settings out of the dict
-        act = self.script.pop(0)
-        if isinstance(act, float):
-            await asyncio.sleep(act)
-            return Output([1])
-        if isinstance(act, Exception):
-            raise act
-        return act if isinstance(act, Output) else Output(act)
+def serve(*script, **how):
+    """A server that plays a script; two tokens of every prompt are cached unless an Output says otherwise."""
+    return FakeServer(TOKENIZER, play(*script), cached=lambda _: 2, **how)
 
 
 def branch(server, count, params=None, settings=SETTINGS):
-    prover = load_prover(server, Tokenizer(), settings)
-    return asyncio.run(
+    prover = load_prover(server, TOKENIZER, settings)
+    return run_at_once(
         prover.branch([1, 2, 3], count=count, sampling_params=params or {"temperature": 0.9}, request_id="r")
     )
 
 
 def test_token_ids_are_concatenated_and_params_are_the_traces():
-    server, params = Server([4], [5]), {"temperature": 0.9, "top_p": 1.0, "logprobs": True}
+    server, params = serve([4], [5]), {"temperature": 0.9, "top_p": 1.0, "logprobs": True}
     branches = branch(server, 2, params)
-    assert [call[:2] for call in server.calls] == [("r", [1, 2, 3, 7, 8])] * 2
+    assert [(request.request_id, request.prompt_ids) for request in server.requests] == [("r", (1, 2, 3, 7, 8))] * 2
     expected = {"temperature": 0.9, "top_p": 1.0, "logprobs": False, "max_tokens": 3, "stop": ["\n"]}
-    assert [call[2] for call in server.calls] == [expected] * 2
+    assert [request.params for request in server.requests] == [expected] * 2
     assert params == {"temperature": 0.9, "top_p": 1.0, "logprobs": True}  # shared by all rollouts of the prompt
     assert (branches.tokens, branches.prompt_tokens, branches.cached_tokens, branches.failures) == (2, 10, 4, 0)
 
 
 def test_own_temperature():
-    server = Server([4])
+    server = serve([4])
     branch(server, 1, settings=default_settings(**OWN, branch_temperature=0.5))
-    assert server.calls[0][2]["temperature"] == 0.5
+    assert server.requests[0].params["temperature"] == 0.5
 
 
 def test_an_answer_cut_by_the_token_limit_is_not_finished():
-    branches = branch(Server([4, 5, 6], [4, 5, EOS], [4]), 3)
+    branches = branch(serve([4, 5, 6], [4, 5, EOS], [4]), 3)
     assert branches.answers == (
         ForcedAnswer("456", False, None),
         ForcedAnswer("45", True, None),
@@ -83,16 +54,36 @@ def test_an_answer_cut_by_the_token_limit_is_not_finished():
     )
 
 
-@pytest.mark.parametrize("trouble", [RuntimeError("engine died"), 1.0, []], ids=["raises", "hangs", "returns nothing"])
-def test_a_branch_that_fails_is_counted_and_left_out(trouble):
-    branches = branch(Server([4], trouble, [5]), 3)
+def test_an_answer_cut_by_the_context_is_not_finished():
+    """A server cuts `max_tokens` to what its context leaves; 12 on the way to 1234 is no answer."""
+    prover = load_prover(serve([1, 2], [1, EOS]), TOKENIZER, SETTINGS, context_tokens=7)  # a prompt of 5, 2 are left
+    how = {"count": 2, "sampling_params": {"temperature": 1.0}, "request_id": "r"}
+    branches = run_at_once(prover.branch([1, 2, 3], **how))
+    assert branches.answers == (ForcedAnswer("12", False, None), ForcedAnswer("1", True, None))
+
+
+def test_a_stop_string_is_no_part_of_the_answer():
+    """An engine returns the tokens that hold it, and what else stands in them."""
+    settings = default_settings(**{**OWN, "branch_stop": ["</answer>", "\n"], "branch_max_tokens": 30})
+    branches = branch(serve("42</answer>", "42</answer> and\nmore", "4\n2", "42"), 4, settings=settings)
+    assert [answer.text for answer in branches.answers] == ["42", "42", "4", "42"]
+    assert all(answer.finished for answer in branches.answers)
+
+
+@pytest.mark.parametrize(
+    ("script", "seconds"),
+    [(([4], RuntimeError("engine died"), [5]), 0.0), (([4], [5], [6]), 1.0), (([4], [], [5]), 0.0)],
+    ids=["raises", "hangs", "returns nothing"],
+)
+def test_a_branch_that_fails_is_counted_and_left_out(script, seconds):
+    branches = branch(serve(*script, delay=lambda request: seconds if request.nth == 1 else 0.0), 3)
     assert [answer.text for answer in branches.answers] == ["4", "5"]
     assert branches.failures == 1
     assert branches.prompt_tokens == 10
 
 
 def test_all_branches_fail():
-    branches = branch(Server(*[ValueError("prompt too long")] * 4), 4)
+    branches = branch(serve(*[ValueError("prompt too long")] * 4), 4)
     assert branches.answers == ()
     assert (branches.failures, branches.tokens, branches.prompt_tokens) == (4, 0, 0)
 
@@ -100,80 +91,72 @@ def test_all_branches_fail():
 def test_horvitz_thompson_weights_of_distinct_answers():
     """Two draws of one answer of probability 1/4 and one of another of 1/2, G = 3."""
     log_quarter, log_half = math.log(0.25), math.log(0.5)
-    server = Server(
+    server = serve(
         Output([4, EOS], [log_half, log_half]), Output([4, EOS], [log_half, log_half]), Output([5], [log_half])
     )
     branches = branch(server, 3, settings=default_settings(**{**OWN, "prover": "ht"}))
     weights = [answer.weight for answer in branches.answers]
     assert weights == pytest.approx([0.25 / (1 - 0.75**3), 0.0, 0.5 / (1 - 0.5**3)])
-    assert all(call[2]["logprobs"] is True for call in server.calls)
+    assert all(request.params["logprobs"] is True for request in server.requests)
     assert branches.samples[0][:2] == ((4, EOS), (log_half, log_half)) and log_quarter == 2 * log_half
 
 
 def test_horvitz_thompson_without_a_draw_is_the_plain_mean():
     """At temperature 0 all answers are one, of probability 1; the engine's log-probs are those at temperature 1."""
     half = Output([4, EOS], [math.log(0.5), 0.0])
-    branches = branch(Server(half, half), 2, {"temperature": 0.0}, default_settings(**{**OWN, "prover": "ht"}))
+    branches = branch(serve(half, half), 2, {"temperature": 0.0}, default_settings(**{**OWN, "prover": "ht"}))
     assert [answer.weight for answer in branches.answers] == [None, None]
     own = default_settings(**{**OWN, "prover": "ht", "branch_temperature": 1.0})
-    branches = branch(Server(half, half), 2, {"temperature": 0.0}, own)
+    branches = branch(serve(half, half), 2, {"temperature": 0.0}, own)
     assert [answer.weight for answer in branches.answers] == pytest.approx([0.5 / (1 - 0.5**2), 0.0])
 
 
 def test_an_answer_without_log_probs_cannot_be_weighted():
-    branches = branch(Server([4], Output([5], [-0.5])), 2, settings=default_settings(**{**OWN, "prover": "ht"}))
+    branches = branch(serve(Output([4]), Output([5], [-0.5])), 2, settings=default_settings(**{**OWN, "prover": "ht"}))
     assert (len(branches.answers), branches.failures) == (1, 1)
 
 
 def scored(values, cached=2):
     """An engine's output for a scored prompt: verl's list of one row per token from the second on, and a filler."""
-    return Output([0], None, {"num_cached_tokens": cached, "prompt_logprobs": [*([v] for v in values), [0.0]]})
-
-
-BOX = "stop\\boxed{"
+    return Output([0], extra_fields={"num_cached_tokens": cached, "prompt_logprobs": [*([v] for v in values), [0.0]]})
 
 
 def score(server, references, prover="likelihood"):
-    settings = default_settings(**{**OWN, "stop_text": BOX, "prover": prover})
-    branching = load_prover(server, LikelihoodTokenizer(), settings).branch(
+    branching = load_prover(server, TOKENIZER, default_settings(**{**OWN, "prover": prover})).branch(
         [1, 2, 3], count=2, sampling_params={"temperature": 0.9}, request_id="r", references=references
     )
     return asyncio.run(branching)
 
 
-class LikelihoodTokenizer(Tokenizer):
-    def encode(self, text, add_special_tokens=True):
-        return [7, 8] if text == BOX else [ord(letter) for letter in text]
-
-
 def test_likelihood_scores_exactly_the_answers_tokens():
     # tokens 1 2 3 7 8 | 4 2 }: what stands before the bar is not the answer's
-    server = Server(scored([-9, -9, -9, -9, -0.1, -0.2, -0.3]))
+    server = serve(scored([-9, -9, -9, -9, -0.1, -0.2, -0.3]))
     branches = score(server, ["42"])
     (answer,) = branches.answers
     assert (answer.text, answer.finished, answer.weight) == ("42}", True, pytest.approx(math.exp(-0.6)))
-    request, prompt, params = server.calls[0]
-    assert (request, prompt) == ("r", [1, 2, 3, 7, 8, 52, 50, 125])
+    (request,) = server.requests
+    params = request.params
+    assert (request.request_id, request.prompt_ids) == ("r", (1, 2, 3, 7, 8, 4, 2, BRACE))
     assert (params["max_tokens"], params["prompt_logprobs"], params["skip_reading_prefix_cache"]) == (1, 0, False)
     assert (branches.tokens, branches.prompt_tokens, branches.cached_tokens, branches.failures) == (1, 8, 2, 0)
 
 
 def test_likelihood_scores_again_where_the_cache_reached_into_the_answer():
     garbage = scored([0.0] * 7, cached=5)
-    server = Server(garbage, scored([-9, -9, -9, -9, -0.1, -0.2, -0.3], cached=0))
+    server = serve(garbage, scored([-9, -9, -9, -9, -0.1, -0.2, -0.3], cached=0))
     assert score(server, ["42"]).answers[0].weight == pytest.approx(math.exp(-0.6))
-    assert [call[2]["skip_reading_prefix_cache"] for call in server.calls] == [False, True]
+    assert [request.params["skip_reading_prefix_cache"] for request in server.requests] == [False, True]
     # a cache that ends before the last token of the stop text left the answer's rows alone
-    server = Server(scored([-9, -9, -9, -9, -0.1, -0.2, -0.3], cached=4))
+    server = serve(scored([-9, -9, -9, -9, -0.1, -0.2, -0.3], cached=4))
     assert score(server, ["42"]).answers[0].weight == pytest.approx(math.exp(-0.6))
 
 
 def test_likelihood_counts_rows_from_the_end():
     """vLLM's Model Runner V2 returns the rows of uncached tokens only."""
-    server = Server(scored([-9, -0.1, -0.2, -0.3], cached=3))
+    server = serve(scored([-9, -0.1, -0.2, -0.3], cached=3))
     assert score(server, ["42"]).answers[0].weight == pytest.approx(math.exp(-0.6))
     # the cache reached into the answer: two rows of three
-    server = Server(scored([-0.2, -0.3], cached=5), scored([-9, -9, -9, -9, -0.1, -0.2, -0.3], cached=0))
+    server = serve(scored([-0.2, -0.3], cached=5), scored([-9, -9, -9, -9, -0.1, -0.2, -0.3], cached=0))
     assert score(server, ["42"]).answers[0].weight == pytest.approx(math.exp(-0.6))
 
 
@@ -183,13 +166,13 @@ def test_likelihood_counts_rows_from_the_end():
     ids=["dropped", "null", "too few rows", "empty rows"],
 )
 def test_a_score_that_is_missing_is_a_failed_branch_never_a_probability(fields, caplog):
-    branches = score(Server(Output([0], None, {"num_cached_tokens": 2, **fields})), ["42"])
+    branches = score(serve(Output([0], extra_fields={"num_cached_tokens": 2, **fields})), ["42"])
     assert (branches.answers, branches.failures) == ((), 1)
     assert "of 3 log-probs and is left out of its J" in caplog.text
 
 
 def test_likelihood_of_several_references():
-    server = Server(scored([0, 0, 0, 0, -1, -1]), RuntimeError("engine died"))
+    server = serve(scored([0, 0, 0, 0, -1, -1]), RuntimeError("engine died"))
     branches = score(server, ["a", "b", "a"])
     assert [answer.weight for answer in branches.answers] == pytest.approx([math.exp(-2)])
     assert branches.failures == 1
@@ -197,46 +180,47 @@ def test_likelihood_of_several_references():
 
 def test_anchored_adds_the_other_answers_to_what_is_known_exactly():
     """The reference scores 0.3; the two draws are answers of probability 1/4 and 1/2."""
-    draws = Output([53, 125], [math.log(0.5)] * 2), Output([54, 125], [math.log(0.5), 0.0])
-    server = Server(*draws, scored([-9, -9, -9, -9, math.log(0.3), 0.0, 0.0]))
+    draws = Output([5, BRACE], [math.log(0.5)] * 2), Output([6, BRACE], [math.log(0.5), 0.0])
+    server = serve(*draws, scored([-9, -9, -9, -9, math.log(0.3), 0.0, 0.0]))
     branches = score(server, ["42"], prover="anchored")
     assert [answer.weight for answer in branches.answers] == pytest.approx(
         [0.3, 0.25 / (1 - 0.75**2), 0.5 / (1 - 0.5**2)]
     )
-    assert [call[2]["temperature"] for call in server.calls[:2]] == [1.0, 1.0]  # what scored prompts are scored at
+    # what scored prompts are scored at
+    assert [request.params["temperature"] for request in server.requests[:2]] == [1.0, 1.0]
     assert (branches.tokens, branches.failures) == (2 + 2 + 1, 0)
 
 
 def test_anchored_scores_nothing_that_was_drawn():
     """The reference's probability stands in the draw that begins with it; whatever follows is the same answer."""
-    draws = Output([52, 50, 125, EOS], [math.log(0.6), 0.0, 0.0, -5.0]), Output([53, 125], [math.log(0.5)] * 2)
-    server = Server(*draws)
+    draws = Output([4, 2, BRACE, EOS], [math.log(0.6), 0.0, 0.0, -5.0]), Output([5, BRACE], [math.log(0.5)] * 2)
+    server = serve(*draws)
     branches = score(server, ["42"], prover="anchored")
     assert [answer.weight for answer in branches.answers] == pytest.approx([0.6, 0.0, 0.25 / (1 - 0.75**2)])
-    assert len(server.calls) == 2
+    assert len(server.requests) == 2
 
 
 def test_anchored_takes_the_tokens_it_drew_from_the_draw():
     """The draw begins like the reference: its first token's probability is known, so the cache may reach over it."""
-    draws = Output([52, 51, 125], [math.log(0.5), -1.0, 0.0]), Output([53, 125], [math.log(0.25), 0.0])
+    draws = Output([4, 3, BRACE], [math.log(0.5), -1.0, 0.0]), Output([5, BRACE], [math.log(0.25), 0.0])
     rows = [-9, -9, -9, -9, -9, math.log(0.6), 0.0]  # the first token's row is what a cached position leaves there
-    server = Server(*draws, scored(rows, cached=5))
+    server = serve(*draws, scored(rows, cached=5))
     branches = score(server, ["42"], prover="anchored")
     assert branches.answers[0].weight == pytest.approx(0.5 * 0.6)
-    assert len(server.calls) == 3
+    assert len(server.requests) == 3
     # one token further and the second token's row is lost as well: all is computed anew, and paid for
-    server = Server(
+    server = serve(
         *draws, scored(rows, cached=6), scored([-9, -9, -9, -9, math.log(0.4), math.log(0.6), 0.0], cached=0)
     )
     branches = score(server, ["42"], prover="anchored")
     assert branches.answers[0].weight == pytest.approx(0.5 * 0.6)
-    assert [call[2].get("skip_reading_prefix_cache") for call in server.calls] == [None, None, False, True]
+    assert [request.params.get("skip_reading_prefix_cache") for request in server.requests] == [None, None, False, True]
     assert (branches.tokens, branches.prompt_tokens) == (3 + 2 + 2, 5 + 5 + 8 + 8)
 
 
 def test_anchored_without_its_anchor_is_horvitz_thompson():
-    draws = Output([54, 125], [math.log(0.5), 0.0]), Output([53, 125], [math.log(0.5)] * 2)
-    branches = score(Server(*draws, RuntimeError("no score")), ["42"], prover="anchored")
+    draws = Output([6, BRACE], [math.log(0.5), 0.0]), Output([5, BRACE], [math.log(0.5)] * 2)
+    branches = score(serve(*draws, RuntimeError("no score")), ["42"], prover="anchored")
     expected = [0.5 / (1 - 0.5**2), 0.25 / (1 - 0.75**2)]
     assert [answer.weight for answer in branches.answers] == pytest.approx(expected)
     assert branches.failures == 1

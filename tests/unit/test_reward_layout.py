@@ -18,9 +18,9 @@ def row(length: int, **rewards: float) -> np.ndarray:
 @pytest.mark.parametrize(
     ("spans", "progress", "mask", "expected"),
     [
-        # <think> 1 2 | Wait 4 5 </think> 7: the bonus of the second span starts behind its marker
+        # <think> 1 2 | Wait 4 5 </think> 7: the bonus of the second span starts after its marker
         ([(1, 3), (4, 6)], [0.5, 0.25], [1] * 8, row(8, t0=-TINY, t2=1.0, t3=-TINY, t5=0.5, t7=1.0)),
-        # a span that starts with the row or behind another boundary needs no opening mark
+        # a span that starts with the row or after another boundary needs no opening mark
         ([(0, 3), (3, 6)], [0.5, 0.25], [1] * 8, row(8, t2=1.0, t5=0.5, t7=1.0)),
         # progress 0 stays visible, negative progress is a reward like any other
         ([(0, 3), (3, 6)], [0.0, -0.5], [1] * 8, row(8, t2=TINY, t5=-1.0, t7=1.0)),
@@ -44,7 +44,7 @@ def row(length: int, **rewards: float) -> np.ndarray:
             [1, 1, 0, 0, 1, 1, 1],
             row(7, t1=1.5, t3=-TINY, t5=0.25, t6=1.0),
         ),
-        # … or, if it is the first, to the one behind it
+        # … or, if it is the first, to the one after it
         ([(0, 2), (2, 4)], [0.5, 0.25], [0, 0, 1, 1, 1], row(5, t1=-TINY, t3=1.5, t4=1.0)),
         # padding
         ([(0, 2)], [0.5], [1, 1, 1, 0, 0], row(5, t1=1.0, t2=1.0)),
@@ -103,7 +103,7 @@ def test_read_what_stands_in_a_batch(mask_dtype):
             [-TINY, 0, 0.5, -TINY, 0, TINY, 0, 1.0],
             [0, 0.25, -0.5, 0, 0, 0, 0, 0],  # outcome 0 on token 3, then padding
             [0, 0, 0, 0, 0, 0, 0, 0],  # never trained
-            [0, 0, 0, 0, -1.0, 0, 0, 0],  # outcome -1 on token 4, inserted tokens at 2 and behind it
+            [0, 0, 0, 0, -1.0, 0, 0, 0],  # outcome -1 on token 4, inserted tokens at 2 and after it
         ],
         dtype=torch.float32,
     )

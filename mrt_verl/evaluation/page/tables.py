@@ -25,15 +25,25 @@ def make_tables(summary: Mapping[str, Any]) -> list[Table]:
     return [_main(runs), *compared, _votes(runs), _direct(runs), *map(_by_episode, runs), _lengths(runs)]
 
 
+MAX_UNGRADED = 0.05
+"""Share of a run's answers without a grade above which the page says so first."""
+
+
 def describe(summary: Mapping[str, Any]) -> list[str]:
     """The main findings in sentences, one per comparison; of a single run, its own numbers."""
     runs = {run["name"]: run for run in summary["runs"]}
+    ungraded = [
+        f"{run['name']}: {run['ungraded']} of {run['answers']} answers are ungraded, so its numbers say little."
+        for run in summary["runs"]
+        if run["ungraded"] > MAX_UNGRADED * run["answers"]
+    ]
     if not summary["comparisons"]:
         (run,) = summary["runs"]
         budget = max(run["budgets"], key=int)
         regret = interval(run["budgets"][budget]["regret"])
-        return [f"{run['name']}: pass@1 {interval(run['pass@1'])}, normalised regret {regret} at {budget} tokens."]
-    return [_describe_comparison(one, runs) for one in summary["comparisons"]]
+        numbers = f"{run['name']}: pass@1 {interval(run['pass@1'])}, normalised regret {regret} at {budget} tokens."
+        return [*ungraded, numbers]
+    return [*ungraded, *(_describe_comparison(one, runs) for one in summary["comparisons"])]
 
 
 def _describe_comparison(one: Mapping[str, Any], runs: Mapping[str, Any]) -> str:

@@ -1,13 +1,12 @@
 """Whether the run's parts can work together: rollout server, group, adapter, tokenizer, context."""
 
-import json
 import logging
 from collections.abc import Iterator
 from typing import Any
 
 from omegaconf import OmegaConf
 
-from mrt_verl.hooks.checks.local import load_tokenizer, model_directory
+from mrt_verl.hooks.checks.local import context_tokens, load_tokenizer
 from mrt_verl.provers import PROVERS, prover_class
 from mrt_verl.settings import MRTSettings
 from mrt_verl.token_text import decode
@@ -102,9 +101,9 @@ def check_context(settings: MRTSettings, config: Any) -> Iterator[str]:
     """A branch after a full trace must fit the engine's context: `max_model_len`, or the model's own limit."""
     rollout, model = config.actor_rollout_ref.rollout, config.actor_rollout_ref.model
     tokenizer = load_tokenizer(model)
-    limit, source = rollout.max_model_len, "actor_rollout_ref.rollout.max_model_len"
-    if limit is None:
-        limit, source = _positions(model), "the model's max_position_embeddings"
+    limit, source = context_tokens(config), "actor_rollout_ref.rollout.max_model_len"
+    if rollout.max_model_len is None:
+        source = "the model's max_position_embeddings"
     if limit is None or tokenizer is None:
         return
     stop_tokens = len(tokenizer.encode(settings.stop_text, add_special_tokens=False))
@@ -114,15 +113,6 @@ def check_context(settings: MRTSettings, config: Any) -> Iterator[str]:
             f"{source}={limit}; allowed: {sum(parts)} or more (prompt {parts[0]} + response {parts[1]} + mrt.stop_text "
             f"{parts[2]} + mrt.branch_max_tokens {parts[3]}); lower data.max_response_length by {sum(parts) - limit}"
         )
-
-
-def _positions(model: Any) -> int | None:
-    directory = model_directory(model)
-    if directory is None or not (directory / "config.json").is_file():
-        return None
-    node = json.loads((directory / "config.json").read_text(encoding="utf-8"))
-    found = node.get("max_position_embeddings", (node.get("text_config") or {}).get("max_position_embeddings"))
-    return found if isinstance(found, int) else None
 
 
 CHECKS = (check_sizes, check_server, check_adapter, check_texts, check_context)

@@ -1,6 +1,7 @@
 """What of a run lies on this machine; the rest is checked by the workers that fetch it."""
 
 import functools
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,24 @@ def model_directory(model: Any) -> Path | None:
     """The model's directory if it lies on this machine."""
     path = None if model.path is None else expand(model.path)
     return path if path is not None and path.is_dir() else None
+
+
+def context_tokens(config: Any) -> int | None:
+    """Tokens of the rollout engine's context: `max_model_len`, or the model's own limit; None where neither is told."""
+    limit = config.actor_rollout_ref.rollout.max_model_len
+    if limit is not None:
+        return int(limit)
+    directory = model_directory(config.actor_rollout_ref.model)
+    return None if directory is None else _positions(directory)
+
+
+@functools.lru_cache(maxsize=1)
+def _positions(directory: Path) -> int | None:
+    if not (directory / "config.json").is_file():
+        return None
+    node = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    found = node.get("max_position_embeddings", (node.get("text_config") or {}).get("max_position_embeddings"))
+    return found if isinstance(found, int) else None
 
 
 def load_tokenizer(model: Any) -> Any | None:
