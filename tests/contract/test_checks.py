@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mrt_verl import check
-from mrt_verl.hooks.checks import check_run, find_problems
+from mrt_verl.hooks.checks import check_run, find_problems, machine
 
 GROUP = "actor_rollout_ref.rollout.n=4"
 VLLM = "actor_rollout_ref.rollout.name=vllm"
@@ -273,6 +273,18 @@ def test_a_cluster_that_does_not_answer(good, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")
     (line,) = of_machine(good())
     assert line.startswith(f"RAY_ADDRESS=127.0.0.1:{port}: ") and "allowed: a cluster that runs" in line
+
+
+def test_a_machine_without_a_gpu(good, monkeypatch, tmp_path):
+    config = good()
+    monkeypatch.setenv("VERL_PLATFORM", "")
+    monkeypatch.setattr(machine, "_has_gpu", lambda: False)
+    monkeypatch.setattr(machine, "ACCELERATORS", ("no-such-device*",))
+    monkeypatch.setattr(machine, "RUNNING_CLUSTER", tmp_path / "ray_current_cluster")
+    (line,) = of_machine(config)
+    assert "allowed: a machine with one, or VERL_PLATFORM=cpu python -m verl.trainer.main_ppo … +hardware=cpu" in line
+    (tmp_path / "ray_current_cluster").write_text("10.0.0.1:6379")  # the driver may be on a head node without one
+    assert of_machine(config) == []
 
 
 def test_the_check_command(good, model, tmp_path, monkeypatch, capsys):

@@ -13,6 +13,10 @@ from mrt_verl.settings import MRTSettings
 FIRST_ROWS = 64
 """Rows of a data file that are looked at."""
 MEDIA = ("images", "videos", "audios")
+RUNNING_CLUSTER = Path("/tmp/ray/ray_current_cluster")
+"""Where Ray writes the address of a cluster that was started on this machine, and looks for one to join."""
+ACCELERATORS = ("nvidia[0-9]*", "davinci[0-9]*")
+"""Devices of GPUs and NPUs."""
 
 
 def check_files(settings: MRTSettings, config: Any) -> Iterator[str]:
@@ -130,9 +134,9 @@ def check_device(settings: MRTSettings, config: Any) -> Iterator[str]:
                 "model pins memory for a GPU"
             )
         return
-    if os.environ.get("RAY_ADDRESS") or config.ray_kwargs.ray_init.get("address"):
-        return  # the workers are elsewhere
-    if "npu" not in str(config.trainer.device) and not any(Path("/dev").glob("nvidia[0-9]*")) and not _has_gpu():
+    if os.environ.get("RAY_ADDRESS") or config.ray_kwargs.ray_init.get("address") or RUNNING_CLUSTER.exists():
+        return  # the workers may be elsewhere
+    if not any(any(Path("/dev").glob(pattern)) for pattern in ACCELERATORS) and not _has_gpu():
         yield (
             "no GPU on this machine, and VERL_PLATFORM is not cpu; allowed: a machine with one, or "
             "VERL_PLATFORM=cpu python -m verl.trainer.main_ppo … +hardware=cpu"
@@ -142,7 +146,7 @@ def check_device(settings: MRTSettings, config: Any) -> Iterator[str]:
 def _has_gpu() -> bool:
     import torch
 
-    return bool(torch.cuda.is_available()) or bool(getattr(torch, "npu", None))
+    return bool(torch.cuda.is_available())
 
 
 def _listed(files: Any) -> list[str]:
