@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from mrt_verl.hooks.checks import find_problems
 from mrt_verl.settings import MRTSettings
 from recipes.tools import dry_run
 
@@ -151,6 +152,13 @@ def test_hardware_sets_keys_that_verl_has():
     only_in_its_dataclasses = (f"{actor}.", "actor_rollout_ref.rollout.enable_sleep_mode")
     free = (*EMPTY, "ray_kwargs.ray_init", *only_in_its_dataclasses)
     assert [key for key in ours if key not in verls and not key.startswith(free)] == []
+
+
+@pytest.mark.parametrize("recipe", [one for one in RL if "/mrt" in one and "megatron" not in one])
+def test_a_recipe_passes_the_start_up_check(recipe):
+    """As far as its config tells; models and data are not on this machine."""
+    for scale in ("", ",scale_cpu"):
+        assert find_problems(compose_rl(recipe, scale), of_machine=False) == []
 
 
 @pytest.mark.parametrize("recipe", SFT)
