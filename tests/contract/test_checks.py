@@ -264,6 +264,10 @@ def test_a_file_that_is_no_parquet(good, tmp_path):
     (tmp_path / "train.parquet").write_text("nothing")
     (line,) = of_machine(config)
     assert line.startswith(f"data.train_files={tmp_path}/train.parquet: ")
+    config = good("mrt.outcome=compute_score", "mrt.prover=sample")
+    (tmp_path / "train.parquet").write_text("nothing")
+    (line,) = of_machine(config)  # once, and no traceback, also where its data sources would be looked at
+    assert line.startswith(f"data.train_files={tmp_path}/train.parquet: ")
 
 
 def test_a_cluster_that_does_not_answer(good, monkeypatch):

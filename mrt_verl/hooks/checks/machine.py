@@ -44,6 +44,7 @@ def check_rows(settings: MRTSettings, config: Any) -> Iterator[str]:
             yield f"data.train_files={file}: {error}; allowed: a parquet file"
             continue
         yield from _column_problems(file, columns, rows, settings, config)
+        yield from _unscored(file, rows, settings, config)
 
 
 def _column_problems(
@@ -73,25 +74,22 @@ def _column_problems(
         yield f"mrt.prefix_source=dataset: {file} has no column `prefix`; python -m data_prep prefixes makes it"
 
 
-def check_scorer(settings: MRTSettings, config: Any) -> Iterator[str]:
+def _unscored(file: str, rows: Sequence[dict[str, Any]], settings: MRTSettings, config: Any) -> Iterator[str]:
     """verl's own scorer must know the data sources, where it is asked to grade."""
     if settings.outcome != "compute_score" or config.reward.custom_reward_function.path:
         return
     from verl.utils.reward_score import default_compute_score
 
-    for file in _listed(config.data.get("train_files")):
-        if not (file.endswith(".parquet") and expand(file).is_file()):
+    for source in sorted({str(row.get("data_source")) for row in rows}):
+        try:
+            default_compute_score(source, "", "0")
+        except NotImplementedError:
+            yield (
+                f"data.train_files={file}: verl has no scorer for data_source={source}; allowed with "
+                "mrt.outcome=compute_score: a source that verl scores, or a reward.custom_reward_function"
+            )
+        except Exception:  # it knows the source; an empty answer is no answer of it
             continue
-        for source in sorted({str(row.get("data_source")) for row in _first_rows(expand(file))[1]}):
-            try:
-                default_compute_score(source, "", "0")
-            except NotImplementedError:
-                yield (
-                    f"data.train_files={file}: verl has no scorer for data_source={source}; allowed with "
-                    "mrt.outcome=compute_score: a source that verl scores, or a reward.custom_reward_function"
-                )
-            except Exception:  # it knows the source; an empty answer is no answer of it
-                continue
 
 
 def check_trace_dir(settings: MRTSettings, config: Any) -> Iterator[str]:
@@ -163,4 +161,4 @@ def _first_rows(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
     return list(file.schema_arrow.names), [] if batch is None else batch.to_pylist()
 
 
-CHECKS = (check_files, check_rows, check_scorer, check_trace_dir, check_ray, check_device)
+CHECKS = (check_files, check_rows, check_trace_dir, check_ray, check_device)
