@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mrt_verl.grading.text.words import words
+from mrt_verl.grading.text.wrappers import closing_brace
 
 FALLBACKS: dict[str, re.Pattern[str]] = {
     "hashes": re.compile(r"####[ \t]*([^\n]+)"),
@@ -45,7 +46,6 @@ _REASON = re.compile(
     r"|\s+(?:in total|altogether|overall)\b.*",
     re.DOTALL,
 )
-_BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _NUMBER_AND_STOP = re.compile(r"-?[0-9]+(?:[.,][0-9]+)*\.")
 # invisible characters and lone surrogates carry no meaning and break parsers; models do write the typographic minus
 _DROPPED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2060-\u2064\ufeff\ud800-\udfff]")
@@ -184,25 +184,16 @@ def _outside_thinking(text: str, thinking: Thinking | None) -> str | None:
 def _open_box(stop_text: str) -> str | None:
     """What stands after the box that `stop_text` leaves open."""
     boxes = list(_BOX.finditer(stop_text))
-    if not boxes or _closing_brace(stop_text, boxes[-1].end()) is not None:
+    if not boxes or closing_brace(stop_text, boxes[-1].end()) is not None:
         return None
     return stop_text[boxes[-1].end() :]
 
 
 def _box_content(text: str, start: int, finished: bool) -> str | None:
-    end = _closing_brace(text, start)
+    end = closing_brace(text, start)
     if end is None:
         return text[start:] if finished else None
     return text[start:end]
-
-
-def _closing_brace(text: str, start: int) -> int | None:
-    depth = 1
-    for brace in _BRACES.finditer(text, start):
-        depth += {"{": 1, "}": -1}.get(brace.group(), 0)
-        if depth == 0:
-            return brace.start()
-    return None
 
 
 def fallback_answer(text: str, fallbacks: Sequence[str | re.Pattern[str]]) -> str | None:
