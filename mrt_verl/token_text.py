@@ -5,13 +5,18 @@ anything" here; whoever asks decides by decoding a small window.
 """
 
 import functools
+import itertools
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 HALF_CHARACTER = "\ufffd"
+_NEAR_TOKENS = 12
+"""Tokens at the end of a text that are enough to tell how the next ones are cut."""
+_MERGED_TOKENS = 4
+"""Most tokens at the end of a text that merge with what follows them."""
 
 # The bits of a row of `token_table`; numbers of line breaks stop at 2, which make a blank line.
 NEWLINES_BEFORE = 0b11
@@ -112,10 +117,52 @@ def paragraph_starts(tokenizer: Any, ids: Sequence[int]) -> list[int]:
     return [token for token, offset, _ in steps if offset == 0]
 
 
+class Paragraph(NamedTuple):
+    """A new paragraph after some tokens: ids[:kept], then `joint`, then `ids`."""
+
+    kept: int
+    joint: list[int]
+    """In place of the tokens from `kept` on: their text and line breaks that vocabularies merge with it (".\n\n")."""
+    ids: list[int]
+    """The paragraph's own; line breaks before its text only where they are tokens of their own."""
+
+
+def new_paragraph(tokenizer: Any, ids: Sequence[int], text: str) -> Paragraph:
+    """The tokens of a new paragraph as the tokenizer writes them there: of ".\n" and "\nWait" it makes ".\n\n", "Wait".
+
+    A policy has never seen other tokens for a text; where it has sampled the last of them already, they are replaced.
+    """
+    kept, tail = append(tokenizer, ids, paragraph_break(tokenizer, ids) + text.lstrip("\n"))
+    before = len(decode(tokenizer, ids[kept:]).rstrip())
+    counts = range(len(tail) + 1)
+    joint = next(n for n in counts if len(decode(tokenizer, tail[:n])) >= before) if before else 0
+    return Paragraph(kept, tail[:joint], tail[joint:])
+
+
+def append(tokenizer: Any, ids: Sequence[int], text: str) -> tuple[int, list[int]]:
+    """(n, tail): the tokens ids[:n] + tail hold the text of ids and then `text`; n is as large as the tokenizer allows.
+
+    Where no place near the end is a token boundary of the whole text, or characters are cut there, all of ids is kept.
+    """
+    near = max(len(ids) - _NEAR_TOKENS, 0)
+    whole = decode(tokenizer, ids[near:]) + text
+    for kept in range(len(ids), max(len(ids) - _MERGED_TOKENS, 0) - 1, -1):
+        head = decode(tokenizer, ids[near:kept])
+        if kept < len(ids) and (not whole.startswith(head) or HALF_CHARACTER in decode(tokenizer, ids[kept:])):
+            break
+        if joins(tokenizer, head, whole[len(head) :]):
+            before = len(tokenizer.encode(head, add_special_tokens=False))
+            tail = tokenizer.encode(whole, add_special_tokens=False)[before:]
+            pairs = zip(ids[kept:], tail, strict=False)
+            same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+            return kept + same, tail[same:]
+    return len(ids), list(tokenizer.encode(text, add_special_tokens=False))
+
+
 def paragraph_break(tokenizer: Any, ids: Sequence[int]) -> str:
     """The line breaks that must follow these tokens for a new paragraph to start; none at the start of a text."""
-    tail = tokenizer.decode(list(ids[-4:])) if len(ids) else "\n\n"
-    return "\n" * max(0, 2 - (len(tail) - len(tail.rstrip("\n"))))
+    tail = decode(tokenizer, ids[-_NEAR_TOKENS:]) if len(ids) else "\n\n"
+    return "\n" * max(0, 2 - tail[len(tail.rstrip()) :].count("\n"))
 
 
 @functools.lru_cache(maxsize=2)
@@ -130,12 +177,12 @@ class Tag:
         self._tokenizer = tokenizer
         self._tag = tag
         # an added token never merges with its neighbours, and the same text in pieces is not the tag
-        self._token: int | None = tokenizer.get_added_vocab().get(tag)
+        self.token: int | None = tokenizer.get_added_vocab().get(tag)
 
     def occurrences(self, ids: np.ndarray) -> Iterator[tuple[int, int]]:
         """Tokens [first, end) that hold any of the tag, from left to right."""
-        if self._token is not None:
-            yield from ((token, token + 1) for token in np.flatnonzero(ids == self._token).tolist())
+        if self.token is not None:
+            yield from ((token, token + 1) for token in np.flatnonzero(ids == self.token).tolist())
             return
         window_tokens = len(self._tag.encode()) + 1  # a token holds a byte at least
         for first in np.flatnonzero(self._may_start[np.minimum(ids, len(self._may_start) - 1)]).tolist():
