@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 HALF_CHARACTER = "\ufffd"
+_CHARACTER_BYTES = 4
 _NEAR_TOKENS = 12
 """Tokens at the end of a text that are enough to tell how the next ones are cut."""
 _MERGED_TOKENS = 4
@@ -28,6 +29,8 @@ MAY_OPEN = 1 << 5
 """The token's text may be the start of a marker."""
 SEVERAL_STEPS = 1 << 6
 """There is a blank line between texts inside the token."""
+HALF_TEXT = 1 << 7
+"""The token holds only some bytes of a character."""
 
 
 def decode(tokenizer: Any, ids: Sequence[int]) -> str:
@@ -40,6 +43,15 @@ def joins(tokenizer: Any, head: str, tail: str) -> bool:
     """Whether the encoding of head + tail begins with that of head: no token reaches across the place they meet."""
     ids = tokenizer.encode(head, add_special_tokens=False)
     return bool(tokenizer.encode(head + tail, add_special_tokens=False)[: len(ids)] == ids)
+
+
+def encode_open(tokenizer: Any, text: str) -> list[int]:
+    """Token ids of a text that goes on with a word: some vocabularies cut its last line breaks otherwise at an end."""
+    ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
+    if text[-1:].isspace():
+        going_on = tokenizer.encode(text + "A", add_special_tokens=False)[:-1]
+        return going_on if decode(tokenizer, going_on) == decode(tokenizer, ids) else ids
+    return ids
 
 
 def vocabulary_texts(tokenizer: Any) -> list[str]:
@@ -63,6 +75,7 @@ def token_table(texts: Sequence[str], markers: Sequence[str]) -> np.ndarray:
     def row(text: str) -> int:
         known = text.lstrip().partition(HALF_CHARACTER)[0]
         bits = MAY_OPEN if known in starts or known.startswith(whole) else 0
+        bits |= HALF_TEXT if HALF_CHARACTER in text else 0
         if "\n" not in text:
             return bits | HAS_TEXT if text.strip() else 0
         if not text.strip():
@@ -81,9 +94,25 @@ def inner_steps(text: str) -> list[int]:
     return [gap.end() for gap in gaps if gap.start() and gap.group().count("\n") >= 2]
 
 
-def rows_of(table: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """The rows of a `token_table` for token ids."""
-    return table[np.minimum(ids, len(table) - 1)]
+def rows_of(tokenizer: Any, table: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """The rows of a `token_table` for token ids; white space whose bytes several tokens share has no text in any."""
+    rows = table[np.minimum(ids, len(table) - 1)]
+    end = 0
+    for first in np.flatnonzero(rows & HALF_TEXT).tolist():
+        if first >= end and (blanks := _blank_rows(tokenizer, tuple(ids[first : first + _CHARACTER_BYTES].tolist()))):
+            end = first + len(blanks)
+            rows[first:end] = blanks
+    return rows
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _blank_rows(tokenizer: Any, ids: tuple[int, ...]) -> tuple[int, ...]:
+    """Rows of the tokens that whole characters of white space end with; () where others do, or none is whole."""
+    for count in range(2, len(ids) + 1):
+        text = decode(tokenizer, ids[:count])
+        if HALF_CHARACTER not in text:
+            return () if text.strip() else (*[0] * (count - 1), min(text.count("\n"), 2))
+    return ()
 
 
 def find_steps(tokenizer: Any, table: np.ndarray, ids: np.ndarray, start: int = 0) -> list[tuple[int, int, bool]]:
@@ -94,7 +123,7 @@ def find_steps(tokenizer: Any, table: np.ndarray, ids: np.ndarray, start: int = 
     Args:
         table: `token_table` of the tokenizer's vocabulary.
     """
-    rows = rows_of(table, ids[start:])
+    rows = rows_of(tokenizer, table, ids[start:])
     texts = np.flatnonzero(rows & HAS_TEXT)
     newlines = np.cumsum(rows & NEWLINES_BEFORE, dtype=np.int64)[texts]
     after = (rows[texts] & NEWLINES_AFTER) >> 2
