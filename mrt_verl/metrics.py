@@ -18,7 +18,10 @@ class Metric(NamedTuple):
 
 
 METRICS = {
-    "mrt/outcome": Metric("mean outcome of the step's rollouts", "0 to 1 where the outcome is 0/1"),
+    "mrt/outcome": Metric("mean outcome of the step's rollouts that have one", "0 to 1 where the outcome is 0/1"),
+    "mrt/outcomes_unknown": Metric(
+        "rollouts of the step whose own answer could not be graded: advantage 0, left out of their group", "count"
+    ),
     "mrt/progress_mean": Metric("mean progress of a rewarded step, J after it minus J before it", "-1 to 1"),
     "mrt/progress_std": Metric("standard deviation of the same; estimation noise included", "0 to 1"),
     "mrt/j_before": Metric("success probability without thinking, J_{-1}", "0 to 1; more with weighted answers"),
@@ -72,10 +75,12 @@ def value_metrics(records: Sequence[RolloutRecord], budget: int) -> dict[str, fl
     """Outcome, progress, J and regret."""
     progress = [value for record in records for _, _, value in record.values.progress]
     known = [[j for j in record.values.js if j is not None] for record in records]
+    known_outcomes = [record.values.outcome for record in records if record.values.outcome is not None]
     before = [record.values.j_before for record in records if record.values.j_before is not None]
     thought = [record for record in records if record.response.kind in ("trace", "continued")]
     return {
-        "mrt/outcome": _mean(record.values.outcome for record in records),
+        "mrt/outcome": _mean(known_outcomes),
+        "mrt/outcomes_unknown": float(len(records) - len(known_outcomes)),
         "mrt/progress_mean": _mean(progress),
         "mrt/progress_std": float(np.std(progress)) if progress else 0.0,
         "mrt/j_before": _mean(before),

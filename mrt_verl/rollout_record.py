@@ -74,6 +74,7 @@ class ValuePart:
     """Outcome, J and progress, by value_estimates.estimate_values."""
 
     outcome: float | None = None
+    """None before grading, and where grading timed out or failed: such a rollout is left out of its group."""
     j_before: float | None = None
     js: list[float | None] = field(default_factory=list)
     """J per boundary; None where no branch of it is left."""

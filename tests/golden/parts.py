@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+LATER = ("mrt/outcomes_unknown", "mrt/trace_timeouts")
+"""Metrics that came after the files were made; they are compared where they are not 0."""
+
 
 def agent_loop(name: str) -> Any:
     """What verl calls to build an agent loop of `default_agent_loop`; before the move two classes by their names."""
@@ -51,7 +54,8 @@ def metrics(records: Sequence[str], config: Any) -> dict[str, float]:
 
     graded = [RolloutRecord.from_json(text) for text in records]
     settings = MRTSettings.from_config({**config.mrt, "trace_dir": None})
-    return StepReport(settings, response_tokens=config.data.max_response_length).step(graded, 1)
+    values = StepReport(settings, response_tokens=config.data.max_response_length).step(graded, 1)
+    return {name: value for name, value in values.items() if value or name not in LATER}
 
 
 class Evaluation:

@@ -52,6 +52,11 @@ def test_means_and_ratios():
     assert {key: metrics[f"mrt/{key}"] for key in expected} == pytest.approx(expected)
 
 
+def test_an_outcome_that_is_not_known_is_in_no_mean():
+    metrics = compute_metrics([record(), record(outcome=0.0), record(outcome=None)], budget=40)
+    assert (metrics["mrt/outcome"], metrics["mrt/outcomes_unknown"]) == (0.5, 1.0)
+
+
 def test_the_prefix_variant():
     """Forced rollouts have no curve; one that thought on starts with its prefix; shared tokens are paid once."""
     forced = record(
