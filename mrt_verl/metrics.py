@@ -7,7 +7,7 @@ import numpy as np
 
 from mrt_verl.grading.grades import GraderStats
 from mrt_verl.progress import normalised_regret
-from mrt_verl.rollout_record import RolloutRecord
+from mrt_verl.rollout_record import LOST, RolloutRecord
 
 
 class Metric(NamedTuple):
@@ -36,6 +36,7 @@ METRICS = {
     "mrt/prefix_cache_hit": Metric("share of the branches' prompt tokens served from the prefix cache", "0 to 1"),
     "mrt/branch_seconds_mean": Metric("seconds from the end of a trace to its last forced answer", ">= 0"),
     "mrt/branch_failures": Metric("branches of the step that failed or timed out, left out of their J", "count"),
+    "mrt/trace_timeouts": Metric("traces of the step that were lost: no answer within mrt.trace_timeout_s", "count"),
     "mrt/grade_seconds_mean": Metric("seconds to grade all answers of a rollout", ">= 0"),
     "mrt/grade_timeouts": Metric("answers of the step whose grading timed out, left out of J", "count"),
     "mrt/grade_errors": Metric("answers of the step whose grading failed, left out of J", "count"),
@@ -54,7 +55,7 @@ METRICS = {
 
 
 def compute_metrics(records: Sequence[RolloutRecord], *, budget: int) -> dict[str, float]:
-    """Metrics of one step; {} without rollouts.
+    """Metrics of one step; {} without rollouts. A lost one is counted, and in nothing else.
 
     Args:
         records: graded rollouts of the step.
@@ -62,6 +63,13 @@ def compute_metrics(records: Sequence[RolloutRecord], *, budget: int) -> dict[st
     """
     if not records:
         return {}
+    came = [record for record in records if record.response.kind != LOST]
+    lost = {"mrt/trace_timeouts": float(len(records) - len(came))}
+    return lost | of_rollouts(came, budget)
+
+
+def of_rollouts(records: Sequence[RolloutRecord], budget: int) -> dict[str, float]:
+    """Metrics of the rollouts that came."""
     return {
         **value_metrics(records, budget),
         **thinking_metrics(records),

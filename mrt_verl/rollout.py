@@ -15,7 +15,7 @@ from mrt_verl.insertions import EstimateJ, load_policy
 from mrt_verl.provers import Branches, load_prover
 from mrt_verl.sampling_params import ended_by_itself, without_end
 from mrt_verl.settings import MRTSettings
-from mrt_verl.trace import Trace, TraceSampler
+from mrt_verl.trace import Trace, TraceSampler, in_time
 
 Ask = Callable[[list[int], int], Awaitable[Branches]]
 """ask(prefix_ids, count): `count` forced answers after a prefix that starts with the prompt."""
@@ -124,8 +124,11 @@ class Rollout:
             insert: whether the policy of `mrt.insertion` may write into it.
             purpose: tells apart the responses to one prompt under `mrt.seed`.
             estimate_j: for that policy; None where it must not know the reference answer.
+
+        Raises:
+            TraceTimeout: it took longer than `mrt.trace_timeout_s`.
         """
-        trace = await self._sampler.sample(
+        sampling = self._sampler.sample(
             trace or Trace(),
             prompt_ids,
             sampling_params,
@@ -134,7 +137,7 @@ class Rollout:
             estimate_j=estimate_j,
             purpose=purpose,
         )
-        return self.read(prompt_ids, trace)
+        return self.read(prompt_ids, await in_time(sampling, self.settings.trace_timeout_s))
 
     def read(self, prompt_ids: Sequence[int], trace: Trace) -> Response:
         """Episodes, boundaries and answer of a trace after a prompt."""

@@ -11,6 +11,8 @@ from typing import Any
 
 from mrt_verl.provers.base import Branches, ForcedAnswer
 
+LOST = "lost"
+"""Kind of a rollout whose trace the engine did not answer in time: it has one token, which is not trained."""
 RECORD = "mrt"
 """Key of the record in verl's `extra_fields` and `reward_extra_info`."""
 
@@ -30,7 +32,8 @@ class ResponsePart:
     markers: int
     """Switch markers that open a step, before tiny episodes are merged."""
     kind: str = "trace"
-    """`trace`, or in the prefix variant `continued`, `forced` and `fallback` (a plain trace for want of a prefix)."""
+    """`trace`, or in the prefix variant `continued`, `forced` and `fallback` (a plain trace for want of a prefix);
+    LOST in both."""
     prefix_tokens: int = 0
     """Tokens of the shared prefix that the response starts with (prefix variant)."""
     inserted_tokens: int = 0

@@ -44,9 +44,10 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
 
     _prefixes: ClassVar[WeakValueDictionary[str, asyncio.Task[SharedPrefix]]] = WeakValueDictionary()
 
-    async def run(self, sampling_params: dict[str, Any], **row: Any) -> MRTAgentLoopOutput:
-        """One rollout of one dataset row; validation rollouts are plain traces."""
-        prompt_ids = await self.ct_build_initial_tokens(list(row["raw_prompt"]))
+    async def respond(
+        self, prompt_ids: list[int], sampling_params: dict[str, Any], row: dict[str, Any]
+    ) -> MRTAgentLoopOutput:
+        """One rollout; validation rollouts are plain traces."""
         if row.get("mrt_validate", False):
             return await self.run_trace(prompt_ids, sampling_params, row)
         prefix, owns = await self._shared_prefix(prompt_ids, sampling_params, row)

@@ -16,6 +16,7 @@ from mrt_verl.evaluation.sampling import RecordSampler
 from mrt_verl.evaluation.store import TRACES, Store
 from mrt_verl.grading import Grader
 from mrt_verl.grading.grades import RIGHT, WRONG
+from mrt_verl.trace import TraceTimeout
 from tests.builders import default_settings
 from tests.evaluation_records import settings as run_settings
 from tests.fakes import END, FakeServer, play, toy_tokenizer
@@ -101,6 +102,14 @@ def test_the_end_of_the_sequence_inside_the_thinking_is_not_part_of_a_prefix():
     record = sample(server)
     assert not record.closed
     assert forced(server)[2:] == [" a"] * 3
+
+
+@pytest.mark.parametrize("window", [None, 1])
+def test_a_trace_that_never_comes(window):
+    server = FakeServer(TOKENIZER, lambda _: "8}", delay=lambda one: 0.0 if one.text.endswith(STOP) else 60.0)
+    patient = dataclasses.replace(SETTINGS, trace_timeout_s=0.05)
+    with pytest.raises(TraceTimeout, match=r"no answer within mrt\.trace_timeout_s=0\.05"):
+        asyncio.run(sampler_of(server, patient, window=window).sample(PROBLEM, trace=0))
 
 
 def test_a_failed_branch_is_counted():

@@ -9,7 +9,7 @@ from mrt_verl.grading.grades import GraderStats
 from mrt_verl.metrics import METRICS, GradingMeter, compute_metrics
 from mrt_verl.rollout_record import RolloutRecord
 from mrt_verl.settings import MRTSettings
-from mrt_verl.step_report import GradingFailed, StepReport, warn_of_timeouts
+from mrt_verl.step_report import GradingFailed, NothingToTrainOn, StepReport, warn_of_timeouts
 
 
 def record(**changes):
@@ -55,6 +55,15 @@ def test_means_and_ratios():
 def test_an_outcome_that_is_not_known_is_in_no_mean():
     metrics = compute_metrics([record(), record(outcome=0.0), record(outcome=None)], budget=40)
     assert (metrics["mrt/outcome"], metrics["mrt/outcomes_unknown"]) == (0.5, 1.0)
+
+
+def lost():
+    return record(kind="lost", episodes=[], js=[], progress=[], outcome=None, answers=0, think_tokens=0)
+
+
+def test_a_lost_trace_is_counted_and_in_no_mean():
+    metrics = compute_metrics([record(), lost(), lost()], budget=40)
+    assert metrics == compute_metrics([record()], budget=40) | {"mrt/trace_timeouts": 2.0}
 
 
 def test_the_prefix_variant():
@@ -146,6 +155,13 @@ def test_a_step_in_which_grading_fails_ends_the_run():
     with pytest.raises(GradingFailed, match=r"step 3: grading failed for 20 of 30 answers, .*=0\.5: KeyError: .no s"):
         report([failed, failed, record(answers=10)])
     report([failed, failed, record(answers=10)], max_error_share=1.0)
+
+
+def test_a_step_without_outcomes_ends_the_run():
+    report([record(), record(), lost(), record(outcome=None)])  # half of them, which is allowed
+    expected = r"step 3: 3 of 4 rollouts have no outcome, .*=0\.5: 2 traces came not .*trace_timeout_s=9, grading 1 ans"
+    with pytest.raises(NothingToTrainOn, match=expected):
+        report([record(), lost(), lost(), record(outcome=None)], trace_timeout_s=9)
 
 
 def test_no_rollouts():
