@@ -9,6 +9,12 @@ from mrt_verl.progress import compute_progress
 REACHED = 0.9
 """J from which on further thinking counts as overthinking."""
 
+NO_THINKING = (
+    "no trace contains any thinking, so there are no episodes, no J and no progress. mrt.think_open and "
+    "mrt.think_close must be the tags that the model itself writes (mrt_family), or null for a model without "
+    "(mrt_family=plain)"
+)
+
 Points = tuple[list[float], list[float]]
 """Tokens used up to and including the forced answer, and J there, per boundary."""
 

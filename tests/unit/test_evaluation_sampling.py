@@ -320,6 +320,24 @@ def test_other_settings_in_the_same_directory_are_refused(monkeypatch, data):
         evaluate(monkeypatch, data, "--model", "new=path/new", "--temperature", "0.5")
 
 
+@pytest.mark.parametrize("base_url", [None, "http://localhost:1/v1"])
+def test_a_model_whose_tags_are_no_tokens_is_refused_before_an_engine_starts(data, base_url):
+    toy_tokenizer((*WORDS, "\n"), added=()).save_pretrained(data.parent / "untagged")
+    model = ["--model", f"m={data.parent / 'untagged'}", *(["--base-url", base_url] if base_url else [])]
+    fixed = ["--data", str(data), "--budgets", "20", "--out", str(data.parent / "out")]
+    with pytest.raises(SystemExit, match=r"error: mrt\.think_open='<think>' is 7 tokens for .*untagged; allowed"):
+        command.main(["run", *fixed, *model])
+
+
+@pytest.mark.parametrize(("trace", "is_told"), [(TRACE, False), (CLOSE + "\\boxed{7}" + END, True)])
+def test_a_model_that_never_thinks_is_told_of(monkeypatch, data, capsys, trace, is_told):
+    monkeypatch.setattr(evaluate_models, "open_engine", lambda *_: (serve(*[trace] * 4), TOKENIZER))
+    own = ["mrt.markers=[Wait]", f"mrt.stop_text='{STOP}'", "mrt.branch_max_tokens=2", "mrt.branch_stop=[]"]
+    fixed = ["--data", str(data), "--budgets", "20,40", "--traces", "2", "--out", str(data.parent / "out")]
+    command.main(["run", *fixed, "--model", "new=path/new", "--set", *own])
+    assert ("new: no trace contains any thinking" in capsys.readouterr().out) == is_told
+
+
 def test_a_context_that_is_too_short_is_told_before_anything_is_sampled(monkeypatch, data):
     with pytest.raises(SystemExit, match=r"context is 53 tokens; allowed: 54 or more \(prompt 11 \+ largest budget 40"):
         evaluate(monkeypatch, data, "--model", "new=path/new", max_model_len=53)
