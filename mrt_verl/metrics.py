@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mrt_verl.grading.grades import GraderStats
-from mrt_verl.progress import normalised_regret
+from mrt_verl.progress import mean_answer_tokens, normalised_regret, success_points
 from mrt_verl.rollout_record import LOST, RolloutRecord
 
 
@@ -27,7 +27,9 @@ METRICS = {
     "mrt/j_before": Metric("success probability without thinking, J_{-1}", "0 to 1; more with weighted answers"),
     "mrt/j_first": Metric("J after the first episode with a known one", "as j_before"),
     "mrt/j_last": Metric("J after the last episode with a known one", "as j_before"),
-    "mrt/regret": Metric("normalised regret at the response budget, of rollouts that thought", "0 to 1"),
+    "mrt/regret": Metric(
+        "normalised regret at the response budget, as an evaluation's; forced rollouts apart", "0 to 1"
+    ),
     "mrt/episodes_mean": Metric("episodes of a rollout, after merging and the cap", "0 to mrt.max_episodes"),
     "mrt/markers_mean": Metric("switch markers that open a step, before merging and the cap", ">= 0"),
     "mrt/think_tokens_mean": Metric("tokens of the thinking block", "0 to the response budget"),
@@ -162,19 +164,27 @@ def right_at_the_end(records: Sequence[RolloutRecord]) -> list[RolloutRecord]:
 
 
 def rollout_regret(record: RolloutRecord, budget: int) -> float:
-    """Normalised regret of one rollout at `budget` tokens (progress.normalised_regret); 1 where J is not known.
+    """Normalised regret of one rollout at `budget` tokens, as an evaluation's; 1 where no J is known.
 
-    A forced answer costs the tokens of its prefix and, on average, this rollout's mean branch length. The curve of a
-    rollout that thought on from a shared prefix starts with that prefix and its J.
+    The curve of a rollout that thought on from a shared prefix has two points: the J of that prefix, and its outcome.
     """
-    branches, values = record.branches, record.values
-    count = sum(len(answers) for answers in branches.forced) + len(branches.forced_before)
-    answer_tokens = branches.branch_tokens / count if count else 0.0
-    pairs = zip(record.response.episodes, values.js, strict=False)
-    points = [(end, j) for (_, _, end), j in pairs if j is not None]
-    if record.response.prefix_tokens and values.j_before is not None:
-        points.insert(0, (record.response.prefix_tokens, values.j_before))
-    return normalised_regret([end + answer_tokens for end, _ in points], [j for _, j in points], budget)
+    response, branches, values = record.response, record.branches, record.values
+    ends = [end for _, _, end in response.episodes]
+    counts = map(len, branches.forced)
+    own = float(response.response_tokens - ends[-1]) if ends else 0.0
+    answer_tokens = mean_answer_tokens(list(zip(branches.answer_tokens, counts, strict=True)), own)
+    tokens, js = success_points(
+        ends,
+        values.js or [None] * len(ends),
+        answer_tokens,
+        response_tokens=response.response_tokens,
+        outcome=values.outcome,
+    )
+    if response.prefix_tokens and values.j_before is not None:
+        # an answer forced there may be longer than what the rollout wrote
+        first = min([response.prefix_tokens + branches.before_tokens, *tokens])
+        tokens, js = [first, *tokens], [values.j_before, *js]
+    return normalised_regret(tokens, js, budget)
 
 
 class GradingMeter:

@@ -154,6 +154,11 @@ class Rollout:
         """Whether the response's own final answer is one of the samples of its last boundary."""
         return self.prover.draws_plain_samples and bool(response.boundaries) and response.answer_start is not None
 
+    def answer_tokens(self, branches: Branches) -> float:
+        """Mean tokens of a forced answer, the stop text included."""
+        generated = branches.tokens / len(branches.answers) if branches.answers else 0.0
+        return len(self.prover.stop_ids) + generated
+
     async def branch(
         self,
         prompt_ids: list[int],

@@ -51,6 +51,10 @@ class BranchPart:
     """Per boundary its forced answers; [] where nothing was branched."""
     forced_before: list[ForcedAnswer] = field(default_factory=list)
     """Forced answers before the first episode, shared by the rollouts of a prompt (J_{-1}, or J_j of a prefix)."""
+    answer_tokens: list[float] = field(default_factory=list)
+    """Per boundary the mean tokens of a forced answer, the stop text included, whoever paid for it."""
+    before_tokens: float = 0.0
+    """The same of `forced_before`."""
     own_is_sample: bool = False
     """Whether the trace's own answer is one sample of the last boundary's J."""
     shared_tokens: int = 0

@@ -144,6 +144,7 @@ class MRTAgentLoop(AgentLoopBase):
         """Forced answers without thinking and at the response's boundaries, into the record."""
         before = await asked_before
         part.forced_before = list(before.answers)
+        part.before_tokens = self.rollout.answer_tokens(before)
         if not response.boundaries:
             return
         part.own_is_sample = self.rollout.own_is_sample(response)
@@ -156,7 +157,9 @@ class MRTAgentLoop(AgentLoopBase):
                 own_is_sample=part.own_is_sample,
                 before=before,
             )
-        part.forced = [list(at[n].answers) if n in at else [] for n in range(len(response.boundaries))]
+        numbers = range(len(response.boundaries))
+        part.forced = [list(at[n].answers) if n in at else [] for n in numbers]
+        part.answer_tokens = [self.rollout.answer_tokens(at[n]) if n in at else 0.0 for n in numbers]
 
     def _branches(
         self, shared: PromptBranches, sampling_params: dict[str, Any], row: dict[str, Any]

@@ -183,6 +183,8 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
             record.response.episode_texts = [self.tokenizer.decode(trace.ids[len(prefix.ids) :])]
         record.branches.add_cost(branches.paid)
         record.branches.forced = [[]]
+        record.branches.answer_tokens = [0.0]
         record.branches.forced_before = list(prefix.forced.answers)
+        record.branches.before_tokens = self.rollout.answer_tokens(prefix.forced)
         record.branches.own_is_sample = True
         return self.make_output(prompt_ids, trace, record, time.perf_counter() - started)

@@ -35,7 +35,8 @@ def close(manager: Any) -> None:
 def record(text: str) -> dict[str, Any]:
     """A graded record, as it travels through verl's reward info, as plain values."""
     values: dict[str, Any] = json.loads(text)
-    values.pop("error_example")  # came after the move
+    for later in ("error_example", "answer_tokens", "before_tokens"):
+        values.pop(later)
     return values
 
 
