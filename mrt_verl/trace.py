@@ -1,8 +1,9 @@
 """A response that grows in pieces: what the policy sampled, and what was written for it."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,6 +14,26 @@ from mrt_verl.token_text import Paragraph, Tag, append, decode, new_paragraph
 PARAGRAPH = "\n\n"
 PARAGRAPH_TOKENS = 3
 """Tokens at the end of a piece among which the blank line is that it stopped at."""
+Result = TypeVar("Result")
+
+
+class TraceTimeout(RuntimeError):
+    """The engine did not answer within `mrt.trace_timeout_s`."""
+
+
+async def in_time(sampling: Awaitable[Result], seconds: float | None) -> Result:
+    """The result of `sampling`; None waits for ever.
+
+    Raises:
+        TraceTimeout: it took longer.
+    """
+    try:
+        async with asyncio.timeout(seconds) as deadline:
+            return await sampling
+    except TimeoutError as error:
+        if not deadline.expired():
+            raise  # the engine's own
+        raise TraceTimeout(f"no answer within mrt.trace_timeout_s={seconds:g}") from error
 
 
 @dataclass(slots=True)

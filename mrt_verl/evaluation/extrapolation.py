@@ -7,7 +7,7 @@ from mrt_verl.evaluation.plan import SamplingPlan
 from mrt_verl.rollout import Boundary, Response, Rollout
 from mrt_verl.sampling_params import ended_by_itself, without_end
 from mrt_verl.token_text import new_paragraph
-from mrt_verl.trace import Trace
+from mrt_verl.trace import Trace, in_time
 
 
 async def extend(
@@ -86,5 +86,6 @@ async def _generate(
     rollout: Rollout, plan: SamplingPlan, prompt_ids: list[int], request_id: str, max_tokens: int, **params: Any
 ) -> list[int]:
     params = {**plan.sampling_params, "max_tokens": max_tokens, **params}
-    output = await rollout.engine.generate(request_id=request_id, prompt_ids=prompt_ids, sampling_params=params)
+    sampling = rollout.engine.generate(request_id=request_id, prompt_ids=prompt_ids, sampling_params=params)
+    output = await in_time(sampling, rollout.settings.trace_timeout_s)
     return list(output.token_ids)
