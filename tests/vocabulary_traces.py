@@ -1,4 +1,4 @@
-"""Traces on real vocabularies as models write them and as they might, and a plain splitter that sees their whole text."""
+"""Traces on real vocabularies as models write them and as they might, and a splitter that sees their whole text."""
 
 import bisect
 import functools
