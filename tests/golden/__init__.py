@@ -10,5 +10,6 @@ record.py      `python -m tests.golden.record [NAME …]` writes them anew: only
 
 They were made at d3bc392, before the house was rebuilt, and held through it bit for bit. Recorded anew since, on
 purpose: the two windows (one of W episodes holds W, not W + 1), `acc` of insertion_backtrack_by_function (accuracy, not
-the score), and the texts of forced answers that ended in a stop string (193 leaves differ by that line break alone).
+the score), the texts of forced answers that ended in a stop string (193 leaves differ by that line break alone), and
+the nine with insertions (line breaks before one are merged with what they follow, as the tokenizer writes them).
 """
