@@ -13,6 +13,7 @@ from mrt_verl.grading.text.boxes import after_context
 from mrt_verl.provers.answer_end import read_answer
 from mrt_verl.sampling_params import answer_params, ended_by_itself, request_seed
 from mrt_verl.settings import MRTSettings
+from mrt_verl.token_text import encode_open
 
 logger = logging.getLogger(__name__)
 
@@ -209,8 +210,8 @@ class Prover(ABC):
 
 @functools.lru_cache(maxsize=1024)
 def encode(tokenizer: Any, text: str) -> tuple[int, ...]:
-    """Token ids of a stop text or a reference: every boundary of a prompt's rollouts asks for the same."""
-    return tuple(tokenizer.encode(text, add_special_tokens=False))
+    """Token ids of a stop text: every boundary of a prompt's rollouts asks for the same."""
+    return tuple(encode_open(tokenizer, text))
 
 
 def cached_tokens(output: Any) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mrt_verl.grading.text.boxes import in_box
-from mrt_verl.token_text import decode, vocabulary_texts
+from mrt_verl.token_text import decode, encode_open, vocabulary_texts
 
 TAILS = ("", ".", "$", "$.", "$$", "\n", "\n\n", ".\n", ".\n\n", " ", ",", ";", "\\)", "\\).", "\\]", ")", "**", "**.")
 """What follows a box; it decides which token a bracket at an answer's end is part of: `)}` and `.`, or `)` and `}.`."""
@@ -48,7 +48,7 @@ def spell(stop_text: str, reference_text: str | Sequence[str] | None, references
 @functools.lru_cache(maxsize=1024)
 def token_paths(tokenizer: Any, stop_text: str, spelling: str) -> tuple[TokenPath, ...]:
     """The ways to write a spelling after a stop text that what follows can bring about; one, seldom two."""
-    stop_ids = tokenizer.encode(stop_text, add_special_tokens=False)
+    stop_ids = encode_open(tokenizer, stop_text)
     whole = stop_text + spelling
     paths: dict[tuple[int, ...], TokenPath] = {}
     for tail in TAILS if not spelling[-1:].isalnum() else ("",):

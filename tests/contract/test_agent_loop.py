@@ -170,17 +170,22 @@ def backtracking(request):
     return " 9 and 4.</think>" if "go back" in request.text else STEPS_TO_A_WRONG_ANSWER
 
 
-def test_boundaries_find_the_forced_answers_that_decided_an_insertion(rollout, tokenizer):
+@pytest.mark.parametrize(("end", "others"), [("\n\n", 3), ("", 4)])
+def test_boundaries_find_the_forced_answers_that_decided_an_insertion(rollout, tokenizer, end, others):
     row = {"reward_model": {"ground_truth": "no forced answer says this"}}
-    (output,), server = rollout(backtracking, *BACKTRACK, **row)
+
+    def write(request):
+        return backtracking(request).replace("3 and 9.</think>", f"3 and 9.{end}</think>")
+
+    (output,), server = rollout(write, *BACKTRACK, **row)
     assert record(output)["inserted_tokens"] > 0
     times = collections.Counter(map(tuple, prefixes(split(server)[1], tokenizer)))
     ends = [end for _, _, end in record(output)["episodes"]]
     at_boundaries = [tuple(output.prompt_ids + output.response_ids[:end]) for end in ends]
     assert len(ends) == 2 and all(times[prefix] == 3 for prefix in at_boundaries)
-    # besides: the answers without thinking, where step 1 begins, steps 2 and 3, and the end of the thinking as it was
-    # sampled, whose last token the insertion has merged with its own line breaks
-    assert len(times) == len(ends) + 4 and set(times.values()) == {3}
+    # besides: the answers without thinking, where step 1 begins, steps 2 and 3; and the close itself, where the
+    # insertion made another token of the full stop before it
+    assert len(times) == len(ends) + others and set(times.values()) == {3}
     assert record(output)["branch_tokens"] == 3 * len(times) * len(tokenizer.encode(FORCED))
 
 
