@@ -144,7 +144,7 @@ class Preparation:
                 if reason and self._keeps_all():
                     self.doubtful.setdefault(split, Counter())[reason] += 1
                 if reason is None or self._keeps_all():
-                    self._seen.add(problem.question, problem.answer, split)
+                    self._seen.add(problem.identity, problem.answer, split)
                     yield problem
                 else:
                     self._drop(split, Dropped(problem.row, "answer", reason, problem.answer[:120]))
@@ -158,11 +158,11 @@ class Preparation:
             if selection.may_take(problem):
                 choosable.append(problem)
             else:
-                self._seen.add(problem.question, problem.answer, split)
+                self._seen.add(problem.identity, problem.answer, split)
         return choosable
 
     def _is_repeated(self, problem: Problem, split: str) -> bool:
-        reason = self._seen.find(problem.question, problem.answer, split)
+        reason = self._seen.find(problem.identity, problem.answer, split)
         if reason:
             self._drop(split, Dropped(problem.row, "question", reason, problem.question[:120]))
         return reason is not None
@@ -200,6 +200,7 @@ class Preparation:
             split=split,
             index=sink.rows,
             extra={"source_row": problem.row, **problem.extra},
+            images=problem.images,
         )
         sink.add(row)
 

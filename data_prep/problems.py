@@ -1,7 +1,7 @@
 """What sources hand to the pipeline: problems, and rows that are no problems."""
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,13 @@ class Problem:
     """Position in the source's split, from 0."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Further plain values for `extra_info`; the same keys in every problem of a source."""
+    images: Sequence[Mapping[str, Any]] | None = None
+    """For the column `images` (images.py); None for a source without any."""
+    identity: str = ""
+    """What tells problems apart; "" takes the question alone."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "identity", self.identity or self.question)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,4 +86,4 @@ class Selection:
         return ordered[self._skip :]
 
     def _rank(self, problem: Problem, purpose: str) -> int:
-        return rank(normalised(problem.question), self._seed, purpose)
+        return rank(normalised(problem.identity), self._seed, purpose)

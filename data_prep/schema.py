@@ -1,6 +1,6 @@
 """verl's parquet columns: the one place that makes and validates them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,9 @@ COLUMNS: dict[str, type] = {
 }
 PREFIX_COLUMNS: dict[str, type] = {"prefix": str, "prefix_j": float, "prefix_episode": int}
 """Optional columns of the prefix variant: the thinking up to an episode's end, J there, its index; or null."""
+IMAGES = "images"
+"""Optional column of vision problems: encoded images, each with the path it came from, or null."""
+_OPTIONAL = (*PREFIX_COLUMNS, IMAGES)
 _PLAIN = (str, int, float, bool)
 
 
@@ -37,11 +40,13 @@ def make_row(
     split: str,
     index: int,
     extra: Mapping[str, Any] | None = None,
+    images: Sequence[Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """One problem in verl's schema; repeating it is verl's business (`rollout.n`, `val_kwargs.n`).
 
     Args:
         extra: further plain values for `extra_info`.
+        images: encoded images, each `{"bytes": …, "path": …}`; None leaves the column out.
     """
     return {
         "data_source": data_source,
@@ -49,6 +54,7 @@ def make_row(
         "ability": ability,
         "reward_model": {"style": "rule", "ground_truth": answer},
         "extra_info": {"split": split, "index": index, **(extra or {})},
+        **({} if images is None else {IMAGES: list(images)}),
     }
 
 
@@ -74,8 +80,12 @@ def validate_row(row: Mapping[str, Any], position: int) -> None:
 
 
 def _validate_optional(row: Mapping[str, Any], column: str, position: int) -> None:
+    if column == IMAGES:
+        if not all(isinstance(image.get("bytes"), bytes) and image["bytes"] for image in row[column]):
+            raise ValueError(f"row {position}: {column}; allowed: a list of encoded images with their bytes")
+        return
     if column not in PREFIX_COLUMNS:
-        raise ValueError(f"row {position}: unknown column {column}; allowed: {', '.join([*COLUMNS, *PREFIX_COLUMNS])}")
+        raise ValueError(f"row {position}: unknown column {column}; allowed: {', '.join([*COLUMNS, *_OPTIONAL])}")
     kind = PREFIX_COLUMNS[column]
     if row[column] is not None and type(row[column]) is not kind:
         raise ValueError(f"row {position}: {column}={row[column]!r}; allowed: a {kind.__name__} or null")
@@ -103,7 +113,7 @@ class SchemaOfFirst:
                         f"row {position}: extra_info.{key} is a {kind.__name__}; allowed: text, number, bool"
                     )
             self._extra = extra
-            self._optional = [column for column in PREFIX_COLUMNS if column in row]
+            self._optional = [column for column in _OPTIONAL if column in row]
         if extra != self._extra:
             raise ValueError(
                 f"row {position}: extra_info has {_named(extra)}; allowed, as in row 0: {_named(self._extra)}"
@@ -127,7 +137,10 @@ class SchemaOfFirst:
             "reward_model": pa.struct([("style", text), ("ground_truth", text)]),
             "extra_info": pa.struct([(key, arrow_type(kind)) for key, kind in (self._extra or {}).items()]),
         }
-        optional = {column: arrow_type(PREFIX_COLUMNS[column]) for column in self._optional}
+        images = pa.list_(pa.struct([("bytes", pa.binary()), ("path", text)]))
+        optional = {
+            column: images if column == IMAGES else arrow_type(PREFIX_COLUMNS[column]) for column in self._optional
+        }
         return pa.schema({**columns, **optional})
 
 

@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -92,6 +92,8 @@ class Request:
     params: dict[str, Any]
     nth: int
     """How many equal requests came before it."""
+    further: dict[str, Any] = field(default_factory=dict)
+    """What it carries beside its tokens: images, a priority."""
 
     @property
     def key(self) -> str:
@@ -135,9 +137,11 @@ class FakeServer:
         self.is_closed = False
         self._seen: Counter[str] = Counter()
 
-    async def generate(self, *, request_id: str, prompt_ids: list[int], sampling_params: dict[str, Any]) -> Output:
+    async def generate(
+        self, *, request_id: str, prompt_ids: list[int], sampling_params: dict[str, Any], **further: Any
+    ) -> Output:
         """One continuation."""
-        request = self._note(request_id, prompt_ids, dict(sampling_params))
+        request = self._note(request_id, prompt_ids, dict(sampling_params), further)
         sampling_params.clear()  # verl's client takes settings out of the dict it is given
         await asyncio.sleep(self.delay(request))
         params, written = request.params, self.write(request)
@@ -162,10 +166,12 @@ class FakeServer:
         """Note that it was closed."""
         self.is_closed = True
 
-    def _note(self, request_id: str, prompt_ids: Sequence[int], params: dict[str, Any]) -> Request:
+    def _note(
+        self, request_id: str, prompt_ids: Sequence[int], params: dict[str, Any], further: dict[str, Any]
+    ) -> Request:
         text = str(self.tokenizer.decode(list(prompt_ids)))
-        request = Request(request_id, tuple(prompt_ids), text, params, 0)
-        request = Request(request_id, request.prompt_ids, text, params, self._seen[request.key])
+        request = Request(request_id, tuple(prompt_ids), text, params, 0, further)
+        request = replace(request, nth=self._seen[request.key])
         self._seen[request.key] += 1
         self.requests.append(request)
         return request

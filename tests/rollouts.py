@@ -54,9 +54,16 @@ def roll_out(
     *,
     sessions: int,
     is_hanging: Callable[[Request], bool] = lambda _: False,
+    processor: Any = None,
+    prompt: Any = None,
     **row: Any,
 ) -> tuple[list[Any], FakeServer]:
-    """(outputs of a prompt's concurrent sessions, or what they raised; the server they asked)."""
+    """(outputs of a prompt's concurrent sessions, or what they raised; the server they asked).
+
+    Args:
+        processor: of a vision model.
+        prompt: the chat messages; null takes a problem of the search task.
+    """
     from omegaconf import OmegaConf
     from verl.experimental.agent_loop.agent_loop import DictConfigWrap
     from verl.utils.dataset.rl_dataset import RLHFDataset
@@ -76,13 +83,13 @@ def roll_out(
             trainer_config=DictConfigWrap(config),
             server_manager=server,
             tokenizer=tokenizer,
-            processor=None,
+            processor=processor,
             dataset_cls=RLHFDataset,
             data_config=DictConfigWrap(config.data),
         )
-        prompt = [{"role": "user", "content": "Numbers: 3, 7, 9, 4?"}]
+        messages = prompt or [{"role": "user", "content": "Numbers: 3, 7, 9, 4?"}]
         params = {"temperature": 1.0, "logprobs": True}
-        return await loop.run(params, raw_prompt=prompt, uid="u", session_id=number, **row)
+        return await loop.run(params, raw_prompt=messages, uid="u", session_id=number, **row)
 
     async def group() -> list[Any]:
         return await asyncio.gather(*map(session, range(sessions)), return_exceptions=True)

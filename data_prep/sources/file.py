@@ -7,9 +7,11 @@ row that cannot be used is counted with its reason and never ends the file.
 import argparse
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from data_prep.answers import refused
+from data_prep.images import digest, place, to_images
 from data_prep.problems import DataError, Dropped, Problem, Source, Split, Unusable, to_text
 from data_prep.references import to_answer, to_boxed_answer
 from data_prep.tables import Item, field_of, read_table
@@ -31,6 +33,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--question", required=True, metavar="COLUMN", help="text of the problem, or chat messages, whose last is taken"
     )
     add("--answer", required=True, metavar="COLUMN", help="reference or worked solution; a dot leads into a struct")
+    add(
+        "--images",
+        metavar="COLUMN",
+        help="one image or several, as bytes or paths; `<image>` in the question says where each stands",
+    )
     add("--data-source", default="file", help="verl's name of the set, which groups metrics (default: %(default)s)")
     add("--hub-config", metavar="NAME", help="config of a dataset on the hub")
     add("--hub-split", default="train", metavar="NAME", help="split of a dataset on the hub (default: %(default)s)")
@@ -42,9 +49,16 @@ def read(_: str, options: argparse.Namespace) -> Split:
     Raises:
         DataError: it cannot be read.
     """
-    columns = (options.question, options.answer)
+    columns = _columns(options)
     items, rows = read_table(options.table, config=options.hub_config, split=options.hub_split, columns=columns)
-    return Split(_problems(items, options), {**rows.origin, "question": columns[0], "answer": columns[1]}, rows.total)
+    named = {"question": options.question, "answer": options.answer}
+    if options.images:
+        named["images"] = options.images
+    return Split(_problems(items, options), {**rows.origin, **named}, rows.total)
+
+
+def _columns(options: argparse.Namespace) -> tuple[str, ...]:
+    return (options.question, options.answer, *([options.images] if options.images else []))
 
 
 def _problems(items: Iterator[Item], options: argparse.Namespace) -> Iterator[Problem | Dropped]:
@@ -53,16 +67,25 @@ def _problems(items: Iterator[Item], options: argparse.Namespace) -> Iterator[Pr
     for number, row in enumerate(items):
         names.update(dict.fromkeys(row) if isinstance(row, dict) else {})
         try:
-            question = to_question(field_of(row, options.question), options.question)
-            problem = Problem(question, to_reference(field_of(row, options.answer), options.answer), number)
+            problem = _problem(row, number, options)
         except Unusable as why:
             yield Dropped(number, why.column, why.reason, why.value)
         else:
             has_problem = True
             yield problem
-    for column in (options.question, options.answer):
+    for column in _columns(options):
         if not has_problem and names and column.split(".")[0] not in names and column not in names:
             raise DataError(f"{options.table}: column {column} is in no row; got {', '.join(map(str, names))}")
+
+
+def _problem(row: Item, number: int, options: argparse.Namespace) -> Problem:
+    question = to_question(field_of(row, options.question), options.question)
+    answer = to_reference(field_of(row, options.answer), options.answer)
+    if not options.images:
+        return Problem(question, answer, number)
+    images = to_images(field_of(row, options.images), options.images, Path(options.table).parent)
+    question = place(question, images, options.images)
+    return Problem(question, answer, number, images=images, identity=f"{question} {digest(images)}")
 
 
 def to_question(value: Any, column: str) -> str:

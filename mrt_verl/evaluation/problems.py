@@ -42,6 +42,10 @@ def read_problems(path: Path, limit: int | None = None) -> list[Problem]:
     for column in ("prompt", "reward_model"):
         if column not in frame.columns:
             raise ValueError(f"{path}: column {column} is missing; got {', '.join(map(str, frame.columns))}")
+    for column in {"images", "videos", "audios"} & set(frame.columns):
+        held = [number for number, value in enumerate(frame[column]) if value is not None and len(value)]
+        if held:
+            raise ValueError(f"{path}: row {held[0]} has {column}; allowed: rows of text, an evaluation reads no media")
     rows = frame.head(limit).to_dict("records") if limit is not None else frame.to_dict("records")
     if not rows:
         raise ValueError(f"{path}: no problems; allowed: one row or more")

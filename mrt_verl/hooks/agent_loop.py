@@ -20,6 +20,7 @@ from mrt_verl.hooks.checks.local import context_tokens
 from mrt_verl.hooks.engine import VerlEngine
 from mrt_verl.hooks.loop_output import MRTAgentLoopOutput, make_output
 from mrt_verl.hooks.replica import pinned
+from mrt_verl.hooks.row_inputs import RowInputs, read_inputs
 from mrt_verl.rollout import Response, Rollout
 from mrt_verl.rollout_record import LOST, BranchPart, ResponsePart, RolloutRecord
 from mrt_verl.settings import MRTSettings
@@ -53,21 +54,34 @@ class MRTAgentLoop(AgentLoopBase):
         super().__init__(*args, **kwargs)
         self.settings = seeded(settings or MRTSettings.from_config(self.config.mrt), self.rollout_config)
         self.response_length: int = self.rollout_config.response_length
-        engine = VerlEngine(self.server_manager)
+        self.engine = VerlEngine(self.server_manager)
+        self.inputs = RowInputs()
         self.rollout = Rollout(
-            *(engine, self.tokenizer, self.settings),
+            *(self.engine, self.tokenizer, self.settings),
             response_tokens=self.response_length,
             context_tokens=context_tokens(self.config),
         )
 
     async def run(self, sampling_params: dict[str, Any], **row: Any) -> MRTAgentLoopOutput:
         """One rollout of one dataset row; a trace that takes too long is lost, which its group outlives."""
-        prompt_ids = await self.ct_build_initial_tokens(list(row["raw_prompt"]))
+        prompt_ids = await self.read_row(row)
         try:
             return await self.respond(prompt_ids, sampling_params, row)
         except TraceTimeout as error:
             logger.warning("a trace is lost, its group trains on the others: %s", error)
             return self.make_lost(prompt_ids, sampling_params, row)
+
+    async def read_row(self, row: dict[str, Any]) -> list[int]:
+        """The prompt of the row that this loop rolls out; verl makes a loop for each rollout.
+
+        Raises:
+            ValueError: it holds what cannot be rolled out.
+        """
+        messages = list(row["raw_prompt"])
+        self.inputs = await read_inputs(self, messages, row)
+        self.engine.of_row = self.inputs.request
+        images = {"images": self.inputs.images} if self.inputs.images else {}
+        return await self.ct_build_initial_tokens(messages, **images)
 
     async def respond(
         self, prompt_ids: list[int], sampling_params: dict[str, Any], row: dict[str, Any]
@@ -149,7 +163,7 @@ class MRTAgentLoop(AgentLoopBase):
             return
         part.own_is_sample = self.rollout.own_is_sample(response)
         async with pinned(self.server_manager, request_id, prompt_ids) as replica:
-            prover = self.rollout.prover.on(VerlEngine(replica))
+            prover = self.rollout.prover.on(self.engine.on(replica))
             at = await self.rollout.branch(
                 prompt_ids,
                 response.boundaries,
@@ -207,4 +221,5 @@ class MRTAgentLoop(AgentLoopBase):
     ) -> MRTAgentLoopOutput:
         """The rollout as verl wants it."""
         eos = self.tokenizer.eos_token_id
-        return make_output(prompt_ids, trace, record, eos_token_id=eos, trace_seconds=trace_seconds)
+        of_row = self.inputs.output
+        return make_output(prompt_ids, trace, record, of_row, eos_token_id=eos, trace_seconds=trace_seconds)

@@ -1,6 +1,7 @@
 """verl's server client as a rollout's engine."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 from verl.workers.rollout.llm_server import LLMServerClient
 
@@ -12,12 +13,22 @@ class VerlEngine:
     scored prompt generates one token, so there is nothing to resume.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, of_row: Mapping[str, Any] | None = None) -> None:
+        """Keep the parts.
+
+        Args:
+            of_row: what each request of the row carries beside its tokens: images, priority (row_inputs.py).
+        """
         self._client = client
+        self.of_row = dict(of_row or {})
+
+    def on(self, client: Any) -> Self:
+        """The same row's engine on another client."""
+        return type(self)(client, self.of_row)
 
     async def generate(self, *, request_id: str, prompt_ids: list[int], sampling_params: dict[str, Any]) -> Any:
         """verl's TokenOutput."""
-        how: dict[str, Any] = {"prompt_ids": prompt_ids, "sampling_params": sampling_params}
+        how: dict[str, Any] = {"prompt_ids": prompt_ids, "sampling_params": sampling_params, **self.of_row}
         if "prompt_logprobs" in sampling_params and isinstance(self._client, LLMServerClient):
             return await LLMServerClient.generate(self._client, request_id, **how)
         return await self._client.generate(request_id=request_id, **how)

@@ -38,9 +38,15 @@ class MRTAgentLoopOutput(AgentLoopOutput):
 
 
 def make_output(
-    prompt_ids: list[int], trace: Trace, record: RolloutRecord, *, eos_token_id: int, trace_seconds: float
+    prompt_ids: list[int],
+    trace: Trace,
+    record: RolloutRecord,
+    of_row: dict[str, Any],
+    *,
+    eos_token_id: int,
+    trace_seconds: float,
 ) -> MRTAgentLoopOutput:
-    """One rollout as verl wants it."""
+    """One rollout as verl wants it; `of_row` holds the fields that a vision model's rows have besides."""
     response_ids, mask, log_probs = trace.ids, trace.mask, trace.log_probs
     if not response_ids:
         # verl cannot hold an empty response: one token the policy did not sample, which trains nothing
@@ -57,4 +63,5 @@ def make_output(
             num_preempted=-1 if trace.preempted is None else trace.preempted,
         ),
         extra_fields={**trace.extra_fields, "turn_scores": [], "tool_rewards": [], RECORD: record.to_dict()},
+        **of_row,
     )

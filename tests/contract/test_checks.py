@@ -2,12 +2,14 @@
 
 import logging
 import socket
+import sys
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
 from mrt_verl import check
-from mrt_verl.hooks.checks import check_run, find_problems, machine, token_boundaries
+from mrt_verl.hooks.checks import check_run, find_problems, machine, media, token_boundaries
 from tests.fakes import toy_tokenizer
 
 GROUP = "actor_rollout_ref.rollout.n=4"
@@ -237,7 +239,6 @@ def test_a_reward_function_that_is_not_there(good):
     ("changes", "message"),
     [
         ([{}, {"agent_name": "tool_agent"}], "column agent_name=tool_agent; allowed: mrt, or no such column"),
-        ([{}, {"images": [1]}], "column images; allowed: rows of text alone"),
         ([{}, {"reward_model": {"ground_truth": None}}], "row 1 (1 of the first 2) has no reward_model.ground_truth"),
         ([{}, {"reward_model": None}], "row 1 (1 of the first 2) has no reward_model.ground_truth"),
     ],
@@ -247,6 +248,50 @@ def test_rows_that_cannot_train_are_told(good, tmp_path, changes, message):
     write_rows(tmp_path / "train.parquet", changes)
     found = of_machine(config)
     assert len(found) == 1 and message in found[0], found
+
+
+IMAGE = {"prompt": [{"role": "user", "content": "<image> ?"}], "images": [{"bytes": b"png", "path": None}]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ([{}] * 70 + [{"videos": ["a.mp4"]}], "rows hold videos; allowed: text and images, MRT rolls out no videos"),
+        ([{}, {"audios": [b"wav"]}], "rows hold audios; allowed: text and images, MRT rolls out no audios"),
+        (
+            [{"prompt": [{"role": "user", "content": [{"type": "video", "video": "a.mp4"}]}]}],
+            "rows hold videos; allowed: text and images",
+        ),
+        (
+            [{"images": []}, {"images": IMAGE["images"]}],
+            "row 1 has 1 images in column images and 0 times <image> in its prompt; allowed: as many",
+        ),
+        ([{"images": []}, IMAGE], "has images, which verl reads with a package that is not here; pip install qwen-vl"),
+    ],
+)
+@pytest.mark.parametrize("key", ["train_files", "val_files"])
+def test_media_that_this_run_cannot_roll_out(good, tmp_path, monkeypatch, key, changes, message):
+    monkeypatch.setitem(sys.modules, "qwen_vl_utils", None)
+    config = good(f"data.{key}={tmp_path}/media.parquet")
+    write_rows(tmp_path / "media.parquet", changes)
+    found = of_machine(config)
+    assert any(line.startswith(f"data.{key}=") and message in line for line in found), found
+
+
+def test_images_need_a_model_that_sees(good, tmp_path, monkeypatch):
+    monkeypatch.setattr(media, "util", SimpleNamespace(find_spec=lambda name: name))
+    config = good()
+    write_rows(tmp_path / "train.parquet", [{"images": []}, IMAGE])
+    lines = of_machine(config)
+    assert lines and all("verl can load no image processor, and data." in line for line in lines)
+    monkeypatch.setattr(media, "load_processor", lambda _: object())
+    assert of_machine(config) == []
+
+
+def test_a_dataset_class_of_the_runs_own_reads_its_files_itself(good, tmp_path):
+    config = good("data.custom_cls.path=mine.py", "data.custom_cls.name=Mine")
+    write_rows(tmp_path / "train.parquet", [{"videos": ["a.mp4"]}])
+    assert of_machine(config) == []
 
 
 def test_a_data_source_that_verl_cannot_score(good, tmp_path):

@@ -78,3 +78,18 @@ def _load(path: str, trust_remote_code: bool) -> Any:
     from verl.utils import hf_tokenizer
 
     return hf_tokenizer(path, trust_remote_code=trust_remote_code)
+
+
+def load_processor(model: Any) -> Any | None:
+    """The run's image processor if it lies on this machine and verl can load it."""
+    path = model.tokenizer_path or model.path
+    if path is None or not expand(path).is_dir():
+        return None
+    return _load_processor(str(expand(path)), bool(model.trust_remote_code))
+
+
+@functools.lru_cache(maxsize=1)
+def _load_processor(path: str, trust_remote_code: bool) -> Any:
+    from verl.utils import hf_processor
+
+    return hf_processor(path, trust_remote_code=trust_remote_code)

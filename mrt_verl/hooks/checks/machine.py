@@ -10,7 +10,6 @@ from typing import Any
 from mrt_verl.hooks.checks.local import expand, first_rows, is_local, listed, readable_parquet
 from mrt_verl.settings import MRTSettings
 
-MEDIA = ("images", "videos", "audios")
 RUNNING_CLUSTER = Path("/tmp/ray/ray_current_cluster")
 """Where Ray writes the address of a cluster that was started on this machine, and looks for one to join."""
 ACCELERATORS = ("nvidia[0-9]*", "davinci[0-9]*")
@@ -58,9 +57,6 @@ def _column_problems(
     for column in (prompt, "reward_model"):
         if column not in columns:
             yield f"data.train_files={file}: no column {column}; got {', '.join(columns)}"
-    media = [name for name in MEDIA if any(row.get(name) is not None and len(row[name]) for row in rows)]
-    if media:
-        yield f"data.train_files={file}: column {media[0]}; allowed: rows of text alone, MRT rolls out no media"
     truths = [(row.get("reward_model") or {}).get("ground_truth") for row in rows if "reward_model" in columns]
     missing = [number for number, truth in enumerate(truths) if truth is None or not str(truth).strip()]
     if missing:
