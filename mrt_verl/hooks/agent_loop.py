@@ -62,12 +62,18 @@ class MRTAgentLoop(AgentLoopBase):
 
     async def run(self, sampling_params: dict[str, Any], **row: Any) -> MRTAgentLoopOutput:
         """One rollout of one dataset row; a trace that takes too long is lost, which its group outlives."""
-        prompt_ids = await self.ct_build_initial_tokens(list(row["raw_prompt"]))
+        prompt_ids = await self.build_prompt(list(row["raw_prompt"]))
         try:
             return await self.respond(prompt_ids, sampling_params, row)
         except TraceTimeout as error:
             logger.warning("a trace is lost, its group trains on the others: %s", error)
             return self.make_lost(prompt_ids, sampling_params, row)
+
+    async def build_prompt(self, messages: list[dict[str, Any]]) -> list[int]:
+        """Token ids of the prompt; verl 0.9.0 has its token builder off unless told otherwise."""
+        if self.continuous_token_builder is None and hasattr(self, "apply_chat_template"):
+            return list(await self.apply_chat_template(messages))
+        return list(await self.ct_build_initial_tokens(messages))
 
     async def respond(
         self, prompt_ids: list[int], sampling_params: dict[str, Any], row: dict[str, Any]

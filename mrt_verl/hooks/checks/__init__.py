@@ -1,7 +1,9 @@
 """Is this run the one that was asked for, and can it train? Asked before Ray starts.
 
+    versions.py     verl, vLLM, torch and Python against those tested
     identity.py     settings that make it another run, or that MRT would ignore
     feasibility.py  prover, tokenizer, context and adapter
+    sizes.py        batches, mini-batches, workers and rows against each other; verl's own check of a config
     machine.py      this machine: files, model, rows of the data, Ray, GPU
 
 Each check yields lines that name the key, the value got, what is allowed, and what to type instead. `mrt_verl.check`
@@ -11,13 +13,13 @@ prints them all at once; a training run ends with them.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mrt_verl.hooks.checks import feasibility, identity, machine
+from mrt_verl.hooks.checks import feasibility, identity, machine, sizes, versions
 from mrt_verl.parts import check_parts
 from mrt_verl.settings import MRTSettings
 
 Check = Callable[[MRTSettings, Any], Iterator[str]]
-OF_CONFIG: tuple[Check, ...] = (*identity.CHECKS, *feasibility.CHECKS)
-OF_MACHINE: tuple[Check, ...] = machine.CHECKS
+OF_CONFIG: tuple[Check, ...] = (versions.check_versions, *identity.CHECKS, *feasibility.CHECKS, *sizes.CHECKS)
+OF_MACHINE: tuple[Check, ...] = (*machine.CHECKS, *sizes.OF_A_WHOLE_RUN)
 
 
 def find_problems(config: Any, *, of_machine: bool = True) -> list[str]:
@@ -25,7 +27,7 @@ def find_problems(config: Any, *, of_machine: bool = True) -> list[str]:
 
     Args:
         config: verl's, composed with `reward_model=mrt…`.
-        of_machine: whether this machine is looked at as well.
+        of_machine: whether this machine is looked at as well, and the config is one that verl itself would start with.
     """
     try:
         settings = MRTSettings.from_config(config.mrt)

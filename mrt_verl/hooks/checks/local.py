@@ -17,6 +17,13 @@ def expand(path: str) -> Path:
     return Path(os.path.expanduser(path))
 
 
+def listed(files: Any) -> list[str]:
+    """The files of a setting that takes one or several."""
+    if files is None:
+        return []
+    return [files] if isinstance(files, str) else [str(file) for file in files]
+
+
 def model_directory(model: Any) -> Path | None:
     """The model's directory if it lies on this machine."""
     path = None if model.path is None else expand(model.path)

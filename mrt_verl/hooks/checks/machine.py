@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mrt_verl.hooks.checks.local import expand, is_local
+from mrt_verl.hooks.checks.local import expand, is_local, listed
 from mrt_verl.settings import MRTSettings
 
 FIRST_ROWS = 64
@@ -28,14 +28,14 @@ def check_files(settings: MRTSettings, config: Any) -> Iterator[str]:
     if function and "://" not in function and not expand(function).is_file():
         yield f"reward.custom_reward_function.path={function}; allowed: a Python file that exists"
     for key in ("train_files", "val_files"):
-        for file in _listed(config.data.get(key)):
+        for file in listed(config.data.get(key)):
             if "://" not in file and not expand(file).exists():
                 yield f"data.{key}={file}; allowed: a parquet file that exists"
 
 
 def check_rows(settings: MRTSettings, config: Any) -> Iterator[str]:
     """The first rows of the training data must be ones that MRT can roll out and grade."""
-    for file in _listed(config.data.get("train_files")):
+    for file in listed(config.data.get("train_files")):
         if not (file.endswith(".parquet") and expand(file).is_file()):
             continue
         try:
@@ -145,12 +145,6 @@ def _has_gpu() -> bool:
     import torch
 
     return bool(torch.cuda.is_available())
-
-
-def _listed(files: Any) -> list[str]:
-    if files is None:
-        return []
-    return [files] if isinstance(files, str) else [str(file) for file in files]
 
 
 def _first_rows(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
