@@ -187,6 +187,25 @@ def rollout_regret(record: RolloutRecord, budget: int) -> float:
     return normalised_regret(tokens, js, budget)
 
 
+def validation_values(record: RolloutRecord, budget: int) -> dict[str, float]:
+    """Numbers of one validated rollout with branches, for verl's `val-aux/DATA_SOURCE/NAME/mean@n`; not those unknown.
+
+    Args:
+        budget: tokens a response may have (C of the normalised regret).
+    """
+    values = record.values
+    known = [j for j in values.js if j is not None]
+    found = {
+        "mrt_j_before": values.j_before,
+        "mrt_j_first": known[0] if known else None,
+        "mrt_j_last": known[-1] if known else None,
+        "mrt_progress": _mean(value for *_, value in values.progress) if values.progress else None,
+        "mrt_regret": rollout_regret(record, budget),
+        "mrt_episodes": float(len(record.response.episodes)),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
 class GradingMeter:
     """How fast answers were graded since the last step, validation included, over all reward workers."""
 

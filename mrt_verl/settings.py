@@ -123,7 +123,8 @@ class MRTSettings:
     baseline: str = "group"
     """Variant prefix: `group` normalises over all rollouts, `termination` takes the mean of the forced ones off."""
     val_branches: bool = False
-    """Whether validation estimates J as well; off, it costs what it costs without MRT."""
+    """Whether validation estimates J as well (`val-aux/DATA_SOURCE/mrt_regret/mean@n` and others); off, it costs what
+    it costs without MRT."""
     trace_dir: str | None = None
     """Directory for JSONL files, one per step, of rollouts with their episodes, J and progress; null writes none."""
     traces_per_step: int = 8

@@ -81,7 +81,13 @@ class MRTAgentLoop(AgentLoopBase):
         self.inputs = await read_inputs(self, messages, row)
         self.engine.of_row = self.inputs.request
         images = {"images": self.inputs.images} if self.inputs.images else {}
-        return await self.ct_build_initial_tokens(messages, **images)
+        return await self.build_prompt(messages, **images)
+
+    async def build_prompt(self, messages: list[dict[str, Any]], **images: Any) -> list[int]:
+        """Token ids of the prompt; verl 0.9.0 has its token builder off unless told otherwise."""
+        if self.continuous_token_builder is None and hasattr(self, "apply_chat_template"):
+            return list(await self.apply_chat_template(messages, **images))
+        return list(await self.ct_build_initial_tokens(messages, **images))
 
     async def respond(
         self, prompt_ids: list[int], sampling_params: dict[str, Any], row: dict[str, Any]

@@ -7,6 +7,7 @@ from importlib import metadata
 from typing import Any
 
 from mrt_verl.hooks.checks import find_problems
+from mrt_verl.hooks.checks.versions import verl_refusal
 from mrt_verl.provers import prover_class
 from mrt_verl.settings import MRTSettings, forced_rollouts
 
@@ -22,6 +23,10 @@ def check(words: Sequence[str]) -> int:
             "VERL_USE_EXTERNAL_MODULES=mrt_verl.register",
             file=sys.stderr,
         )
+        return 2
+    refusal = verl_refusal()
+    if refusal is not None:
+        print(f"refused: {refusal}", file=sys.stderr)
         return 2
     try:
         config = compose(words)

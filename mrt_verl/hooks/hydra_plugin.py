@@ -61,8 +61,11 @@ class CheckRun(Callback):
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         from mrt_verl.hooks.checks import check_run
+        from mrt_verl.hooks.checks.versions import verl_refusal
 
         try:
+            if (refusal := verl_refusal()) is not None:
+                raise ValueError(refusal)  # our modules do not even import beside such a verl
             for module in ("advantage", "loops", "reward_manager", "replay_buffer"):
                 importlib.import_module(f"mrt_verl.hooks.{module}")
             check_run(config, of_machine=True)

@@ -27,8 +27,10 @@ async def pinned(client: Any, request_id: str, prompt_ids: Sequence[int]) -> Asy
     if type(client) is not LLMServerClient:
         yield client
         return
+    # from 0.9.1 on a load balancer may look at the prompt
+    looks = hasattr(client, "_lb_require_acquire_fields")
     try:
-        server_id, server = await client._acquire_server(request_id, prompt_ids=prompt_ids)
+        server_id, server = await client._acquire_server(request_id, **({"prompt_ids": prompt_ids} if looks else {}))
     except Exception as error:
         logger.warning("no replica could be held, each branch will ask for one: %r", error)
         yield client
@@ -38,7 +40,7 @@ async def pinned(client: Any, request_id: str, prompt_ids: Sequence[int]) -> Asy
     try:
         yield held
     finally:
-        client._release_server(server_id, request_id=request_id)
+        client._release_server(server_id, **({"request_id": request_id} if looks else {}))
 
 
 class _OneReplica:

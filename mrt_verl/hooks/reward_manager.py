@@ -18,6 +18,7 @@ from mrt_verl.grading.answers import AnswerGrader
 from mrt_verl.grading.outcomes import FileFunction
 from mrt_verl.grading.text.boxes import answer_end
 from mrt_verl.hooks.overlong import OverlongBuffer
+from mrt_verl.metrics import validation_values
 from mrt_verl.provers import ForcedAnswer
 from mrt_verl.rollout_record import LOST, RECORD, GradingPart, ResponsePart, RolloutRecord
 from mrt_verl.settings import MRTSettings
@@ -63,6 +64,8 @@ class MRTRewardManager(RewardManagerBase):
         record.grading.timeout_example = self._timeout_example(record, response_ids, own, [*forced, before])
         score = own.score
         info = {**_extras(own), "acc": float(own.verdict is Verdict.RIGHT), RECORD: record.to_json()}
+        if self.settings.val_branches and fields.get("mrt_validate", False):
+            info |= validation_values(record, self.config.data.max_response_length)
         if self.overlong is not None:
             penalty = self.overlong.penalty(len(response_ids))
             score += penalty

@@ -15,6 +15,13 @@ from tests.fakes import toy_tokenizer
 GROUP = "actor_rollout_ref.rollout.n=4"
 VLLM = "actor_rollout_ref.rollout.name=vllm"
 FLOAT32 = "actor_rollout_ref.rollout.dtype=float32"
+SMALL = (
+    "data.train_batch_size=2",
+    "actor_rollout_ref.actor.ppo_mini_batch_size=2",
+    "actor_rollout_ref.actor.use_dynamic_bsz=True",
+    "actor_rollout_ref.rollout.agent.num_workers=1",
+    "trainer.n_gpus_per_node=1",
+)
 
 
 @pytest.fixture
@@ -194,9 +201,7 @@ def good(compose, model, tmp_path, monkeypatch):
 
     def build(*overrides):
         files = [f"data.{key}_files={tmp_path}/train.parquet" for key in ("train", "val")]
-        return compose(
-            "reward_model=mrt", GROUP, VLLM, model, *files, "actor_rollout_ref.rollout.dtype=float32", *overrides
-        )
+        return compose("reward_model=mrt", GROUP, VLLM, model, *files, *SMALL, FLOAT32, *overrides)
 
     return build
 
@@ -301,7 +306,7 @@ def test_a_data_source_that_verl_cannot_score(good, tmp_path):
         "reward.custom_reward_function"
     )
     config = good("mrt.outcome=compute_score", "mrt.prover=sample")
-    write_rows(tmp_path / "train.parquet", [{"data_source": "openai/gsm8k"}])
+    write_rows(tmp_path / "train.parquet", [{"data_source": "openai/gsm8k"}] * 2)
     assert of_machine(config) == []
 
 
@@ -341,7 +346,7 @@ def test_the_check_command(good, model, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     good()
     files = [f"data.{key}_files={tmp_path}/train.parquet" for key in ("train", "val")]
-    run = ["reward_model=mrt", GROUP, VLLM, model, *files, FLOAT32]
+    run = ["reward_model=mrt", GROUP, VLLM, model, *files, *SMALL, FLOAT32]
     assert check.main(run) == 0
     shown = capsys.readouterr()
     assert "fine: this run may start." in shown.out and "prover      ht: 4 answers of at most 32 tokens" in shown.out

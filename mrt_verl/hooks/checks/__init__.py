@@ -1,7 +1,9 @@
 """Is this run the one that was asked for, and can it train? Asked before Ray starts.
 
+    versions.py     verl, vLLM, torch and Python against those tested
     identity.py     settings that make it another run, or that MRT would ignore
     feasibility.py  prover, tokenizer, context and adapter
+    sizes.py        batches, mini-batches, workers and rows against each other; verl's own check of a config
     machine.py      this machine: files, model, rows of the data, Ray, GPU
     media.py        images, videos and audios of the data
     token_boundaries.py   where written texts end inside a token of what follows; warnings alone
@@ -13,13 +15,18 @@ prints them all at once; a training run ends with them.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mrt_verl.hooks.checks import feasibility, identity, machine, media, token_boundaries
+from mrt_verl.hooks.checks import feasibility, identity, machine, media, sizes, token_boundaries, versions
 from mrt_verl.parts import check_parts
 from mrt_verl.settings import MRTSettings
 
 Check = Callable[[MRTSettings, Any], Iterator[str]]
-OF_CONFIG: tuple[Check, ...] = (*identity.CHECKS, *feasibility.CHECKS)
-OF_MACHINE: tuple[Check, ...] = (*machine.CHECKS, *media.CHECKS, *token_boundaries.CHECKS)
+OF_CONFIG: tuple[Check, ...] = (versions.check_versions, *identity.CHECKS, *feasibility.CHECKS, *sizes.CHECKS)
+OF_MACHINE: tuple[Check, ...] = (
+    *machine.CHECKS,
+    *media.CHECKS,
+    *sizes.OF_A_WHOLE_RUN,
+    *token_boundaries.CHECKS,
+)
 
 
 def find_problems(config: Any, *, of_machine: bool = True) -> list[str]:
@@ -27,7 +34,7 @@ def find_problems(config: Any, *, of_machine: bool = True) -> list[str]:
 
     Args:
         config: verl's, composed with `reward_model=mrt…`.
-        of_machine: whether this machine is looked at as well.
+        of_machine: whether this machine is looked at as well, and the config is one that verl itself would start with.
     """
     try:
         settings = MRTSettings.from_config(config.mrt)

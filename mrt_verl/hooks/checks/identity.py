@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator
-from importlib import metadata
 from typing import Any
 
 from mrt_verl.settings import MRTSettings
@@ -40,8 +39,6 @@ NOT_SERVED = (
      "reward.custom_reward_function of your own can ask it"),
 )  # fmt: skip
 """(key, the only value served, why)."""
-TESTED = "0.9.1"
-OLDEST = (0, 9)
 
 
 def check_parts_of_verl(settings: MRTSettings, config: Any) -> Iterator[str]:
@@ -104,19 +101,6 @@ def check_variant(settings: MRTSettings, config: Any) -> Iterator[str]:
         )
 
 
-def check_version(settings: MRTSettings, config: Any) -> Iterator[str]:
-    """verl's version: refused below 0.9, a warning where it is not the one this was tested with."""
-    version = metadata.version("verl")
-    try:
-        numbers = tuple(int(part) for part in version.split(".")[:2])
-    except ValueError:
-        numbers = OLDEST
-    if numbers < OLDEST:
-        yield f"verl {version}; allowed: 0.9 or newer, whose agent loops take a rollout's own rewards"
-    elif version != TESTED:
-        logger.warning("verl %s: this version of mrt-verl was tested with verl %s", version, TESTED)
-
-
 def _select(config: Any, key: str) -> Any:
     from omegaconf import OmegaConf
 
@@ -124,7 +108,6 @@ def _select(config: Any, key: str) -> Any:
 
 
 CHECKS = (
-    check_version,
     check_parts_of_verl,
     check_what_is_served,
     check_outcome,

@@ -21,7 +21,7 @@ def expand(path: str) -> Path:
 
 
 def listed(files: Any) -> list[str]:
-    """A setting that names one file, several, or none."""
+    """The files of a setting that takes one or several."""
     if files is None:
         return []
     return [files] if isinstance(files, str) else [str(file) for file in files]

