@@ -84,7 +84,7 @@ def test_the_variant_alone_chooses_the_agent_loop(compose, model, caplog):
         ((GROUP, VLLM, "mrt.variant=prefix"), r"mrt\.prover='ht' with mrt\.variant='prefix'; allowed there: sample"),
         ((GROUP, VLLM, "mrt.prover=guess"), r"mrt\.prover='guess'; allowed: sample, ht, likelihood, anchored, or pack"),
         ((GROUP, VLLM, "mrt.credit=sum"), r"mrt\.credit='sum'; allowed: progress, to_go, regret, or package"),
-        ((GROUP, VLLM, "mrt.episodes=lines"), r"mrt\.episodes='lines'; allowed: markers, or package\.module:Name"),
+        ((GROUP, VLLM, "mrt.episodes=lines"), r"mrt\.episodes='lines'; allowed: markers, .*, tokens:N, or package"),
         (
             (GROUP, VLLM, "actor_rollout_ref.model.lora_rank=8", "mrt.prover=anchored"),
             r"mrt\.prover=anchored with a LoRA adapter of rank 8; allowed: sample, ht, or .*lora\.merge=True",
@@ -295,7 +295,7 @@ def test_images_need_a_model_that_sees(good, tmp_path, monkeypatch):
 
 def test_a_dataset_class_of_the_runs_own_reads_its_files_itself(good, tmp_path):
     config = good("data.custom_cls.path=mine.py", "data.custom_cls.name=Mine")
-    write_rows(tmp_path / "train.parquet", [{"videos": ["a.mp4"]}])
+    write_rows(tmp_path / "train.parquet", [{"videos": ["a.mp4"]}] * 3)
     assert of_machine(config) == []
 
 
