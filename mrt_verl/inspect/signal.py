@@ -1,0 +1,79 @@
+"""What MRT would learn from: progress against the noise of its estimate, and which groups have any signal (pure)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mrt_verl.evaluation import traces as of_trace
+from mrt_verl.evaluation.records import Answer, TraceRecord
+from mrt_verl.progress import normalised_regret
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Of the traces of some problems."""
+
+    accuracy: float
+    """Mean score of the traces' own answers."""
+    j_before: float
+    """Mean J without thinking."""
+    j_last: float
+    """Mean J at the end of the thinking."""
+    regret: float
+    """Mean normalised regret at the budget."""
+    progress_std: float
+    """Standard deviation of an episode's estimated progress."""
+    noise_std: float
+    """What of it the prover's sampling explains."""
+    outcome_groups: float
+    """Share of the problems whose traces differ in their outcome: what GRPO learns from."""
+    progress_groups: float
+    """Share of those without, where some episode's progress is not 0: what MRT adds."""
+    known_share: float
+    """Share of the thinking that comes after J first reached 0.9."""
+
+    @property
+    def true_std(self) -> float:
+        """Standard deviation of progress without the prover's noise."""
+        return float(np.sqrt(max(self.progress_std**2 - self.noise_std**2, 0.0)))
+
+
+def measure_signal(problems: Sequence[Sequence[TraceRecord]], budget: int) -> Signal:
+    """The signal in the traces of each problem."""
+    records = [record for traces in problems for record in traces]
+    steps = [value for record in records for _, value in of_trace.progress(record)]
+    noise = [variance for record in records for variance in _noise_of_steps(record)]
+    mixed = [len({record.own.score for record in traces}) > 1 for traces in problems]
+    moving = [any(value != 0 for record in traces for _, value in of_trace.progress(record)) for traces in problems]
+    thinking = sum(record.think_tokens for record in records)
+    return Signal(
+        accuracy=float(np.mean([record.own.score for record in records])),
+        j_before=_mean([record.j_before for record in records]),
+        j_last=_mean([js[-1] for record in records if (js := of_trace.known_js(record))]),
+        regret=float(np.mean([normalised_regret(*of_trace.curve_points(record), budget) for record in records])),
+        progress_std=float(np.std(steps)) if steps else 0.0,
+        noise_std=float(np.sqrt(np.mean(noise))) if noise else 0.0,
+        outcome_groups=float(np.mean(mixed)),
+        progress_groups=float(np.mean([move and not mix for move, mix in zip(moving, mixed, strict=True)])),
+        known_share=sum(map(of_trace.overthinking_tokens, records)) / max(thinking, 1),
+    )
+
+
+def noise_variance(answers: Sequence[Answer]) -> float | None:
+    """Variance of the mean grade of G answers, J(1 - J) / (G - 1); None of one answer or of weighted ones."""
+    if len(answers) < 2 or any(answer.weight is not None for answer in answers):
+        return None
+    j = float(np.mean([answer.score for answer in answers]))
+    return j * (1 - j) / (len(answers) - 1)
+
+
+def _noise_of_steps(record: TraceRecord) -> list[float]:
+    """The noise in the progress of each episode: that of its two ends."""
+    ends = [noise_variance(record.before), *(noise_variance(episode.forced) for episode in record.episodes)]
+    return [one + other for one, other in zip(ends[1:], ends, strict=False) if one is not None and other is not None]
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else 0.0

@@ -1,0 +1,132 @@
+"""What an inspection reads from traces, and what it proposes."""
+
+import json
+
+import pytest
+
+from mrt_verl.evaluation.load import load_runs
+from mrt_verl.evaluation.records import Answer, TraceRecord
+from mrt_verl.inspect.advice import propose, verdict
+from mrt_verl.inspect.findings import describe_findings, read_findings
+from mrt_verl.inspect.forced import read_forms
+from mrt_verl.inspect.openings import find_openings, split_paragraphs
+from mrt_verl.inspect.price import extra_tokens
+from mrt_verl.inspect.signal import noise_variance
+from tests.builders import default_settings
+from tests.data_prep_traces import trace, write_run
+
+MARKERS = ("Wait", "But wait", "Hold on")
+
+
+def answer(text, extracted, score, weight=None):
+    return Answer(text, True, extracted, "right" if score else "wrong", score, weight)
+
+
+def test_openings():
+    texts = [
+        "I add.\n\nWait, no.\n\nSo it is 7.\n\nBut wait: 8.",
+        "First.\n \nSo 7.\n\nWaiting is no marker.",
+        "A.\n\nSo it is.\n\n1. Take 3.\n\n2. Take 4.",
+    ]
+    found = find_openings(texts, MARKERS)
+    assert found.markers == {"Wait": 1, "But wait": 1}
+    assert found.others == {"So": 3}  # in three traces; `Waiting` in one
+    assert found.paragraphs_mean == pytest.approx(11 / 3) and found.numbered_share == pytest.approx(2 / 11)
+    assert split_paragraphs("\n\nA\n\n\n B\n") == ["A", "B"]
+    assert find_openings([], MARKERS).paragraphs_mean == 0
+
+
+def test_forms_of_forced_answers():
+    answers = [answer("{7}", "7", 1.0), answer("{12}", "12", 0.0), answer("{ 7 }", "7", 1.0), answer("no", None, 0.0)]
+    found = read_forms(answers)
+    assert found.readable_share == 0.75 and found.unreadable == ("no",)
+    assert found.main_form == ("{{reference}}", pytest.approx(2 / 3))
+    assert read_forms([]).main_form == ("", 0.0)
+
+
+def test_noise_of_a_mean_of_grades():
+    """Of four answers, two right: 0.5 * 0.5 / 3."""
+    four = [answer("", "7", score) for score in (1.0, 1.0, 0.0, 0.0)]
+    assert noise_variance(four) == pytest.approx(1 / 12)
+    assert noise_variance(four[:1]) is None
+    assert noise_variance([answer("", "7", 1.0, 0.5)] * 2) is None
+
+
+def findings(tmp_path, lines, *, budgets=(100,), **settings):
+    run = write_run(tmp_path / "run", lines)
+    about = json.loads((run / "run.json").read_text())
+    problems = len({line["problem"] for line in lines})
+    about |= {"name": "run", "problems": problems, "traces": len(lines) // problems, "budgets": list(budgets)}
+    (run / "run.json").write_text(json.dumps(about))
+    (loaded,) = load_runs([run])
+    return read_findings(loaded, default_settings(**settings), stop_tokens=3)
+
+
+SEVERAL = [("One.\n\n", 0.25, "right"), ("So, two.\n\n", 0.75, "right"), ("So, three.\n\n", 1.0, "right")]
+ONE = [("One.\n\nSo, two.\n\nSo, three.\n\nSo 4.", 0.5, "right")]
+
+
+def test_signal_by_hand(tmp_path):
+    """Two problems of two traces: one differs in its outcome, the other is wrong throughout but moves."""
+    lines = [
+        trace(SEVERAL, problem=0, number=0, own="right"),
+        trace(SEVERAL, problem=0, number=1, own="wrong"),
+        trace([("One.\n\n", 0.0, "wrong")], problem=1, number=0),
+        trace([("One.\n\n", 0.5, "right")], problem=1, number=1),
+    ]
+    found = findings(tmp_path, lines)
+    assert (found.signal.outcome_groups, found.signal.progress_groups) == (0.5, 0.5)
+    assert found.signal.accuracy == 0.25 and found.signal.j_last == pytest.approx((1 + 1 + 0 + 0.5) / 4)
+    assert found.single_share == 0.5 and found.episodes_mean == 2
+    steps = [0.25, 0.5, 0.25] * 2 + [0.0, 0.5]
+    mean = sum(steps) / 8
+    assert found.signal.progress_std == pytest.approx((sum((s - mean) ** 2 for s in steps) / 8) ** 0.5)
+
+
+def test_price_by_hand(tmp_path):
+    """Two boundaries of a trace of 40 tokens and a quarter of the answers without thinking; answers of 5 - 3 tokens."""
+    line = trace([("a" * 20, 0.5, "right"), ("b" * 20, 0.5, "right")])
+    shares = extra_tokens([TraceRecord.from_dict(line)], stop_tokens=3, branches=4, max_episodes=6, group=4)
+    assert shares["sample or ht, G = 4"] == pytest.approx(2.25 * 4 * 2 / 40)
+    assert shares["likelihood"] == pytest.approx(2.25 * 3 / 40)
+
+
+def test_a_model_that_never_says_wait_gets_episodes(tmp_path):
+    found = findings(tmp_path, [trace(ONE, number=n, own="right" if n else "wrong") for n in range(4)])
+    proposals = propose(found)
+    assert (
+        proposals[0].override == "mrt.episodes=paragraphs"
+        and "100% of the traces are one episode" in proposals[0].reason
+    )
+    numbered = [(ONE[0][0].replace("So", "Step 1:"), 0.5, "right")]
+    found = findings(tmp_path / "numbered", [trace(numbered, number=n) for n in range(4)])
+    assert propose(found)[0].override == "mrt.episodes=steps"
+    unbroken = [("word " * 30, 0.5, "right")]
+    found = findings(tmp_path / "unbroken", [trace(unbroken, number=n) for n in range(4)])
+    assert propose(found)[0].override == "mrt.episodes=tokens:25"  # 150 tokens in six
+
+
+def test_answers_in_one_form_can_be_scored(tmp_path):
+    found = findings(tmp_path, [trace(SEVERAL, number=n) for n in range(4)])
+    overrides = [one.override for one in propose(found)]
+    assert "mrt.prover=likelihood" in overrides and not any("reference_text" in one for one in overrides)
+    other = findings(tmp_path / "open", [trace(SEVERAL, number=n) for n in range(4)], stop_text="</think>\\boxed{")
+    assert 'mrt.reference_text="{{reference}}"' in [one.override for one in propose(other)]
+
+
+@pytest.mark.parametrize(
+    ("episodes", "own", "before", "expected"),
+    [
+        (SEVERAL, "right", 0.0, "MRT has something to credit here"),
+        ([("One.\n", 1.0, "right")], "right", 0.95, "right without thinking"),
+        ([("One.\n", 0.0, "wrong")], "wrong", 0.0, "no answer is ever right"),
+        ([("One.\n", 0.5, "right")], "right", 0.5, "little to offer here"),
+        ([], "wrong", 0.0, "no trace thinks"),
+    ],
+)
+def test_verdicts(tmp_path, episodes, own, before, expected):
+    lines = [trace(episodes, number=n, own=own, before=before) for n in range(4)]
+    found = findings(tmp_path, lines)
+    assert expected in verdict(found)
+    text = "\n".join(describe_findings(found))
+    assert "episodes    " in text and "groups      " in text
