@@ -35,9 +35,9 @@ MAX_TOKENS = 24
 TO_THE_LINE, TO_THE_BOX = 200, 800
 
 
-def settings_of_run() -> MRTSettings:
+def settings_of_run(**changes: Any) -> MRTSettings:
     """As the recipe has them; at most four episodes a trace."""
-    return default_settings("mrt_family=plain", markers=MARKERS, min_steps=1, max_episodes=4)
+    return default_settings("mrt_family=plain", markers=MARKERS, min_steps=1, max_episodes=4, **changes)
 
 
 def stop_texts(before: str) -> dict[str, str]:

@@ -109,11 +109,11 @@ def anchored_before(place: Place, draws: np.ndarray) -> np.ndarray:
     return place.alone + distinct(place, draws, "whole", known=known)
 
 
-def anchored(place: Place, draws: np.ndarray, every: bool) -> np.ndarray:
+def anchored(place: Place, draws: np.ndarray, every: bool, inflate: bool = True) -> np.ndarray:
     """The reference by one or by all token paths, and the stems of other answers."""
     paths = place.paths if every else [path for path in [place.path] if path]
     exact = all_paths(place, draws) if every else one_path(place, draws)
-    return exact + stems(place, draws, known=rows_of(place, paths))
+    return exact + stems(place, draws, inflate, rows_of(place, paths))
 
 
 def masses_asked(place: Place, draws: np.ndarray) -> float:
@@ -138,4 +138,5 @@ METHODS: dict[str, Method] = {
     "anchored, `}` alone, whole samples": Method(anchored_before, "old", True, extra=lambda p, d: 1.0),
     "anchored, one path, stems": Method(lambda p, d: anchored(p, d, every=False), extra=lambda p, d: 2.0),
     "anchored, all paths, stems": Method(lambda p, d: anchored(p, d, every=True), extra=lambda p, d: 4.0),
+    "anchored, all paths, seen": Method(lambda p, d: anchored(p, d, True, inflate=False), extra=lambda p, d: 4.0),
 }
