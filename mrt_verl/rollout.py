@@ -90,12 +90,11 @@ class Rollout:
         self.context_tokens = context_tokens
         self.prover = load_prover(engine, tokenizer, settings, context_tokens=context_tokens)
         self.policy = load_policy(settings)
-        close = settings.think_close
         self._sampler = TraceSampler(
             engine,
             tokenizer,
             response_length=response_tokens,
-            close_ids=tokenizer.encode(close, add_special_tokens=False) if close else [tokenizer.eos_token_id],
+            think_close=settings.think_close,
             min_left=settings.insert_min_left,
             seed=settings.seed,
         )

@@ -21,6 +21,7 @@ from mrt_verl.provers import Branches
 from mrt_verl.rollout import Boundary, Engine, Response, Rollout
 from mrt_verl.sampling_params import without_end
 from mrt_verl.settings import MRTSettings
+from mrt_verl.token_text import encode_open
 from mrt_verl.value_estimates import estimate_j, weights_of
 
 
@@ -82,7 +83,7 @@ class RecordSampler:
         ids = self.tokenizer.apply_chat_template(problem.messages, add_generation_prompt=True, return_dict=False)
         if self._continued_from is None:
             return list(ids)
-        return [*ids, *self.tokenizer.encode(self._continued_from(problem), add_special_tokens=False)]
+        return [*ids, *encode_open(self.tokenizer, self._continued_from(problem))]
 
     async def sample(self, problem: Problem, trace: int, before: DirectAnswers | None = None) -> TraceRecord:
         """One trace with J at every boundary.

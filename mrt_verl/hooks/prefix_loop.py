@@ -20,6 +20,7 @@ from mrt_verl.provers import Branches
 from mrt_verl.rollout import Response
 from mrt_verl.rollout_record import RECORD, BranchPart, ResponsePart, RolloutRecord
 from mrt_verl.settings import forced_rollouts
+from mrt_verl.token_text import encode_open
 from mrt_verl.trace import Trace
 
 ATTEMPTS = 2
@@ -118,7 +119,7 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
             return []
         if not isinstance(text, str):
             raise ValueError(f"column `prefix` holds {text!r} ({type(text).__name__}); allowed: a text, or null")
-        return list(self.tokenizer.encode(text, add_special_tokens=False))
+        return encode_open(self.tokenizer, text)
 
     def _cut(self, source: Response) -> int | None:
         """End of the prefix in tokens: after a random episode but the last one of a trace, None if there is none."""
@@ -140,7 +141,8 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
         sample = prefix.forced.samples[session]
         trace = Trace()
         trace.add_written(prefix.ids)
-        trace.add_written(self.rollout.prover.stop_ids)
+        stop_ids = self.rollout.prover.stop_after([*prompt_ids, *prefix.ids])[1]
+        trace.add_written(stop_ids)
         trace.add_sampled(sample.token_ids, sample.log_probs)
         trace.extra_fields = sample.extra_fields
         response = ResponsePart(
@@ -152,7 +154,7 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
             markers=0,
             kind="forced",
             prefix_tokens=len(prefix.ids),
-            inserted_tokens=len(self.rollout.prover.stop_ids),
+            inserted_tokens=len(stop_ids),
         )
         if self.settings.trace_dir is not None:
             response.prompt_text = self.tokenizer.decode(prompt_ids)
