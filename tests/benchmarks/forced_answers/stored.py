@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from mrt_verl.grading import Grader
-from mrt_verl.sampling_params import cut_at_stop
 from tests.benchmarks.forced_answers.collect import MAX_TOKENS, OLD
 
 OLD_STOPS = ("\n",)
@@ -99,6 +98,11 @@ def rule_lengths(paths: Sequence[dict[str, Any]], texts: Sequence[str], stop: st
     to_close = [len(path["ids"]) if path["close"] is None else path["close"] + 1 for path in paths]
     tokens["close"] = float(np.average(to_close, weights=counts))
     return tokens, wrong
+
+
+def cut_at_stop(text: str, stops: Sequence[str]) -> str:
+    """The text before the first stop string."""
+    return text[: min((at for stop in stops if (at := text.find(stop)) >= 0), default=len(text))]
 
 
 def first_stop(path: dict[str, Any], texts: Sequence[str], stops: Sequence[str]) -> tuple[int, bool]:

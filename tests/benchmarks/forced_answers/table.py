@@ -89,8 +89,10 @@ def print_errors(name: str, places: dict[int, Place], pairs: np.ndarray) -> None
 
 def print_kinds(places: dict[str, dict[int, Place]], prefixes: Sequence[dict[str, Any]]) -> None:
     """Mean J by kind of answer, and how much of it the reference's token paths hold."""
-    print("\n| answers | prefixes | J, old | J, new | reference: `}` alone, old | one path, new | all paths, new |")
-    print("|---|---|---|---|---|---|---|")
+    print(
+        "\n| answers | prefixes | J, old | J, new | reference: `}` alone, old | one path, new | all paths, new", end=" "
+    )
+    print("| RMS of J - all paths |\n|---|---|---|---|---|---|---|---|")
     for kind in dict.fromkeys(prefix["kind"] for prefix in prefixes):
         mine = [index for index in places["new"] if prefixes[index]["kind"] == kind]
         if not mine:
@@ -103,7 +105,8 @@ def print_kinds(places: dict[str, dict[int, Place]], prefixes: Sequence[dict[str
             [path_probability(place.path) if place.path else 0.0 for place in new],
             [sum(map(path_probability, place.paths)) for place in new],
         ]
-        print(f"| {kind} | {len(mine)} | " + " | ".join(f"{np.mean(values):.3f}" for values in row) + " |")
+        off = rms(np.array(row[1]) - np.array(row[4]))
+        print(f"| {kind} | {len(mine)} | " + " | ".join(f"{np.mean(values):.3f}" for values in row) + f" | {off:.3f} |")
 
 
 def print_samples(name: str, places: dict[int, Place]) -> None:
