@@ -20,7 +20,7 @@ from tests.benchmarks.forced_answers.drawing import Vocabulary
 from tests.benchmarks.forced_answers.estimators import METHODS, Method, Place, path_probability
 from tests.benchmarks.forced_answers.stored import Answers, load, read_lines
 
-COUNTS = (1, 2, 4, 8)
+COUNTS = (1, 2, 3, 4, 8)
 SHUFFLES = 20
 
 
@@ -44,7 +44,8 @@ def load_places(
             continue
         reference = prefixes[index]["reference"]
         answers = load(line, reference, vocabulary.texts, vocabulary.eos, grader, seed=index)
-        alone = tokenizer.encode(reference + "}", add_special_tokens=False)
+        text = f"{reference}}}" if name == "old" else f"{{{reference}}}"
+        alone = tokenizer.encode(text, add_special_tokens=False)
         own = exact["joined"] if name == "new" else alone
         path = next((path for path in exact["paths"] if path["ids"] == own[:-1]), None)
         probability = float(np.exp(sum(exact["alone"])))
