@@ -7,6 +7,7 @@ from importlib import metadata
 from typing import Any
 
 from mrt_verl.hooks.checks import find_problems
+from mrt_verl.hooks.command_line import word_problems
 from mrt_verl.provers import prover_class
 from mrt_verl.settings import MRTSettings, forced_rollouts
 
@@ -22,6 +23,10 @@ def check(words: Sequence[str]) -> int:
             "VERL_USE_EXTERNAL_MODULES=mrt_verl.register",
             file=sys.stderr,
         )
+        return 2
+    if problems := list(word_problems(words)):
+        for line in problems:
+            print(f"refused: {line}", file=sys.stderr)
         return 2
     try:
         config = compose(words)

@@ -348,6 +348,8 @@ def test_the_check_command(good, model, tmp_path, monkeypatch, capsys):
     assert check.main([*run, "mrt.credit=sum", "actor_rollout_ref.rollout.n=1"]) == 2
     assert "refused: mrt.credit='sum'; allowed" in capsys.readouterr().err
     assert check.main([*run, "mrt.alfa=1"]) == 2
+    assert "refused: mrt.alfa is not a setting, did you mean mrt.alpha?" in capsys.readouterr().err
+    assert check.main([*run, "data.no_such_key=1"]) == 2
     assert "the config does not compose: " in capsys.readouterr().err
     assert check.main(run[1:]) == 2
     assert "it trains without MRT" in capsys.readouterr().err
