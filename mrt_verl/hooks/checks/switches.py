@@ -21,8 +21,6 @@ OFF: tuple[tuple[str, Any, str], ...] = (
     ("actor_rollout_ref.rollout.ignore_eos", False, "traces would go on after their end, and no answer would be read"),
     ("actor_rollout_ref.rollout.multi_turn.tool_config_path", None, TOOLS),
     ("actor_rollout_ref.rollout.multi_turn.function_tool_path", None, TOOLS),
-    ("data.tool_config_path", None, TOOLS),
-    ("data.function_tool_path", None, TOOLS),
     ("skip.rollout_tq.enable", False, "rollouts of a cache would be trained as they are, with or without J"),
     ("async_training", None, "verl's fully_async_policy chooses agent loops of its own; use python -m "
      "verl.trainer.main_ppo trainer.v1.trainer_mode=separate_async"),
