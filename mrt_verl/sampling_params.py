@@ -14,10 +14,20 @@ UNTRUNCATED = {"temperature": 1.0, "top_p": 1.0, "top_k": -1}
 
 
 def answer_params(
-    of_trace: dict[str, Any], *, max_tokens: int, stop: Sequence[str], temperature: float | None, log_probs: bool
+    of_trace: dict[str, Any],
+    *,
+    max_tokens: int,
+    stop: Sequence[str],
+    temperature: float | None,
+    log_probs: bool,
+    banned: Sequence[int] = (),
 ) -> dict[str, Any]:
-    """Parameters of a forced answer: the trace's own distribution unless a temperature is given."""
-    params = {**of_trace, "max_tokens": max_tokens, "logprobs": log_probs}
+    """Parameters of a forced answer: the trace's own distribution unless a temperature is given.
+
+    Args:
+        banned: tokens that may not be drawn.
+    """
+    params = {**of_trace, **without_tokens(banned), "max_tokens": max_tokens, "logprobs": log_probs}
     if temperature is not None:
         params["temperature"] = temperature
     if stop:
@@ -50,6 +60,11 @@ def score_params(*, read_prefix_cache: bool) -> dict[str, Any]:
         "skip_reading_prefix_cache": not read_prefix_cache,
         "detokenize": False,
     }
+
+
+def without_tokens(token_ids: Sequence[int]) -> dict[str, Any]:
+    """Parameters that keep some tokens from being drawn (vLLM, and endpoints)."""
+    return {"logit_bias": dict.fromkeys(token_ids, -100.0)} if token_ids else {}
 
 
 def free_token_params() -> dict[str, Any]:

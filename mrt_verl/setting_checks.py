@@ -107,6 +107,8 @@ def _is_number(value: Any, *kinds: type) -> bool:
 
 
 def _is_inside(value: float, low: float, high: float, excluded: str) -> bool:
+    if not math.isfinite(value):
+        return False
     above = value > low if "(" in excluded else value >= low
     return above and (value < high if ")" in excluded else value <= high)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from mrt_verl.hooks.checks import find_problems
 from mrt_verl.hooks.checks.versions import verl_refusal
+from mrt_verl.hooks.command_line import word_problems
 from mrt_verl.provers import prover_class
 from mrt_verl.settings import MRTSettings, forced_rollouts
 
@@ -25,8 +26,9 @@ def check(words: Sequence[str]) -> int:
         )
         return 2
     refusal = verl_refusal()
-    if refusal is not None:
-        print(f"refused: {refusal}", file=sys.stderr)
+    if problems := [refusal] if refusal is not None else list(word_problems(words)):
+        for line in problems:
+            print(f"refused: {line}", file=sys.stderr)
         return 2
     try:
         config = compose(words)

@@ -7,6 +7,8 @@ Hydra's search path. A run that names no reward model composes to exactly what i
 
 import importlib
 import os
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from hydra.experimental.callback import Callback
 from hydra.plugins.config_source import ConfigResult
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, open_dict
+
+from mrt_verl.hooks.command_line import asks_for_mrt, word_problems
 
 VERL_CONFIG = "verl.trainer.config"
 
@@ -38,19 +42,31 @@ class VerlConfigSource(ImportlibResourcesConfigSource):
 
 
 class MRTSearchPath(SearchPathPlugin):
-    """Puts VerlConfigSource in the place of verl's config package and appends ours."""
+    """Puts VerlConfigSource in the place of verl's config package and appends ours.
+
+    A primary config from elsewhere (verl's other trainers, one's own) names verl's package in `hydra.searchpath`, which
+    is read later: ours stands before it.
+    """
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        for element in search_path.get_path():
-            if element.provider == "main" and _is_verl_config(element.path):
+        if asks_for_mrt(sys.argv) and (problems := list(word_problems(sys.argv[1:]))):
+            raise SystemExit(_lines(problems))
+        mains = [element for element in search_path.get_path() if element.provider == "main"]
+        for element in mains:
+            if _is_verl_config(element.path):
                 element.path = f"mrt://{VERL_CONFIG}"
+        if mains and not any(element.path == f"mrt://{VERL_CONFIG}" for element in mains):
+            search_path.append("mrt-verl", f"mrt://{VERL_CONFIG}")
         search_path.append("mrt-verl", "pkg://mrt_verl.conf")
         if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
             search_path.append("mrt-verl-cpu", "pkg://mrt_verl.cpu.conf")
 
 
-def _is_verl_config(path: str) -> bool:
+def _is_verl_config(path: str | None) -> bool:
     import verl
+
+    if path is None:
+        return False
 
     directory = Path(verl.__file__).parent / "trainer" / "config"
     return path == f"pkg://{VERL_CONFIG}" or Path(path.removeprefix("file://")).resolve() == directory.resolve()
@@ -69,10 +85,13 @@ class CheckRun(Callback):
             for module in ("advantage", "loops", "reward_manager", "replay_buffer"):
                 importlib.import_module(f"mrt_verl.hooks.{module}")
             check_run(config, of_machine=True)
-        except (ImportError, ValueError) as error:
+        except Exception as error:
             # Hydra turns an exception of a callback into a warning and runs on; SystemExit gets through.
-            lines = str(error).splitlines()
-            raise SystemExit("\n".join(f"reward_model=mrt: {line}" for line in lines)) from error
+            raise SystemExit(_lines(str(error).splitlines() or [repr(error)])) from error
+
+
+def _lines(problems: Iterable[str]) -> str:
+    return "\n".join(f"reward_model=mrt: {line}" for line in problems)
 
 
 for plugin in (VerlConfigSource, MRTSearchPath):

@@ -40,7 +40,10 @@ def prover_class(settings: MRTSettings) -> type[Prover]:
     """
     found = resolve("prover", settings.prover, PROVERS)
     if not (isinstance(found, type) and issubclass(found, Prover)):
-        raise ValueError(f"mrt.prover={settings.prover!r}: {found!r} is not a subclass of mrt_verl.provers.Prover")
+        raise ValueError(
+            f"mrt.prover={settings.prover!r} is {found!r}; allowed: {', '.join(PROVERS)}, or a subclass of "
+            "mrt_verl.provers.Prover"
+        )
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 from mrt_verl.grading.text.boxes import after_context
 from mrt_verl.provers.answer_end import read_answer
+from mrt_verl.provers.spelling import empty_boxes
 from mrt_verl.sampling_params import answer_params, ended_by_itself, request_seed
 from mrt_verl.settings import MRTSettings
 from mrt_verl.token_text import encode_open
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 MAX_CONTEXT = 1 << 40
 """Tokens of a context that is not known."""
-SCORE_TOKENS = 3
+SCORE_TOKENS = 6
 """Tokens generated for one scored text at most: one a request is the least."""
 
 
@@ -93,6 +94,7 @@ class Prover(ABC):
         self.context_tokens = context_tokens
         self.stop_ids = encode(tokenizer, settings.stop_text)
         """Of the whole stop text; after a prefix it may lack leading line breaks (`stop_after`)."""
+        self.banned_ids = empty_boxes(tokenizer, settings.stop_text)
 
     def on(self, engine: Any) -> Self:
         """The same prover on another engine."""
@@ -165,6 +167,7 @@ class Prover(ABC):
             stop=self.settings.branch_stop,
             temperature=self.settings.branch_temperature,
             log_probs=log_probs,
+            banned=self.banned_ids,
         )
         seeds = [request_seed(self.settings.seed, prompt_ids, f"answer {n}") for n in range(count)]
         outputs = await asyncio.gather(*(self.generate(prompt_ids, {**params, **s}, request_id) for s in seeds))

@@ -4,6 +4,8 @@ r"""Scores the reference answer after a prefix: the probability the policy gives
 
 On real vocabularies some 200 tokens close a box, and an engine hands on the log-prob of one. Two generations of one
 token tell q exactly: restricted to the closing tokens the likeliest of them, c, comes with p(c) / q, free with p(c).
+Answers are drawn without tokens that leave the box empty, so P is divided by the probability of all others, which two
+such generations tell as well.
 """
 
 import asyncio
@@ -15,7 +17,7 @@ from typing import Any
 from mrt_verl.grading.extraction import extract_answer
 from mrt_verl.provers.base import Branches, ForcedAnswer, Prover, Sample, cached_tokens, logger
 from mrt_verl.provers.spelling import TokenPath, spell, token_paths
-from mrt_verl.sampling_params import free_token_params, restricted_token_params, score_params
+from mrt_verl.sampling_params import free_token_params, restricted_token_params, score_params, without_tokens
 from mrt_verl.settings import MRTSettings
 
 NEGLIGIBLE = 1e-3
@@ -87,13 +89,21 @@ class ScoringProver(Prover):
         texts = spell(self.settings.stop_text, self.settings.reference_text, references)
         paths = [path for text in texts for path in token_paths(self.tokenizer, stop_text, text)]
 
-        requests = [Requests(self, request_id) for _ in paths]
+        heads = [max((_known(path, sample) for sample in samples), key=len, default=()) for path in paths]
+        requests = [Requests(self, request_id) for _ in [*paths, "other tokens"]]
 
-        async def probability(path: TokenPath, of_path: Requests) -> float | None:
-            known = max((_known(path, sample) for sample in samples), key=len, default=())
+        async def probability(path: TokenPath, known: Sequence[float], of_path: Requests) -> float | None:
             return await _probability(of_path, [*prefix_ids, *stop_ids[: path.shared]], path, known)
 
-        found = await asyncio.gather(*map(probability, paths, requests))
+        *raw, others = await asyncio.gather(
+            *map(probability, paths, heads, requests),
+            _share_of_others(requests[-1], [*prefix_ids, *stop_ids], self.banned_ids if not all(heads) else ()),
+        )
+        # a head that was drawn has been drawn without them; after a stop text that moves they are no way to go on
+        found = [
+            p if p is None or head or path.moves_stop else None if others is None else p / others
+            for p, head, path in zip(raw, heads, paths, strict=True)
+        ]
         totals: dict[str, float | None] = dict.fromkeys(texts, 0.0)
         for path, value in zip(paths, found, strict=True):
             total = totals[path.text]
@@ -132,6 +142,24 @@ async def _probability(
         return stem
     mass = await _closing_mass(requests, ids, restricted)
     return None if mass is None else stem * mass
+
+
+async def _share_of_others(requests: Requests, ids: list[int], banned: Sequence[int]) -> float | None:
+    """The probability that none of some tokens comes next; None if a request failed."""
+    if not banned:
+        return 1.0
+    free, without = await asyncio.gather(
+        requests.generate(ids, free_token_params()),
+        requests.generate(ids, {**free_token_params(), **without_tokens(banned)}),
+    )
+    if free is None or without is None or not free.log_probs or not without.log_probs:
+        return None
+    if free.token_ids[0] not in banned:
+        return min(math.exp(free.log_probs[0] - without.log_probs[0]), 1.0)
+    restricted = await requests.generate(ids, restricted_token_params(banned))
+    if restricted is None or not restricted.log_probs:
+        return None
+    return max(1.0 - math.exp(free.log_probs[0] - restricted.log_probs[0]), NEGLIGIBLE)
 
 
 async def _scored(

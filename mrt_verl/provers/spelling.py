@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mrt_verl.grading.text.boxes import in_box
+from mrt_verl.grading.text.boxes import box_brace, in_box
 from mrt_verl.token_text import decode, encode_open, vocabulary_texts
 
 TAILS = ("", ".", "$", "$.", "$$", "\n", "\n\n", ".\n", ".\n\n", " ", ",", ";", "\\)", "\\).", "\\]", ")", "**", "**.")
@@ -64,6 +64,18 @@ def token_paths(tokenizer: Any, stop_text: str, spelling: str) -> tuple[TokenPat
         path = TokenPath(spelling, shared, tuple(ids[shared : count - 1]), closers, shared < len(stop_ids))
         paths.setdefault(tuple(ids[: count - 1]), path)
     return tuple(paths.values())
+
+
+@functools.lru_cache(maxsize=8)
+def empty_boxes(tokenizer: Any, stop_text: str) -> tuple[int, ...]:
+    r"""Token ids that would leave the box of a stop text empty: after `\boxed`, those that begin with `{}`.
+
+    A prompt that asks for an answer "in \boxed{}" makes weak models copy just that: SmolLM2 does with 0.77. A policy
+    that is forced to answer may not decline by an empty box.
+    """
+    if not box_brace(stop_text):
+        return ()
+    return tuple(token for token, text in enumerate(vocabulary_texts(tokenizer)) if text.lstrip().startswith("{}"))
 
 
 def _tokens_with(tokenizer: Any, ids: Sequence[int], text: str) -> int:

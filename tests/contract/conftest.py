@@ -1,5 +1,9 @@
 """Real verl configs, composed as `main_ppo` composes them, and a tokenizer with a chat template."""
 
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
 import pytest
 
 from tests.fakes import toy_tokenizer
@@ -22,3 +26,49 @@ def compose():
 @pytest.fixture(scope="session")
 def tokenizer():
     return toy_tokenizer()
+
+
+ROW = {"data_source": "s", "prompt": [{"role": "user", "content": "?"}], "reward_model": {"ground_truth": "7"}}
+GROUP = ("actor_rollout_ref.rollout.n=4", "actor_rollout_ref.rollout.name=vllm")
+
+
+@dataclass(frozen=True)
+class GoodWords:
+    """A run that may start on this machine."""
+
+    words: tuple[str, ...]
+    directory: Path
+    """Its model and data; files that are wrong stand beside them."""
+
+
+@pytest.fixture(scope="session")
+def good_run(tokenizer, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("good")
+    tokenizer.save_pretrained(directory)
+    for name, rows in {
+        "train": [ROW] * 3,
+        "columns": [{"a": 1}],
+        "untrue": [ROW, {**ROW, "reward_model": {"ground_truth": None}}],
+        "loops": [ROW, {**ROW, "agent_name": "tool_agent"}],
+        "videos": [{**ROW, "videos": ["a.mp4"]}],
+    }.items():
+        pd.DataFrame(rows).to_parquet(directory / f"{name}.parquet")
+    pd.DataFrame([ROW]).head(0).to_parquet(directory / "empty.parquet")
+    (directory / "broken.parquet").write_text("no parquet")
+    (directory / "score.py").write_text("def score(**_):\n    return 1.0\n")
+    (directory / "loops.yaml").write_text("- name: mrt\n  _target_: mine.Loop\n")
+    words = (
+        *GROUP,
+        f"actor_rollout_ref.model.path={directory}",
+        *(f"data.{key}_files={directory}/train.parquet" for key in ("train", "val")),
+        "actor_rollout_ref.rollout.dtype=float32",
+    )
+    return GoodWords(words, directory)
+
+
+@pytest.fixture
+def good_words(good_run, monkeypatch):
+    """The good run's overrides, in an environment where it starts."""
+    monkeypatch.setenv("VERL_PLATFORM", "cpu")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    return good_run

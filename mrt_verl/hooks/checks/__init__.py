@@ -1,7 +1,9 @@
 """Is this run the one that was asked for, and can it train? Asked before Ray starts.
 
     versions.py     verl, vLLM, torch and Python against those tested
+    values.py       is it a config of verl's main_ppo, with numbers where numbers belong; else nothing more is asked
     identity.py     settings that make it another run, or that MRT would ignore
+    switches.py     switches of verl that bypass our parts, and keys that verl no longer reads
     feasibility.py  prover, tokenizer, context and adapter
     sizes.py        batches, mini-batches, workers and rows against each other; verl's own check of a config
     machine.py      this machine: files, model, rows of the data, Ray, GPU
@@ -15,12 +17,28 @@ prints them all at once; a training run ends with them.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mrt_verl.hooks.checks import feasibility, identity, machine, media, sizes, token_boundaries, versions
+from mrt_verl.hooks.checks import (
+    feasibility,
+    identity,
+    machine,
+    media,
+    sizes,
+    switches,
+    token_boundaries,
+    values,
+    versions,
+)
 from mrt_verl.parts import check_parts
 from mrt_verl.settings import MRTSettings
 
 Check = Callable[[MRTSettings, Any], Iterator[str]]
-OF_CONFIG: tuple[Check, ...] = (versions.check_versions, *identity.CHECKS, *feasibility.CHECKS, *sizes.CHECKS)
+OF_CONFIG: tuple[Check, ...] = (
+    versions.check_versions,
+    *identity.CHECKS,
+    *switches.CHECKS,
+    *feasibility.CHECKS,
+    *sizes.CHECKS,
+)
 OF_MACHINE: tuple[Check, ...] = (
     *machine.CHECKS,
     *media.CHECKS,
@@ -40,9 +58,21 @@ def find_problems(config: Any, *, of_machine: bool = True) -> list[str]:
         settings = MRTSettings.from_config(config.mrt)
         check_parts(settings)
     except ValueError as error:
-        return [str(error)]
+        return [" ".join(str(error).split())]
+    if unreadable := list(values.find_unreadable(config)):
+        return unreadable
     checks = (*OF_CONFIG, *(OF_MACHINE if of_machine else ()))
-    return [line for check in checks for line in check(settings, config)]
+    return list(dict.fromkeys(line for check in checks for line in _asked(check, settings, config)))
+
+
+def _asked(check: Check, settings: MRTSettings, config: Any) -> Iterator[str]:
+    """What a check yields; a value that it cannot read is a line too, for Hydra would go on without the check."""
+    try:
+        for line in check(settings, config):
+            yield " ".join(line.split())
+    except Exception as error:
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        yield f"{check.__name__.replace('_', ' ')}: the run cannot be checked: {why}"
 
 
 def check_run(config: Any, *, of_machine: bool = False) -> None:

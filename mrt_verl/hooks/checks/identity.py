@@ -23,6 +23,11 @@ OURS = (
         "no other agent loop finds episodes and forces answers",
     ),
     (
+        "actor_rollout_ref.rollout.agent.agent_loop_manager_class",
+        ("mrt_verl.hooks.loop_manager.MRTAgentLoopManager",),
+        "it tells rollouts whether they validate",
+    ),
+    (
         "trainer.v1.sampler.custom_sampler.path",
         ("pkg://mrt_verl.hooks.replay_buffer",),
         "mrt/* metrics come from this sampler; leave the node to reward_model=mrt",

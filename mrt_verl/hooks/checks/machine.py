@@ -1,5 +1,6 @@
 """What only this machine can tell: files, rows of the data, Ray, GPU. Some take a trainer minutes to find out."""
 
+import ast
 import os
 import socket
 import tempfile
@@ -21,13 +22,39 @@ def check_files(settings: MRTSettings, config: Any) -> Iterator[str]:
     path = config.actor_rollout_ref.model.path
     if path is not None and is_local(path) and not expand(path).is_dir():
         yield f"actor_rollout_ref.model.path={path}; allowed: a directory with a model, or a hub's owner/name"
-    function = config.reward.custom_reward_function.path
-    if function and "://" not in function and not expand(function).is_file():
-        yield f"reward.custom_reward_function.path={function}; allowed: a Python file that exists"
+    yield from _function_problems(config.reward.custom_reward_function)
     for key in ("train_files", "val_files"):
+        if not listed(config.data.get(key)):
+            yield f"data.{key}={config.data.get(key)}; allowed: a parquet file, or a list of several"
         for file in listed(config.data.get(key)):
             if "://" not in file and not expand(file).exists():
                 yield f"data.{key}={file}; allowed: a parquet file that exists"
+
+
+def _function_problems(node: Any) -> Iterator[str]:
+    """A reward function's file must hold it; the file is read, not run."""
+    path, name = node.path, node.get("name") or "compute_score"
+    if not path or "://" in path:
+        return
+    key = "reward.custom_reward_function"
+    if not expand(path).is_file():
+        yield f"{key}.path={path}; allowed: a Python file that exists"
+        return
+    try:
+        source = expand(path).read_bytes()
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError) as error:
+        yield f"{key}.path={path}: {error}; allowed: a Python file"
+        return
+    names = {one.id for one in ast.walk(tree) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
+    functions = [
+        one.name for one in tree.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    ]
+    imported = {one.asname or one.name for one in ast.walk(tree) if isinstance(one, ast.alias)}
+    is_dynamic = "*" in imported or "__getattr__" in functions or b"globals()" in source
+    if name not in {*functions, *names, *imported} and not is_dynamic:
+        told = f" ({', '.join(functions)})" if functions else ""
+        yield f"{key}.name={name}; allowed: a function of {path}{told}"
 
 
 def check_rows(settings: MRTSettings, config: Any) -> Iterator[str]:
@@ -39,6 +66,9 @@ def check_rows(settings: MRTSettings, config: Any) -> Iterator[str]:
             columns, rows = first_rows(file)
         except (OSError, ValueError) as error:
             yield f"data.train_files={file}: {error}; allowed: a parquet file"
+            continue
+        if not rows:
+            yield f"data.train_files={file}: no rows; allowed: one row or more"
             continue
         yield from _column_problems(file, columns, rows, settings, config)
         yield from _unscored(file, rows, settings, config)

@@ -1,0 +1,44 @@
+"""Whether the config is one of verl's trainers at all, and whether the numbers that the checks read are numbers."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from omegaconf import OmegaConf
+
+NODES = ("data", "algorithm", "trainer", "reward", "actor_rollout_ref.actor", "actor_rollout_ref.model")
+WHOLE = {
+    "actor_rollout_ref.rollout.n": 1,
+    "data.train_batch_size": 1,
+    "data.max_prompt_length": 1,
+    "data.max_response_length": 1,
+    "actor_rollout_ref.rollout.max_model_len": 1,
+    "actor_rollout_ref.rollout.agent.num_workers": 1,
+    "actor_rollout_ref.actor.ppo_mini_batch_size": 1,
+    "reward.num_workers": 1,
+    "trainer.n_gpus_per_node": 1,
+    "trainer.nnodes": 1,
+}
+"""Keys of verl's that hold whole numbers, and the least of each."""
+NUMBERS = ("actor_rollout_ref.rollout.temperature", "actor_rollout_ref.rollout.top_p")
+NULLABLE = ("actor_rollout_ref.rollout.max_model_len",)
+
+
+def find_unreadable(config: Any) -> Iterator[str]:
+    """A line for each value that the other checks could not read; they are not asked then."""
+    missing = [node for node in NODES if OmegaConf.select(config, node) is None]
+    if missing:
+        yield (
+            f"no node {missing[0]} in this config: it is not one of verl's main_ppo; allowed: python -m "
+            "verl.trainer.main_ppo reward_model=mrt …"
+        )
+        return
+    for key, least in WHOLE.items():
+        value = OmegaConf.select(config, key)
+        if value is None and key in NULLABLE:
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            yield f"{key}={value}; allowed: a whole number >= {least}"
+    for key in NUMBERS:
+        value = OmegaConf.select(config, key)
+        if not isinstance(value, int | float) or isinstance(value, bool) or value != value:
+            yield f"{key}={value}; allowed: a number"
