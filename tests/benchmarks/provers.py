@@ -4,8 +4,8 @@
         --data outputs/quickstart/data/test.parquet
 
 The truth is J from `--truth` forced answers per prefix after the recipe's stop text; its own noise is in every RMSE and
-printed beside them. Estimates are drawn from other answers than the truth, after `--stop-text`: what a stop text that fits
-the model less costs, with all provers against one truth.
+printed beside them. Estimates are drawn from other answers than the truth, after `--stop-text`: so a stop text that fits
+the model less is measured against the same truth.
 """
 
 import argparse
@@ -146,6 +146,7 @@ async def measure(bench: Bench, truth_count: int, own: MRTSettings) -> dict[str,
     js = [estimate_j(g, weights_of(one.answers)) for g, one in graded]
     row = bench.errors(np.array(js)[:, None], truth)
     table["likelihood"] = {**row, "tokens": 1.0, "seconds": round(seconds, 2)}
+    print("likelihood", table["likelihood"], flush=True)
     anchored = replace(own, prover="anchored")
     for count in COUNTS:
         js, all_seconds, spent = [], [], []
@@ -175,13 +176,8 @@ async def measure(bench: Bench, truth_count: int, own: MRTSettings) -> dict[str,
 async def main(arguments: argparse.Namespace) -> None:
     with initialize_config_dir(str(ROOT / "recipes" / "quickstart"), version_base=None):
         mrt = compose("train").mrt
-    settings = default_settings(
-        markers=list(mrt.markers),
-        stop_text=mrt.stop_text,
-        reference_text=mrt.get("reference_text"),
-        min_steps=mrt.min_steps,
-        branch_max_tokens=mrt.branch_max_tokens,
-    )
+    keys = ("markers", "stop_text", "reference_text", "min_steps", "branch_max_tokens")
+    settings = default_settings(**{key: mrt[key] for key in keys if key in mrt})
     own = settings
     if arguments.stop_text:
         own = replace(settings, stop_text=arguments.stop_text, reference_text=arguments.reference_text)
