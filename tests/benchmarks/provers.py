@@ -4,7 +4,7 @@
         --data outputs/quickstart/data/test.parquet
 
 The truth is J from `--truth` forced answers per prefix after the recipe's stop text; its own noise is in every RMSE and
-printed beside them. Estimates are drawn from other answers than the truth, after `--stop-text`: so a stop text that fits
+printed beside them. Estimates are drawn from other answers than the truth, after `--stop-text`: so one that fits
 the model less is measured against the same truth.
 """
 
