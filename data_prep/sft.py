@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_prep.problems import DataError
 from data_prep.schema import arrow_type
-from mrt_verl.grading.extraction import extract_answer
+from mrt_verl.grading.text.boxes import box_brace, open_box
 
 if TYPE_CHECKING:  # the command line starts without it
     import pyarrow as pa
@@ -125,9 +125,9 @@ def closing_text(mrt: Mapping[str, Any], *, whole: bool) -> str:
     if not whole and tag is not None and tag in text:
         text = text[text.index(tag) :]
     escaped = text.replace("{", "{{").replace("}", "}}")
-    # a stop text that leaves a box open is closed; one that does not gets a box
-    opens_box = extract_answer("0}", stop_text=text, thinking=None, fallbacks=()) == "0"
-    return escaped + ("{answer}}}" if opens_box else " \\boxed{{{answer}}}")
+    # a stop text that opens a box gets the rest of it; one that does not gets a box
+    opens_box, brace = open_box(text) is not None, "{{" if box_brace(text) else ""
+    return escaped + (f"{brace}{{answer}}}}}}" if opens_box else " \\boxed{{{answer}}}")
 
 
 def _common_start(first: str, second: str) -> str:

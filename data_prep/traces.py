@@ -11,6 +11,7 @@ from data_prep.problems import DataError
 from mrt_verl.evaluation.records import Answer, EpisodeRecord, TraceRecord
 from mrt_verl.evaluation.store import SETTINGS, TRACES, read_records
 from mrt_verl.grading.comparison import as_references
+from mrt_verl.provers.spelling import spell
 
 HALF_CHARACTER = "\ufffd"
 """What decoding makes of bytes that are no character; encoded again they are other tokens."""
@@ -61,7 +62,7 @@ def sampled_answers(record: TraceRecord, episode: EpisodeRecord, mrt: Mapping[st
     The provers `likelihood` and `anchored` put answers in front of them that it did not give: the reference, with its
     probability as weight.
     """
-    scored = {mrt["reference_text"].replace("{reference}", reference) for reference in as_references(record.reference)}
+    scored = set(spell(mrt["stop_text"], mrt["reference_text"], as_references(record.reference)))
     for place, answer in enumerate(episode.forced):
         if answer.weight is None or answer.text not in scored:
             return episode.forced[place:]

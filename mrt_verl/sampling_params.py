@@ -48,6 +48,23 @@ def score_params(*, read_prefix_cache: bool) -> dict[str, Any]:
     }
 
 
+def free_token_params() -> dict[str, Any]:
+    """Parameters of the likeliest next token, with its log-prob at temperature 1."""
+    return {
+        **UNTRUNCATED,
+        "temperature": 0.0,
+        "max_tokens": 1,
+        "logprobs": True,
+        "repetition_penalty": 1.0,
+        "detokenize": False,
+    }
+
+
+def restricted_token_params(token_ids: Sequence[int]) -> dict[str, Any]:
+    """Parameters of the likeliest of some tokens, with its log-prob among them (vLLM)."""
+    return {**free_token_params(), "allowed_token_ids": list(token_ids)}
+
+
 def request_seed(seed: int | None, prompt_ids: Sequence[int], purpose: str) -> dict[str, int]:
     """{"seed": …} of one request; {} without `mrt.seed`.
 
@@ -67,11 +84,6 @@ def ended_by_itself(ids: Sequence[int], max_tokens: int, eos_token_id: int | Non
         max_tokens: what it was allowed: asked for, or left in the context, whichever is less.
     """
     return len(ids) < max_tokens or ids[-1] == eos_token_id
-
-
-def cut_at_stop(text: str, stops: Sequence[str]) -> str:
-    """The text before the first stop string: an engine returns the tokens that hold it, and maybe more of them."""
-    return text[: min((at for stop in stops if (at := text.find(stop)) >= 0), default=len(text))]
 
 
 def without_end(ids: Sequence[int], eos_token_id: int | None) -> list[int]:

@@ -76,7 +76,7 @@ def _check_lists(settings: Any) -> None:
 
 
 def _check_texts(settings: Any) -> None:
-    for key in ("credit", "prover", "episodes", "stop_text", "reference_text", "backtrack_text", "step_pattern"):
+    for key in ("credit", "prover", "episodes", "stop_text", "backtrack_text", "step_pattern"):
         value = getattr(settings, key)
         if not isinstance(value, str) or not value.strip():
             raise _refusal(key, value, "a text that is not empty")
@@ -90,8 +90,10 @@ def _check_texts(settings: Any) -> None:
         ) from error
     if groups < 1:
         raise _refusal("step_pattern", settings.step_pattern, "a group for the step's number")
-    if "{reference}" not in settings.reference_text:
-        raise _refusal("reference_text", settings.reference_text, "a text with {reference} in it")
+    spelled = settings.reference_text
+    texts = [] if spelled is None else [spelled] if isinstance(spelled, str) else spelled
+    if spelled == () or not all(isinstance(text, str) and "{reference}" in text for text in texts):
+        raise _refusal("reference_text", spelled, "null, or a text with {reference} in it, or several")
     tags = (settings.think_open, settings.think_close)
     if (tags[0] is None) != (tags[1] is None) or "" in tags:
         raise ValueError(

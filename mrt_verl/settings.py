@@ -21,8 +21,9 @@ MARKERS = (
     "But hold on",
     "Hold on",
 )
+ANSWER_STOPS = ("\n", "}.", "}$", "}\\)", "}\\]")
 STOP_TEXTS = {
-    "short": "\n\nMy time to think is over, so I give my answer now.\n</think>\n\nThe final answer is \\boxed{",
+    "short": "\n\nMy time to think is over, so I give my answer now.\n</think>\n\nThe final answer is \\boxed",
     "explain": "\n\nMy time to think is over, so I give my answer now.\n</think>\n\nHere is the solution as far as I "
     "have it, with the final answer in \\boxed{}.\n\n",
 }
@@ -80,14 +81,17 @@ class MRTSettings:
     )
     """The model family's stop texts by style; `stop_text` is one of them (`mrt_family=…`, `mrt_stop=…`)."""
     stop_text: str = STOP_TEXTS["short"]
-    """Text that ends the thinking in a branch and starts the forced answer; our wording, fit it to your model."""
-    reference_text: str = "{reference}}"
+    """Text that ends the thinking in a branch and starts the forced answer; our wording, fit it to your model. It must
+    end where the text has a token boundary however it goes on: in `\\boxed`, not in `\\boxed{`, because `{\\` and `{(`
+    are tokens. Line breaks that it starts with are dropped where the context already ends in one."""
+    reference_text: str | tuple[str, ...] | None = None
     """How the policy writes a reference answer after the stop text, its end included; `likelihood` and `anchored`
-    score this spelling. Look at forced answers of your model (`mrt.trace_dir`): a space more is another token."""
-    branch_max_tokens: int = 24
+    score this spelling, or each of several. null: in the stop text's box, closed. Look at forced answers of your model
+    (`mrt.trace_dir`): a space more is another token."""
+    branch_max_tokens: int = 32
     """Most tokens of a forced answer, >= 1."""
-    branch_stop: tuple[str, ...] = ("\n",)
-    """Strings that end a forced answer early."""
+    branch_stop: tuple[str, ...] = ANSWER_STOPS
+    """Strings that end a forced answer early: the end of its line, and what follows a box and stands in none."""
     branch_temperature: float | None = None
     """Sampling temperature of forced answers, > 0; null takes the trace's."""
     branch_timeout_s: float = 600

@@ -31,6 +31,12 @@ def decode(tokenizer: Any, ids: Sequence[int]) -> str:
     return str(text)
 
 
+def joins(tokenizer: Any, head: str, tail: str) -> bool:
+    """Whether the encoding of head + tail begins with that of head: no token reaches across the place they meet."""
+    ids = tokenizer.encode(head, add_special_tokens=False)
+    return bool(tokenizer.encode(head + tail, add_special_tokens=False)[: len(ids)] == ids)
+
+
 def vocabulary_texts(tokenizer: Any) -> list[str]:
     """The text of every token id; decoded once per tokenizer (0.8 s for 150,000 tokens on one core)."""
     return _vocabulary_texts(tokenizer, len(tokenizer))

@@ -12,7 +12,7 @@ QUESTION = [{"role": "user", "content": "What is 2 + 2?"}]
 
 def answer(text: str, verdict: str) -> dict[str, Any]:
     score = float(verdict == "right")
-    return {"text": f"{text}}}", "finished": True, "extracted": text, "verdict": verdict, "score": score}
+    return {"text": f"{{{text}}}", "finished": True, "extracted": text, "verdict": verdict, "score": score}
 
 
 def trace(

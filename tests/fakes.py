@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -144,11 +145,17 @@ class FakeServer:
             return written
         ids = self.tokenizer.encode(written, add_special_tokens=False) if isinstance(written, str) else list(written)
         ids = self._cut(ids, params)
+        allowed = params.get("allowed_token_ids")
+        if allowed is not None:
+            ids = [max(allowed, key=lambda token: self.log_prob(request.prompt_ids, token))]
         cached = 0 if params.get("skip_reading_prefix_cache") else self.cached(request)
         extra_fields = {"num_cached_tokens": cached, **self.extra_fields}
         if "prompt_logprobs" in params:
             extra_fields["prompt_logprobs"] = self._scores(request.prompt_ids, cached)
         log_probs = self._log_probs(request.prompt_ids, ids) if params.get("logprobs") else None
+        if log_probs and allowed is not None:
+            mass = sum(math.exp(self.log_prob(request.prompt_ids, token)) for token in allowed)
+            log_probs = [log_probs[0] - math.log(mass)]
         return Output(ids, log_probs, "completed", None, extra_fields)
 
     async def close(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mrt_verl.grading import Grade, Grader, Verdict
+from mrt_verl.grading.text.boxes import after_context
 from mrt_verl.settings import MRTSettings
 
 Answers = Sequence[tuple[str, bool, float | None]]
@@ -54,7 +55,8 @@ class AnswerGrader:
             prefix_ids: those tokens; verl's outcome is shown whole responses, the stop text in them.
         """
         if self.settings.outcome == "compute_score":
-            prefix = self.decode(prefix_ids) + self.settings.stop_text
+            thinking = self.decode(prefix_ids)
+            prefix = thinking + after_context(thinking, self.settings.stop_text)
             return [await self._compute_score(prefix + text, row) for text, _, _ in answers]
         return await self.grader.grade(
             [text for text, _, _ in answers],

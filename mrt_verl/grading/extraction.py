@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mrt_verl.grading.text.boxes import BOX, box_content_start, open_box, without_box
 from mrt_verl.grading.text.words import words
 from mrt_verl.grading.text.wrappers import closing_brace
 
@@ -22,7 +23,8 @@ FALLBACKS: dict[str, re.Pattern[str]] = {
 DEFAULT_FALLBACKS = ("hashes", "answer_phrase", "bold")
 FALLBACK_WINDOW = 4_000
 """Characters from the end in which fall-backs search: an answer stands at the end, and the time stays bounded."""
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_BARE_CONTENT = re.compile(r"\s*(-?[0-9][0-9.,/]*(?<![.,])|(?<=\s)[A-Za-z])(?![A-Za-z0-9])")
+"""What stands in a box without braces, after `\\boxed`."""
 _BARE_BOX = re.compile(r"\\(?:boxed|fbox)\s+(-?[0-9][0-9.,/]*(?<![.,])|[A-Za-z])(?![A-Za-z])")
 _TAG = re.compile(r"<answer>(.*?)(?:</answer>|(\Z))", re.DOTALL | re.IGNORECASE)
 _MATH_MARKS = re.compile(r"\\[()\[\] ,;:]|\\q?quad|\$|\\(?:text|mathrm|textbf|mbox)\s*\{|\}")
@@ -81,23 +83,29 @@ def extract_answer(
     Args:
         text: what the policy wrote, after `stop_text` for a forced answer. A forced answer may also be passed as one
             text, stop text included; then the last box counts as in any response.
-        stop_text: the text written for the policy to force the answer. If it leaves a `\boxed{` open, the answer is
-            what closes that box, whatever follows.
+        stop_text: the text written for the policy to force the answer. If it leaves a `\boxed{` open or ends in
+            `\boxed`, the answer is what closes that box, whatever follows.
         thinking: the answer stands after the last closing tag; None searches everything.
         finished: whether the text ended by itself (end of sequence or stop string). A last box that is never closed
             holds an answer only then: cut off by the token limit, `\boxed{4` may have been on the way to 42.
         fallbacks: names in `FALLBACKS`, or patterns of one group, tried in order if no box is there.
     """
-    opened = _open_box(stop_text)
+    opened = open_box(stop_text)
     if opened is not None:
-        return tidy(_box_content(opened + text, 0, finished) or "") or None
+        start = box_content_start(stop_text, text)
+        if start is not None:
+            return tidy(_box_content(opened + text[start:], 0, finished) or "") or None
+        naked = _BARE_CONTENT.match(text)
+        if naked is not None:
+            return naked.group(1) if finished or naked.end() < len(text) else None
+        stop_text = without_box(stop_text)  # what stands there is no box's content
     answer_part = _outside_thinking(stop_text + text, thinking)
     if answer_part is None:
         return None
     tagged = _tagged(answer_part, finished)
     if tagged is not None:
         answer_part = tagged
-    boxes = list(_BOX.finditer(answer_part))
+    boxes = list(BOX.finditer(answer_part))
     if boxes:
         stated = list(_STATED.finditer(answer_part, boxes[-1].end()))
         if stated and "answer_phrase" in fallbacks:
@@ -116,7 +124,7 @@ def _tagged(text: str, finished: bool) -> str | None:
     if "<answer>" not in text and "<ANSWER>" not in text:
         return None
     tags = list(_TAG.finditer(text))
-    if not tags or _BOX.search(text, tags[-1].end()):
+    if not tags or BOX.search(text, tags[-1].end()):
         return None
     last = tags[-1]
     if last.group(2) is not None and not text.lower().rstrip().endswith("</answer>") and not finished:
@@ -179,14 +187,6 @@ def _outside_thinking(text: str, thinking: Thinking | None) -> str | None:
     if thinking.open in after or (not close and thinking.expected):
         return None
     return after
-
-
-def _open_box(stop_text: str) -> str | None:
-    """What stands after the box that `stop_text` leaves open."""
-    boxes = list(_BOX.finditer(stop_text))
-    if not boxes or closing_brace(stop_text, boxes[-1].end()) is not None:
-        return None
-    return stop_text[boxes[-1].end() :]
 
 
 def _box_content(text: str, start: int, finished: bool) -> str | None:

@@ -140,7 +140,8 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
         sample = prefix.forced.samples[session]
         trace = Trace()
         trace.add_written(prefix.ids)
-        trace.add_written(self.rollout.prover.stop_ids)
+        stop_ids = self.rollout.prover.stop_after([*prompt_ids, *prefix.ids])[1]
+        trace.add_written(stop_ids)
         trace.add_sampled(sample.token_ids, sample.log_probs)
         trace.extra_fields = sample.extra_fields
         response = ResponsePart(
@@ -152,7 +153,7 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
             markers=0,
             kind="forced",
             prefix_tokens=len(prefix.ids),
-            inserted_tokens=len(self.rollout.prover.stop_ids),
+            inserted_tokens=len(stop_ids),
         )
         if self.settings.trace_dir is not None:
             response.prompt_text = self.tokenizer.decode(prompt_ids)

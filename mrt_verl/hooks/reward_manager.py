@@ -16,10 +16,10 @@ from verl.experimental.reward_loop.reward_manager.registry import register
 from mrt_verl.grading import Grade, Grader, Verdict
 from mrt_verl.grading.answers import AnswerGrader
 from mrt_verl.grading.outcomes import FileFunction
+from mrt_verl.grading.text.boxes import answer_end
 from mrt_verl.hooks.overlong import OverlongBuffer
 from mrt_verl.provers import ForcedAnswer
 from mrt_verl.rollout_record import RECORD, GradingPart, ResponsePart, RolloutRecord
-from mrt_verl.sampling_params import cut_at_stop
 from mrt_verl.settings import MRTSettings
 from mrt_verl.value_estimates import estimate_values
 
@@ -72,7 +72,8 @@ class MRTRewardManager(RewardManagerBase):
         """The outcome; that of a rollout which was forced to answer by the rule that grades all forced answers."""
         if response.kind == "forced":
             start = response.prefix_tokens + response.inserted_tokens
-            text = cut_at_stop(self.answers.decode(response_ids[start:]), self.settings.branch_stop)
+            text = self.answers.decode(response_ids[start:])
+            text = text[: answer_end(self.settings.stop_text, text, self.settings.branch_stop)]
             answer = ForcedAnswer(text, response.finished, None)
             return (await self.answers.grade_forced([answer], response_ids[: response.prefix_tokens], row))[0]
         return await self.answers.grade_final(response_ids, response.answer_start, row, finished=response.finished)

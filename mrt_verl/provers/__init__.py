@@ -1,6 +1,8 @@
 """The meta-prover: the policy itself, forced to stop thinking at a boundary and to answer at once (arXiv 2503.07572).
 
     base.py         Prover: how forced answers are drawn, and what a prover declares that it needs
+    answer_end.py   where a forced answer ends in its tokens
+    spelling.py     how a reference answer is written after the stop text, in text and in tokens
     sample.py       the mean grade of G forced answers
     ht.py           the same answers weighted by their own probabilities (Horvitz-Thompson)
     scoring.py      the scored reference, which the next two share

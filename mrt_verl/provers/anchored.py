@@ -4,14 +4,19 @@ J = P(the reference) + the Horvitz-Thompson sum of the other spellings: what is 
 temperature 1, the temperature of scored prompts, at which its answers are drawn.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from mrt_verl.provers.base import Branches, encode
+from mrt_verl.provers.base import Branches, ForcedAnswer, Sample
 from mrt_verl.provers.ht import HorvitzThompsonProver
 from mrt_verl.provers.scoring import ScoringProver
+from mrt_verl.provers.spelling import TokenPath
 from mrt_verl.sampling_params import UNTRUNCATED
 from mrt_verl.settings import MRTSettings
+
+_SPACED_CLOSE = re.compile(r" +\}\Z")
+"""A token of spaces and a brace closes a scored box as well."""
 
 
 class AnchoredProver(ScoringProver, HorvitzThompsonProver):
@@ -39,13 +44,9 @@ class AnchoredProver(ScoringProver, HorvitzThompsonProver):
         drawn = await HorvitzThompsonProver.branch(
             self, prefix_ids, count=count, sampling_params=untruncated, request_id=request_id
         )
-        # one text for each token sequence
-        texts = {encode(self.tokenizer, text): text for text in self.spell(references)}
-        prompt_ids = [*prefix_ids, *self.stop_ids]
-        scored = await self.score(prompt_ids, list(texts.values()), request_id, drawn.samples)
-        exact = [encode(self.tokenizer, answer.text) for answer in scored.answers]
+        scored, paths = await self.score(prefix_ids, references, request_id, drawn.samples)
         others = [
-            answer._replace(weight=0.0) if any(sample.token_ids[: len(ids)] == ids for ids in exact) else answer
+            answer._replace(weight=0.0) if self._is_scored(answer, sample, paths) else answer
             for answer, sample in zip(drawn.answers, drawn.samples, strict=True)
         ]
         return Branches(
@@ -56,3 +57,8 @@ class AnchoredProver(ScoringProver, HorvitzThompsonProver):
             prompt_tokens=scored.prompt_tokens + drawn.prompt_tokens,
             cached_tokens=scored.cached_tokens + drawn.cached_tokens,
         )
+
+    def _is_scored(self, answer: ForcedAnswer, sample: Sample, paths: Sequence[TokenPath]) -> bool:
+        """Whether what was scored holds this answer: the same text, on one of the same token paths."""
+        stem, text = sample.token_ids[: sample.stem_tokens], _SPACED_CLOSE.sub("}", answer.text)
+        return any(path.text == text and (path.moves_stop or path.ids == stem) for path in paths)

@@ -9,34 +9,40 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
-from mrt_verl.sampling_params import answer_params, cut_at_stop, ended_by_itself, request_seed
+from mrt_verl.grading.text.boxes import after_context
+from mrt_verl.provers.answer_end import read_answer
+from mrt_verl.sampling_params import answer_params, ended_by_itself, request_seed
 from mrt_verl.settings import MRTSettings
 
 logger = logging.getLogger(__name__)
 
 MAX_CONTEXT = 1 << 40
 """Tokens of a context that is not known."""
+SCORE_TOKENS = 3
+"""Tokens generated for one scored text at most: one a request is the least."""
 
 
 class ForcedAnswer(NamedTuple):
     """What the policy answered when its thinking was stopped."""
 
     text: str
-    """Text after the stop text, without special tokens."""
+    """Text after the stop text, up to the close of its box or the first stop string, without special tokens."""
     finished: bool
-    """Whether it ended by itself, not by `branch_max_tokens`."""
+    """Whether it ended there or by itself, not by `branch_max_tokens`."""
     weight: float | None
     """Weight of its grade in J; None counts like every other (value_estimates.estimate_j)."""
 
 
 class Sample(NamedTuple):
-    """The tokens of a forced answer."""
+    """The tokens of a forced answer, and of what the policy wrote after it."""
 
     token_ids: tuple[int, ...]
     log_probs: tuple[float, ...] | None
     """Under the distribution it was sampled from; None if not asked for."""
     extra_fields: dict[str, Any]
     """As the engine gave them; verl wants those of a sample that becomes a rollout of its own."""
+    stem_tokens: int
+    """Tokens before the one in which the answer ends (answer_end.py); all of them if it does not end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ class Prover(ABC):
     needs_log_probs: ClassVar[bool] = False
     """Whether its samples need exact log-probs of the distribution they were drawn from."""
     scores_reference: ClassVar[bool] = False
-    """Whether it scores the reference answer, which needs a stop text that ends in an open box."""
+    """Whether it scores the reference answer, which needs to know how an answer is written after the stop text."""
     draws_plain_samples: ClassVar[bool] = False
     """Whether its answers all count alike. Then a trace's own final answer can be one of them, and in the prefix
     variant they can be rollouts of their own."""
@@ -85,6 +91,7 @@ class Prover(ABC):
         self.settings = settings
         self.context_tokens = context_tokens
         self.stop_ids = encode(tokenizer, settings.stop_text)
+        """Of the whole stop text; after a prefix it may lack leading line breaks (`stop_after`)."""
 
     def on(self, engine: Any) -> Self:
         """The same prover on another engine."""
@@ -102,7 +109,7 @@ class Prover(ABC):
         if budget is not None and budget < boundary:
             raise ValueError(
                 f"mrt.branch_token_budget={budget}; allowed: {boundary} or more (one boundary: mrt.branches x "
-                "mrt.branch_max_tokens, and a token for a scored reference), or null"
+                f"mrt.branch_max_tokens, and {SCORE_TOKENS} tokens for a scored reference), or null"
             )
 
     @classmethod
@@ -113,8 +120,12 @@ class Prover(ABC):
     @classmethod
     def boundary_tokens(cls, settings: MRTSettings) -> int:
         """Tokens that the branches of a boundary generate at most, with one reference answer."""
-        # one token is the least an engine generates after a scored prompt
-        return cls.answers_drawn(settings) * settings.branch_max_tokens + int(cls.scores_reference)
+        return cls.answers_drawn(settings) * settings.branch_max_tokens + SCORE_TOKENS * int(cls.scores_reference)
+
+    def stop_after(self, prefix_ids: Sequence[int]) -> tuple[str, tuple[int, ...]]:
+        """The stop text as it follows a prefix, and its token ids."""
+        text = after_context(str(self.tokenizer.decode(list(prefix_ids[-2:]))), self.settings.stop_text)
+        return text, encode(self.tokenizer, text)
 
     @abstractmethod
     async def branch(
@@ -146,7 +157,7 @@ class Prover(ABC):
         log_probs: bool = False,
     ) -> Branches:
         """Sample `count` forced answers that count alike; with `log_probs`, one that came without them failed."""
-        prompt_ids = [*prefix_ids, *self.stop_ids]
+        prompt_ids = [*prefix_ids, *self.stop_after(prefix_ids)[1]]
         params = answer_params(
             sampling_params,
             max_tokens=self.settings.branch_max_tokens,
@@ -160,12 +171,10 @@ class Prover(ABC):
         room = min(self.settings.branch_max_tokens, (self.context_tokens or MAX_CONTEXT) - len(prompt_ids))
         needed = self.needs_log_probs
         drawn = [out for out in outputs if out is not None and out.token_ids and (out.log_probs or not needed)]
-        samples = tuple(
-            Sample(tuple(output.token_ids), tuple(output.log_probs) if output.log_probs else None, output.extra_fields)
-            for output in drawn
-        )
+        read = [self._read(output, room) for output in drawn]
+        samples = tuple(sample for _, sample in read)
         return Branches(
-            answers=tuple(self._read(sample, room) for sample in samples),
+            answers=tuple(answer for answer, _ in read),
             samples=samples,
             failures=count - len(drawn),
             tokens=sum(len(sample.token_ids) for sample in samples),
@@ -190,10 +199,12 @@ class Prover(ABC):
             logger.warning("a branch failed and is left out of its mean: %r", error)
             return None
 
-    def _read(self, sample: Sample, room: int) -> ForcedAnswer:
-        ids, stops = sample.token_ids, self.settings.branch_stop
-        finished = ended_by_itself(ids, room, self.tokenizer.eos_token_id)
-        return ForcedAnswer(cut_at_stop(self.tokenizer.decode(ids, skip_special_tokens=True), stops), finished, None)
+    def _read(self, output: Any, room: int) -> tuple[ForcedAnswer, Sample]:
+        ids = tuple(output.token_ids)
+        ended = ended_by_itself(ids, room, self.tokenizer.eos_token_id)
+        text, stem_tokens, finished = read_answer(self.tokenizer, ids, self.settings, ended_by_itself=ended)
+        log_probs = tuple(output.log_probs) if output.log_probs else None
+        return ForcedAnswer(text, finished, None), Sample(ids, log_probs, output.extra_fields, stem_tokens)
 
 
 @functools.lru_cache(maxsize=1024)

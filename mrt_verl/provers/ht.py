@@ -1,7 +1,15 @@
-"""`mrt.prover=ht`: the Horvitz-Thompson sum over G forced answers, weighted by their own probabilities (ours).
+r"""`mrt.prover=ht`: the Horvitz-Thompson sum over G forced answers, weighted by their own probabilities (ours).
 
 Unbiased for J like the plain mean, and it costs no further token. For one right spelling of probability p and G = 4 its
 standard deviation against the mean's is 0.138 / 0.150 at p = 0.1, 0.129 / 0.250 at 0.5 and 0.009 / 0.150 at 0.9.
+
+An answer is known by its stem, the tokens before the one that ends it (answer_end.py), because many tokens end it and
+an engine tells the probability of the drawn one alone. With p_s the probability of stem s, n_s the samples that pass
+through it and c_s those whose answer ends right there and is right,
+
+    J = sum over distinct stems s of  p_s / (1 - (1 - p_s)^G) * c_s / n_s
+
+Given n_s >= 1 the share c_s / n_s is an unbiased estimate of the probability that a right answer ends after s.
 """
 
 import math
@@ -9,11 +17,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from mrt_verl.provers.base import Branches, Prover
+from mrt_verl.provers.base import Branches, Prover, Sample
 
 
 class HorvitzThompsonProver(Prover):
-    """G forced answers, each distinct one weighted by p_a / (1 - (1 - p_a)^G)."""
+    """G forced answers, each stem weighted by p_s / (1 - (1 - p_s)^G) and shared by the samples through it."""
 
     needs_log_probs = True
 
@@ -31,31 +39,26 @@ class HorvitzThompsonProver(Prover):
         )
         if self.temperature(sampling_params) == 0:
             return drawn  # no draw at all: the answer has probability 1, whatever log-probs the engine gives
-        totals = [sum(sample.log_probs or ()) for sample in drawn.samples]
-        weights = horvitz_thompson_weights([sample.token_ids for sample in drawn.samples], totals)
-        weighted = zip(drawn.answers, weights, strict=True)
+        weighted = zip(drawn.answers, horvitz_thompson_weights(drawn.samples), strict=True)
         return replace(drawn, answers=tuple(answer._replace(weight=weight) for answer, weight in weighted))
 
 
-def horvitz_thompson_weights(sequences: Sequence[Sequence[int]], log_probs: Sequence[float]) -> list[float]:
-    """Horvitz-Thompson weights p_a / (1 - (1 - p_a)^G) of G sampled answers; a repetition weighs 0.
+def horvitz_thompson_weights(samples: Sequence[Sample]) -> list[float]:
+    """Horvitz-Thompson weights p_s / (1 - (1 - p_s)^G) / n_s of G sampled answers with their log-probs.
 
-    The weighted sum of grades is unbiased for J, because 1 - (1 - p_a)^G is the probability that the answer `a` is
-    among G independent samples. Where the policy is sure it has next to no noise.
-
-    Args:
-        sequences: token ids of the samples, their end included.
-        log_probs: log-probability of each whole sample under the distribution it was drawn from, <= 0.
+    The weighted sum of grades is unbiased for J, because 1 - (1 - p_s)^G is the probability that one of G independent
+    samples passes through the stem s. Where the policy is sure of its answer it has next to no noise.
 
     Returns:
-        One weight per sample, in [1/G, 1] for the first of its kind.
+        One weight per sample; those of the n_s samples through one stem, if they all end there, sum to [1/G, 1].
     """
-    count = len(sequences)
-    seen: set[tuple[int, ...]] = set()
+    count = len(samples)
     weights = []
-    for ids, log_prob in zip(sequences, log_probs, strict=True):
-        weights.append(0.0 if tuple(ids) in seen else _inverse_inclusion(math.exp(min(log_prob, 0.0)), count))
-        seen.add(tuple(ids))
+    for sample in samples:
+        stem = sample.token_ids[: sample.stem_tokens]
+        log_prob = sum((sample.log_probs or ())[: sample.stem_tokens])
+        through = sum(other.token_ids[: len(stem)] == stem for other in samples)
+        weights.append(_inverse_inclusion(math.exp(min(log_prob, 0.0)), count) / through)
     return weights
 
 

@@ -1,6 +1,6 @@
 """`mrt.prover=likelihood`: J is the probability of the reference answer after the stop text (ours).
 
-One scored prefill, no decoding, no sampling noise. It ranks prefixes by belief in the reference; it is biased where
+A scored prefill and a token or two, no sampling noise. It ranks prefixes by belief in the reference; it is biased where
 several spellings are right, and near 0 where the policy spells the answer otherwise than `mrt.reference_text`.
 """
 
@@ -28,4 +28,4 @@ class LikelihoodProver(ScoringProver):
         request_id: str,
         references: Sequence[str] = (),
     ) -> Branches:
-        return await self.score([*prefix_ids, *self.stop_ids], self.spell(references), request_id)
+        return (await self.score(prefix_ids, references, request_id))[0]

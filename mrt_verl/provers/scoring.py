@@ -1,4 +1,10 @@
-"""Scores the reference answer after a prefix: the probability the policy gives to it, without decoding."""
+r"""Scores the reference answer after a prefix: the probability the policy gives to it, without decoding.
+
+    P(reference) = P(its tokens up to the one that ends it) * q,    q = P(any of the tokens that end it | those)
+
+On real vocabularies some 200 tokens close a box, and an engine hands on the log-prob of one. Two generations of one
+token tell q exactly: restricted to the closing tokens the likeliest of them, c, comes with p(c) / q, free with p(c).
+"""
 
 import asyncio
 import itertools
@@ -6,73 +12,159 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from mrt_verl.provers.base import Branches, ForcedAnswer, Prover, Sample, cached_tokens, encode, logger
-from mrt_verl.sampling_params import score_params
+from mrt_verl.grading.extraction import extract_answer
+from mrt_verl.provers.base import Branches, ForcedAnswer, Prover, Sample, cached_tokens, logger
+from mrt_verl.provers.spelling import TokenPath, spell, token_paths
+from mrt_verl.sampling_params import free_token_params, restricted_token_params, score_params
 from mrt_verl.settings import MRTSettings
+
+NEGLIGIBLE = 1e-3
+"""A stem less probable than this is not asked for its close: J has an error below it."""
+
+
+class Requests:
+    """The requests of one token path, and what they cost."""
+
+    def __init__(self, prover: Prover, request_id: str) -> None:
+        self.done: list[Any] = []
+        self.prompt_tokens = 0
+        self._prover = prover
+        self._request_id = request_id
+
+    async def generate(self, ids: list[int], params: dict[str, Any]) -> Any | None:
+        """As Prover.generate."""
+        output = await self._prover.generate(ids, params, self._request_id)
+        if output is not None:
+            self.done.append(output)
+            self.prompt_tokens += len(ids)
+        return output
 
 
 class ScoringProver(Prover):
-    """What `likelihood` and `anchored` share: one scored prefill for each reference answer.
+    """What `likelihood` and `anchored` share: the reference answer scored on every way its tokens may be written.
 
     Only on vLLM: sglang's log-probs are not those of the truncated distribution, and verl's scored prompts skip its
     prefix cache. An endpoint returns no log-probs of a prompt.
     """
 
+    needs_log_probs = True
     scores_reference = True
 
     @classmethod
     def check(cls, settings: MRTSettings) -> None:
         name = settings.prover
-        if not settings.stop_text.endswith("{"):
-            raise ValueError(
-                f"mrt.prover={name!r} with mrt.stop_text={settings.stop_text!r}; allowed: a stop text that ends in an "
-                "open box (mrt_stop=short), where the reference answer stands next"
-            )
         if settings.outcome != "math_verify":
             raise ValueError(
                 f"mrt.prover={name!r} with mrt.outcome={settings.outcome!r}; allowed: math_verify, for which the "
                 "reference is an answer. Use mrt.prover=ht"
             )
+        spellings = spell(settings.stop_text, settings.reference_text, ["7"])
+        if not spellings:
+            raise ValueError(
+                f"mrt.prover={name!r} with mrt.stop_text={settings.stop_text!r}; allowed: a stop text that ends in "
+                "\\boxed (mrt_stop=short), or an mrt.reference_text that says how an answer is written after it"
+            )
+        for text in spellings:
+            if extract_answer(text, stop_text=settings.stop_text, thinking=None, finished=True) != "7":
+                raise ValueError(
+                    f"mrt.reference_text={settings.reference_text!r} with mrt.stop_text={settings.stop_text!r}; "
+                    f"allowed: null, or a text that is read as the answer after it ({text!r} is not read as 7)"
+                )
         super().check(settings)
 
-    def spell(self, references: Sequence[str]) -> list[str]:
-        """The references as the policy writes them after the stop text."""
-        return [self.settings.reference_text.replace("{reference}", one) for one in dict.fromkeys(references)]
-
     async def score(
-        self, prompt_ids: list[int], texts: Sequence[str], request_id: str, samples: Sequence[Sample] = ()
-    ) -> Branches:
-        """The probability of each text, as the weight of one answer that says just that."""
-        scored = await asyncio.gather(*(self._score_one(prompt_ids, text, request_id, samples) for text in texts))
-        done = [(text, *one) for text, one in zip(texts, scored, strict=True) if one is not None]
-        return Branches(
-            answers=tuple(ForcedAnswer(text, True, math.exp(log_prob)) for text, log_prob, *_ in done),
-            samples=(),
-            failures=len(texts) - len(done),
-            tokens=sum(len(outputs) for _, _, outputs, _ in done),
-            prompt_tokens=sum(length * len(outputs) for _, _, outputs, length in done),
-            cached_tokens=sum(cached_tokens(output) for _, _, outputs, _ in done for output in outputs),
-        )
+        self,
+        prefix_ids: Sequence[int],
+        references: Sequence[str],
+        request_id: str,
+        samples: Sequence[Sample] = (),
+    ) -> tuple[Branches, list[TokenPath]]:
+        """The probability of each spelling, as the weight of one answer that says just that; and the paths scored.
 
-    async def _score_one(
-        self, prompt_ids: list[int], text: str, request_id: str, samples: Sequence[Sample]
-    ) -> tuple[float, list[Any], int] | None:
-        """(log-probability of the text's tokens, the outputs it took, their prompt's length), None if it failed.
-
-        What a sample has in common with the text need not be scored; one that begins with all of it saves the request.
+        What a sample has in common with a path need not be scored.
         """
-        answer = encode(self.tokenizer, text)
-        ids = [*prompt_ids, *answer]
-        known = max((_shared_head(answer, sample) for sample in samples), key=len, default=())
-        if len(known) == len(answer):
-            return sum(known), [], len(ids)
-        wanted = len(answer) - len(known)
-        outputs = [await self.generate(ids, score_params(read_prefix_cache=True), request_id)]
-        # the token before the first one scored must have been computed, not read from the cache
-        if outputs[0] is not None and cached_tokens(outputs[0]) >= len(ids) - wanted:
-            outputs.append(await self.generate(ids, score_params(read_prefix_cache=False), request_id))
-        scored = _last_rows(outputs[-1], wanted)
-        return None if scored is None else (sum(known) + sum(scored), outputs, len(ids))
+        stop_text, stop_ids = self.stop_after(prefix_ids)
+        texts = spell(self.settings.stop_text, self.settings.reference_text, references)
+        paths = [path for text in texts for path in token_paths(self.tokenizer, stop_text, text)]
+
+        requests = [Requests(self, request_id) for _ in paths]
+
+        async def probability(path: TokenPath, of_path: Requests) -> float | None:
+            known = max((_known(path, sample) for sample in samples), key=len, default=())
+            return await _probability(of_path, [*prefix_ids, *stop_ids[: path.shared]], path, known)
+
+        found = await asyncio.gather(*map(probability, paths, requests))
+        totals: dict[str, float | None] = dict.fromkeys(texts, 0.0)
+        for path, value in zip(paths, found, strict=True):
+            total = totals[path.text]
+            totals[path.text] = None if value is None or total is None else total + value
+        outputs = [output for one in requests for output in one.done]
+        branches = Branches(
+            answers=tuple(ForcedAnswer(text, True, min(p, 1.0)) for text, p in totals.items() if p is not None),
+            samples=(),
+            failures=sum(p is None for p in totals.values()),
+            tokens=len(outputs),
+            prompt_tokens=sum(one.prompt_tokens for one in requests),
+            cached_tokens=sum(map(cached_tokens, outputs)),
+        )
+        return branches, paths
+
+
+async def _probability(
+    requests: Requests, prompt_ids: list[int], path: TokenPath, known: Sequence[float]
+) -> float | None:
+    """The probability of a path after a prompt; None if a request failed.
+
+    Args:
+        known: log-probs of its first tokens, maybe all of them.
+    """
+    ids, wanted = [*prompt_ids, *path.ids], len(path.ids) - len(known)
+    closing = restricted_token_params(path.closers)
+    rows: list[float] | None = []
+    if wanted:
+        restricted, rows = await _scored(requests, ids, wanted, closing)
+    else:
+        restricted = await requests.generate(ids, closing)
+    if restricted is None or rows is None:
+        return None
+    stem = math.exp(sum(known) + sum(rows))
+    if stem < NEGLIGIBLE:
+        return stem
+    mass = await _closing_mass(requests, ids, restricted)
+    return None if mass is None else stem * mass
+
+
+async def _scored(
+    requests: Requests, ids: list[int], wanted: int, further: dict[str, Any]
+) -> tuple[Any | None, list[float] | None]:
+    """The output of a scored prompt, and the log-probs of its last `wanted` tokens.
+
+    Args:
+        further: parameters of the one token that is generated.
+    """
+    output = await requests.generate(ids, {**score_params(read_prefix_cache=True), **further})
+    # the token before the first one scored must have been computed, not read from the cache
+    if output is not None and cached_tokens(output) >= len(ids) - wanted:
+        output = await requests.generate(ids, {**score_params(read_prefix_cache=False), **further})
+    return output, _last_rows(output, wanted)
+
+
+async def _closing_mass(requests: Requests, ids: list[int], restricted: Any) -> float | None:
+    """q after these tokens; None if a request failed.
+
+    Args:
+        restricted: the likeliest closing token, its log-prob that among the closing tokens.
+    """
+    free = await requests.generate(ids, free_token_params())
+    if free is None or not free.log_probs or not restricted.log_probs:
+        return None
+    closer, log_prob = restricted.token_ids[0], free.log_probs[0]
+    if free.token_ids[0] != closer:
+        _, rows = await _scored(requests, [*ids, closer], 1, {})
+        if rows is None:
+            return None
+        (log_prob,) = rows
+    return min(math.exp(log_prob - restricted.log_probs[0]), 1.0)
 
 
 def _last_rows(output: Any | None, wanted: int) -> list[float] | None:
@@ -95,8 +187,10 @@ def _last_rows(output: Any | None, wanted: int) -> list[float] | None:
     return None
 
 
-def _shared_head(answer: Sequence[int], sample: Sample) -> tuple[float, ...]:
-    """The log-probs of the tokens that a sample has in common with the beginning of an answer."""
-    pairs = zip(answer, sample.token_ids, strict=False)
+def _known(path: TokenPath, sample: Sample) -> tuple[float, ...]:
+    """The log-probs of the tokens that a sample has in common with the beginning of a path."""
+    if path.moves_stop:
+        return ()  # the sample was drawn after another last token
+    pairs = zip(path.ids, sample.token_ids, strict=False)
     length = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
     return (sample.log_probs or ())[:length]

@@ -10,5 +10,7 @@ record.py      `python -m tests.golden.record [NAME …]` writes them anew: only
 
 They were made at d3bc392, before the house was rebuilt, and held through it bit for bit. Recorded anew since, on
 purpose: the two windows (one of W episodes holds W, not W + 1), `acc` of insertion_backtrack_by_function (accuracy, not
-the score), and the texts of forced answers that ended in a stop string (193 leaves differ by that line break alone).
+the score), the texts of forced answers that ended in a stop string (193 leaves differ by that line break alone), and
+all 31 when forced answers came to end at the close of their box: their texts, `ht`'s weights by stems, the requests of
+`likelihood` and `anchored` for what closes a box, and stop texts without line breaks that stood before them already.
 """

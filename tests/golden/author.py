@@ -73,7 +73,7 @@ class Author:
             if fails == "empty":
                 return ""
             chance = Dice(self.seed, "chance", request.prompt_ids).roll()
-            return self._forced(dice, chance) if "prompt_logprobs" not in request.params else " "
+            return self._forced(dice, chance) if not self._is_score(request) else " "
         said = request.text.rpartition("assistant\n")[2].removeprefix((self.think_open or "") + "\n")
         if said.strip():
             kind = "bare" if dice.roll() < 0.1 else dice.choose(("closes", "closes", "closes", "stops", "runs"))
@@ -98,7 +98,11 @@ class Author:
         return int(share * (len(request.prompt_ids) - 1)) // 4 * 4
 
     def _is_branch(self, request: Request) -> bool:
-        return request.text.endswith(self.stop_text) or "prompt_logprobs" in request.params
+        # a stop text loses line breaks that stand before it already
+        return request.text.endswith(self.stop_text.lstrip("\n")) or self._is_score(request)
+
+    def _is_score(self, request: Request) -> bool:
+        return "detokenize" in request.params
 
     def _failure(self, request: Request) -> str | None:
         dice = Dice(self.seed, "failure", request.key, request.nth)

@@ -162,7 +162,7 @@ def test_an_opening_tag_that_the_model_wrote(tmp_path, save_tokenizer):
 def test_the_whole_stop_text(tmp_path, tokenizer):
     rows, _ = star(tmp_path, tokenizer, [trace([("One.", 0.5, "right")])], "--keep-stop-text")
     stop_text = default_node()["stop_text"]
-    assert rows[0]["messages"][-1]["content"] == f"<think>\nOne.{stop_text}4}}"
+    assert rows[0]["messages"][-1]["content"] == f"<think>\nOne.{stop_text}{{4}}"
 
 
 @pytest.mark.parametrize(
@@ -170,6 +170,7 @@ def test_the_whole_stop_text(tmp_path, tokenizer):
     [
         ("\nTime is up.\n</think>\n\n\\boxed{", False, "</think>\n\n\\boxed{4}"),
         ("\nTime is up.\n</think>\n\n\\boxed{", True, "\nTime is up.\n</think>\n\n\\boxed{4}"),
+        ("\nTime is up.\n</think>\n\n\\boxed", False, "</think>\n\n\\boxed{4}"),
         ("\n</think>\nExplain {it}.", False, "</think>\nExplain {it}. \\boxed{4}"),
     ],
 )

@@ -44,10 +44,10 @@ def write(tmp_path, monkeypatch):
 
 
 def rollout_of(text, **settings):
-    """A rollout on the toy tokenizer whose engine writes `text` as its traces, and " 17}" as forced answers."""
+    """A rollout on the toy tokenizer whose engine writes `text` as its traces, and "{17}." as forced answers."""
     tokenizer, chosen = toy_tokenizer(), default_settings(**settings)
     check_parts(chosen)  # as before a run
-    server = FakeServer(tokenizer, lambda one: " 17}" if one.text.endswith("{") else text)
+    server = FakeServer(tokenizer, lambda one: "{17}." if one.text.endswith("\\boxed") else text)
     return Rollout(server, tokenizer, chosen, response_tokens=400), server
 
 
@@ -75,7 +75,7 @@ def test_prover(write):
 
     response, branches = asyncio.run(sample())
     assert len(response.boundaries) == 2
-    assert [[answer.text for answer in one.answers] for one in branches.values()] == [[" 17}"], [" 17}"]]
+    assert [[answer.text for answer in one.answers] for one in branches.values()] == [["{17}"], ["{17}"]]
     assert [one.params["temperature"] for one in server.requests] == [1.0, 0.0, 0.0]
     right = [Grade(Verdict.RIGHT, 1.0)]
     assert [estimate_j(right, weights_of(one.answers)) for one in branches.values()] == [1.0, 1.0]
@@ -85,9 +85,9 @@ def test_a_prover_is_kept_to_what_it_declares(write):
     write("my_provers.py")
     with pytest.raises(ValueError, match=r"mrt\.variant='prefix'"):
         check_parts(default_settings(prover="my_provers:GreedyProver", variant="prefix"))
-    check_parts(default_settings(prover="my_provers:GreedyProver", branch_token_budget=24))  # one answer of 24 tokens
-    with pytest.raises(ValueError, match="branch_token_budget=23; allowed: 24"):
-        check_parts(default_settings(prover="my_provers:GreedyProver", branch_token_budget=23))
+    check_parts(default_settings(prover="my_provers:GreedyProver", branch_token_budget=32))  # one answer of 32 tokens
+    with pytest.raises(ValueError, match="branch_token_budget=31; allowed: 32"):
+        check_parts(default_settings(prover="my_provers:GreedyProver", branch_token_budget=31))
 
 
 def test_credit(write):

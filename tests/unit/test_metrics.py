@@ -120,7 +120,7 @@ def test_a_reference_the_policy_does_not_write_is_warned_of(caplog):
     with caplog.at_level(logging.WARNING):
         report([spelt(0.001)] * 8, step=4)
     assert "step 4: 8 rollouts end in a right answer" in caplog.text
-    assert "mrt.reference_text='{reference}}' has a mean probability of 0.0010" in caplog.text
+    assert "mrt.reference_text=None has a mean probability of 0.0010" in caplog.text
 
 
 def test_every_metric_is_in_the_table_and_every_one_of_the_table_is_reported():

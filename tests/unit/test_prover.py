@@ -89,16 +89,21 @@ def test_all_branches_fail():
 
 
 def test_horvitz_thompson_weights_of_distinct_answers():
-    """Two draws of one answer of probability 1/4 and one of another of 1/2, G = 3."""
-    log_quarter, log_half = math.log(0.25), math.log(0.5)
+    """Two draws of an answer whose tokens but the last have probability 1/4, and one of another of 1/2, G = 3."""
+    half = math.log(0.5)
     server = serve(
-        Output([4, EOS], [log_half, log_half]), Output([4, EOS], [log_half, log_half]), Output([5], [log_half])
+        Output([4, 2, EOS], [half, half, -1.0]),
+        Output([4, 2, BRACE, 5], [half, half, -2.0, -3.0]),
+        Output([5, BRACE], [half, -0.1]),
     )
-    branches = branch(server, 3, settings=default_settings(**{**OWN, "prover": "ht"}))
+    branches = branch(server, 3, settings=default_settings(**{**OWN, "prover": "ht", "branch_max_tokens": 5}))
+    assert [answer.text for answer in branches.answers] == ["42", "42}", "5}"]
+    assert [sample.stem_tokens for sample in branches.samples] == [2, 2, 1]
+    quarter = 0.25 / (1 - 0.75**3)
     weights = [answer.weight for answer in branches.answers]
-    assert weights == pytest.approx([0.25 / (1 - 0.75**3), 0.0, 0.5 / (1 - 0.5**3)])
+    assert weights == pytest.approx([quarter / 2, quarter / 2, 0.5 / (1 - 0.5**3)])
     assert all(request.params["logprobs"] is True for request in server.requests)
-    assert branches.samples[0][:2] == ((4, EOS), (log_half, log_half)) and log_quarter == 2 * log_half
+    assert branches.samples[1][:2] == ((4, 2, BRACE, 5), (half, half, -2.0, -3.0))
 
 
 def test_horvitz_thompson_without_a_draw_is_the_plain_mean():
@@ -108,7 +113,7 @@ def test_horvitz_thompson_without_a_draw_is_the_plain_mean():
     assert [answer.weight for answer in branches.answers] == [None, None]
     own = default_settings(**{**OWN, "prover": "ht", "branch_temperature": 1.0})
     branches = branch(serve(half, half), 2, {"temperature": 0.0}, own)
-    assert [answer.weight for answer in branches.answers] == pytest.approx([0.5 / (1 - 0.5**2), 0.0])
+    assert [answer.weight for answer in branches.answers] == pytest.approx([0.25 / (1 - 0.5**2)] * 2)
 
 
 def test_an_answer_without_log_probs_cannot_be_weighted():
@@ -116,9 +121,18 @@ def test_an_answer_without_log_probs_cannot_be_weighted():
     assert (len(branches.answers), branches.failures) == (1, 1)
 
 
-def scored(values, cached=2):
-    """An engine's output for a scored prompt: verl's list of one row per token from the second on, and a filler."""
-    return Output([0], extra_fields={"num_cached_tokens": cached, "prompt_logprobs": [*([v] for v in values), [0.0]]})
+def scored(values, cached=2, share=0.0):
+    """An engine's output for a scored prompt: verl's list of one row per token from the second on, and a filler.
+
+    The token it generates is the likeliest that closes a box, `share` its log-prob among those.
+    """
+    rows = [*([value] for value in values), [0.0]]
+    return Output([BRACE], [share], extra_fields={"num_cached_tokens": cached, "prompt_logprobs": rows})
+
+
+def free(log_prob, token=BRACE):
+    """The likeliest token of all."""
+    return Output([token], [log_prob], extra_fields={"num_cached_tokens": 2})
 
 
 def score(server, references, prover="likelihood"):
@@ -128,98 +142,142 @@ def score(server, references, prover="likelihood"):
     return asyncio.run(branching)
 
 
+ROWS = (-9, -9, -9, -9, -0.1, -0.2)
+"""Of the tokens 1 2 3 7 8 | 4 2: what stands before the bar is not the answer's."""
+
+
 def test_likelihood_scores_exactly_the_answers_tokens():
-    # tokens 1 2 3 7 8 | 4 2 }: what stands before the bar is not the answer's
-    server = serve(scored([-9, -9, -9, -9, -0.1, -0.2, -0.3]))
+    server = serve(scored(ROWS), free(-0.3))
     branches = score(server, ["42"])
     (answer,) = branches.answers
     assert (answer.text, answer.finished, answer.weight) == ("42}", True, pytest.approx(math.exp(-0.6)))
-    (request,) = server.requests
-    params = request.params
-    assert (request.request_id, request.prompt_ids) == ("r", (1, 2, 3, 7, 8, 4, 2, BRACE))
+    restricted, unrestricted = server.requests
+    assert (restricted.request_id, restricted.prompt_ids) == ("r", (1, 2, 3, 7, 8, 4, 2))
+    params = restricted.params
     assert (params["max_tokens"], params["prompt_logprobs"], params["skip_reading_prefix_cache"]) == (1, 0, False)
-    assert (branches.tokens, branches.prompt_tokens, branches.cached_tokens, branches.failures) == (1, 8, 2, 0)
+    assert params["allowed_token_ids"] == [BRACE] and "allowed_token_ids" not in unrestricted.params
+    assert unrestricted.prompt_ids == restricted.prompt_ids
+    assert (branches.tokens, branches.prompt_tokens, branches.cached_tokens, branches.failures) == (2, 14, 4, 0)
+
+
+def test_all_tokens_that_close_the_box_count():
+    """The likeliest closing token has 0.2 of all mass and 0.4 of theirs: together they have 0.5."""
+    server = serve(scored(ROWS, share=math.log(0.4)), free(math.log(0.2)))
+    assert score(server, ["42"]).answers[0].weight == pytest.approx(math.exp(-0.3) * 0.5)
+
+
+def test_where_the_likeliest_token_closes_nothing_the_closing_one_is_scored():
+    last = scored([*ROWS, math.log(0.1)], cached=6)  # the row of `}` is computed, whatever the cache holds before it
+    server = serve(scored(ROWS, share=math.log(0.5)), free(math.log(0.6), token=5), last)
+    branches = score(server, ["42"])
+    assert branches.answers[0].weight == pytest.approx(math.exp(-0.3) * 0.2)
+    assert server.requests[-1].prompt_ids == (1, 2, 3, 7, 8, 4, 2, BRACE)
+    assert (branches.tokens, branches.prompt_tokens) == (3, 7 + 7 + 8)
+
+
+def test_an_improbable_answer_is_not_asked_for_its_close():
+    server = serve(scored([-9, -9, -9, -9, -5, -5]))
+    assert score(server, ["42"]).answers[0].weight == pytest.approx(math.exp(-10))
+    assert len(server.requests) == 1
 
 
 def test_likelihood_scores_again_where_the_cache_reached_into_the_answer():
-    garbage = scored([0.0] * 7, cached=5)
-    server = serve(garbage, scored([-9, -9, -9, -9, -0.1, -0.2, -0.3], cached=0))
+    server = serve(scored([0.0] * 6, cached=5), scored(ROWS, cached=0), free(-0.3))
     assert score(server, ["42"]).answers[0].weight == pytest.approx(math.exp(-0.6))
-    assert [request.params["skip_reading_prefix_cache"] for request in server.requests] == [False, True]
+    skipped = [request.params.get("skip_reading_prefix_cache") for request in server.requests]
+    assert skipped == [False, True, None]
     # a cache that ends before the last token of the stop text left the answer's rows alone
-    server = serve(scored([-9, -9, -9, -9, -0.1, -0.2, -0.3], cached=4))
+    server = serve(scored(ROWS, cached=4), free(-0.3))
     assert score(server, ["42"]).answers[0].weight == pytest.approx(math.exp(-0.6))
 
 
 def test_likelihood_counts_rows_from_the_end():
     """vLLM's Model Runner V2 returns the rows of uncached tokens only."""
-    server = serve(scored([-9, -0.1, -0.2, -0.3], cached=3))
+    server = serve(scored([-9, -0.1, -0.2], cached=3), free(-0.3))
     assert score(server, ["42"]).answers[0].weight == pytest.approx(math.exp(-0.6))
-    # the cache reached into the answer: two rows of three
-    server = serve(scored([-0.2, -0.3], cached=5), scored([-9, -9, -9, -9, -0.1, -0.2, -0.3], cached=0))
+    # the cache reached into the answer: one row of two
+    server = serve(scored([-0.2], cached=5), scored(ROWS, cached=0), free(-0.3))
     assert score(server, ["42"]).answers[0].weight == pytest.approx(math.exp(-0.6))
 
 
 @pytest.mark.parametrize(
     "fields",
-    [{}, {"prompt_logprobs": None}, {"prompt_logprobs": [[-0.2], [-0.3], [0.0]]}, {"prompt_logprobs": [[None]] * 8}],
+    [{}, {"prompt_logprobs": None}, {"prompt_logprobs": [[-0.2], [0.0]]}, {"prompt_logprobs": [[None]] * 8}],
     ids=["dropped", "null", "too few rows", "empty rows"],
 )
 def test_a_score_that_is_missing_is_a_failed_branch_never_a_probability(fields, caplog):
-    branches = score(serve(Output([0], extra_fields={"num_cached_tokens": 2, **fields})), ["42"])
+    branches = score(serve(Output([0], [0.0], extra_fields={"num_cached_tokens": 2, **fields})), ["42"])
     assert (branches.answers, branches.failures) == ((), 1)
-    assert "of 3 log-probs and is left out of its J" in caplog.text
+    assert "of 2 log-probs and is left out of its J" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "last", [Output([BRACE]), RuntimeError("engine died")], ids=["without its log-prob", "engine died"]
+)
+def test_a_close_that_is_missing_is_a_failed_branch(last):
+    branches = score(serve(scored(ROWS), last), ["42"])
+    assert (branches.answers, branches.failures) == ((), 1)
 
 
 def test_likelihood_of_several_references():
-    server = serve(scored([0, 0, 0, 0, -1, -1]), RuntimeError("engine died"))
+    server = serve(scored([0, 0, 0, 0, -1]), RuntimeError("engine died"), free(-1))
     branches = score(server, ["a", "b", "a"])
     assert [answer.weight for answer in branches.answers] == pytest.approx([math.exp(-2)])
     assert branches.failures == 1
 
 
+def test_several_spellings_of_one_reference():
+    own = {**OWN, "prover": "likelihood", "reference_text": ("{reference}}", "{reference}0}")}
+    server = serve(scored(ROWS), scored([*ROWS, -0.4]), free(0.0), free(0.0))
+    prover = load_prover(server, TOKENIZER, default_settings(**own))
+    how = {"count": 1, "sampling_params": {}, "request_id": "r", "references": ["42"]}
+    branches = asyncio.run(prover.branch([1, 2, 3], **how))
+    assert [answer.text for answer in branches.answers] == ["42}", "420}"]
+    assert [answer.weight for answer in branches.answers] == pytest.approx([math.exp(-0.3), math.exp(-0.7)])
+
+
 def test_anchored_adds_the_other_answers_to_what_is_known_exactly():
-    """The reference scores 0.3; the two draws are answers of probability 1/4 and 1/2."""
-    draws = Output([5, BRACE], [math.log(0.5)] * 2), Output([6, BRACE], [math.log(0.5), 0.0])
-    server = serve(*draws, scored([-9, -9, -9, -9, math.log(0.3), 0.0, 0.0]))
+    """The reference scores 0.3; the two draws have stems of probability 1/4 and 1/2."""
+    draws = Output([5, BRACE], [math.log(0.25), -1.0]), Output([6, BRACE], [math.log(0.5), 0.0])
+    server = serve(*draws, scored([-9, -9, -9, -9, math.log(0.3), 0.0]), free(0.0))
     branches = score(server, ["42"], prover="anchored")
     assert [answer.weight for answer in branches.answers] == pytest.approx(
         [0.3, 0.25 / (1 - 0.75**2), 0.5 / (1 - 0.5**2)]
     )
     # what scored prompts are scored at
     assert [request.params["temperature"] for request in server.requests[:2]] == [1.0, 1.0]
-    assert (branches.tokens, branches.failures) == (2 + 2 + 1, 0)
+    assert (branches.tokens, branches.failures) == (2 + 2 + 2, 0)
 
 
-def test_anchored_scores_nothing_that_was_drawn():
-    """The reference's probability stands in the draw that begins with it; whatever follows is the same answer."""
-    draws = Output([4, 2, BRACE, EOS], [math.log(0.6), 0.0, 0.0, -5.0]), Output([5, BRACE], [math.log(0.5)] * 2)
-    server = serve(*draws)
+def test_anchored_scores_no_token_that_was_drawn():
+    """The reference's tokens stand in the draw that begins with them; what closes it is asked for all the same."""
+    draws = Output([4, 2, BRACE, EOS], [math.log(0.6), 0.0, -1.0, -5.0]), Output([5, BRACE], [math.log(0.25), -1.0])
+    server = serve(*draws, Output([BRACE], [math.log(0.9)]), free(math.log(0.45)))
     branches = score(server, ["42"], prover="anchored")
-    assert [answer.weight for answer in branches.answers] == pytest.approx([0.6, 0.0, 0.25 / (1 - 0.75**2)])
-    assert len(server.requests) == 2
+    assert [answer.weight for answer in branches.answers] == pytest.approx([0.3, 0.0, 0.25 / (1 - 0.75**2)])
+    assert not any("prompt_logprobs" in request.params for request in server.requests)
 
 
 def test_anchored_takes_the_tokens_it_drew_from_the_draw():
     """The draw begins like the reference: its first token's probability is known, so the cache may reach over it."""
     draws = Output([4, 3, BRACE], [math.log(0.5), -1.0, 0.0]), Output([5, BRACE], [math.log(0.25), 0.0])
-    rows = [-9, -9, -9, -9, -9, math.log(0.6), 0.0]  # the first token's row is what a cached position leaves there
-    server = serve(*draws, scored(rows, cached=5))
+    rows = [-9, -9, -9, -9, -9, math.log(0.6)]  # the first token's row is what a cached position leaves there
+    server = serve(*draws, scored(rows, cached=5), free(0.0))
     branches = score(server, ["42"], prover="anchored")
     assert branches.answers[0].weight == pytest.approx(0.5 * 0.6)
-    assert len(server.requests) == 3
+    assert len(server.requests) == 4
     # one token further and the second token's row is lost as well: all is computed anew, and paid for
-    server = serve(
-        *draws, scored(rows, cached=6), scored([-9, -9, -9, -9, math.log(0.4), math.log(0.6), 0.0], cached=0)
-    )
+    again = scored([-9, -9, -9, -9, math.log(0.4), math.log(0.6)], cached=0)
+    server = serve(*draws, scored(rows, cached=6), again, free(0.0))
     branches = score(server, ["42"], prover="anchored")
     assert branches.answers[0].weight == pytest.approx(0.5 * 0.6)
-    assert [request.params.get("skip_reading_prefix_cache") for request in server.requests] == [None, None, False, True]
-    assert (branches.tokens, branches.prompt_tokens) == (3 + 2 + 2, 5 + 5 + 8 + 8)
+    skipped = [request.params.get("skip_reading_prefix_cache") for request in server.requests]
+    assert skipped == [None, None, False, True, None]
+    assert (branches.tokens, branches.prompt_tokens) == (3 + 2 + 3, 5 + 5 + 3 * 7)
 
 
 def test_anchored_without_its_anchor_is_horvitz_thompson():
-    draws = Output([6, BRACE], [math.log(0.5), 0.0]), Output([5, BRACE], [math.log(0.5)] * 2)
+    draws = Output([6, BRACE], [math.log(0.5), 0.0]), Output([5, BRACE], [math.log(0.25), -1.0])
     branches = score(serve(*draws, RuntimeError("no score")), ["42"], prover="anchored")
     expected = [0.5 / (1 - 0.5**2), 0.25 / (1 - 0.75**2)]
     assert [answer.weight for answer in branches.answers] == pytest.approx(expected)

@@ -25,7 +25,7 @@ def test_shipped_defaults_are_valid_and_complete():
         ("alpha", float("nan"), r"mrt\.alpha=nan; allowed"),
         ("variant", "offline", r"mrt\.variant='offline'; allowed: online, prefix"),
         ("boundary_choice", "all", r"mrt\.boundary_choice='all'; allowed: even, uncertain"),
-        ("branch_token_budget", 95, r"mrt\.branch_token_budget=95; allowed: 96 or more"),
+        ("branch_token_budget", 127, r"mrt\.branch_token_budget=127; allowed: 128 or more"),
         ("branch_token_budget", 0, r"mrt\.branch_token_budget=0; allowed: a whole number >= 1"),
         ("insert_every", 0, r"mrt\.insert_every=0; allowed"),
         ("insert_max", -1, r"mrt\.insert_max=-1; allowed"),
@@ -36,7 +36,7 @@ def test_shipped_defaults_are_valid_and_complete():
         ("prefix_source", "web", r"mrt\.prefix_source='web'; allowed: on_policy, dataset"),
         ("forced_share", 1.0, r"mrt\.forced_share=1\.0; allowed: a number in \(0, 1\)"),
         ("baseline", "none", r"mrt\.baseline='none'; allowed: group, termination"),
-        ("reference_text", "}", r"mrt\.reference_text='}'; allowed: a text with \{reference\}"),
+        ("reference_text", "}", r"mrt\.reference_text='}'; allowed: null, or a text with \{reference\}"),
         ("credit", "sum", r"mrt\.credit='sum'; allowed: progress, to_go, regret"),
         ("prover", "guess", r"mrt\.prover='guess'; allowed: sample"),
         ("bonus_norm", "std", r"mrt\.bonus_norm='std'; allowed: rms, none"),
@@ -70,6 +70,10 @@ def test_bad_value_names_key_value_and_what_is_allowed(key, value, message):
     [
         ({"prover": "likelihood", "stop_text": "Say it."}, r"mrt\.prover='likelihood' with mrt\.stop_text='Say it\.'"),
         (
+            {"prover": "likelihood", "stop_text": "It is \\boxed{", "reference_text": "{{reference}}"},
+            r"mrt\.reference_text='{{reference}}' with mrt\.stop_text='It is .*; allowed: null, or .* not read as 7",
+        ),
+        (
             {"prover": "anchored", "outcome": "compute_score"},
             r"'anchored' with mrt\.outcome='compute_score'; .*=ht",
         ),
@@ -86,13 +90,13 @@ def test_settings_that_exclude_each_other(changes, message):
 
 
 def test_a_budget_limits_the_boundaries():
-    for budget, boundaries in ((None, 6), (96, 1), (300, 3), (10_000, 6)):
+    for budget, boundaries in ((None, 6), (128, 1), (400, 3), (10_000, 6)):
         assert max_boundaries(MRTSettings(branch_token_budget=budget)) == boundaries
 
 
-def test_a_scored_reference_is_a_token_of_the_budget():
-    assert max_boundaries(MRTSettings(prover="anchored", branches=1, branch_token_budget=75)) == 3
-    assert max_boundaries(MRTSettings(prover="likelihood", branch_token_budget=3)) == 3
+def test_the_requests_of_a_scored_reference_are_tokens_of_the_budget():
+    assert max_boundaries(MRTSettings(prover="anchored", branches=1, branch_token_budget=3 * (32 + 3))) == 3
+    assert max_boundaries(MRTSettings(prover="likelihood", branch_token_budget=9)) == 3
 
 
 def test_unknown_key():

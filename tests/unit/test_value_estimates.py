@@ -7,6 +7,7 @@ import pytest
 
 from mrt_verl.grading.grades import NO_ANSWER, RIGHT, WRONG, Grade, Verdict
 from mrt_verl.provers import ForcedAnswer
+from mrt_verl.provers.base import Sample
 from mrt_verl.provers.ht import horvitz_thompson_weights
 from mrt_verl.rollout_record import BranchPart
 from mrt_verl.value_estimates import estimate_j, estimate_values
@@ -37,25 +38,56 @@ def test_estimate_j(grades, weights, expected):
     assert estimate_j(grades, weights) == (None if expected is None else pytest.approx(expected))
 
 
+def sample(ids, probabilities, stem_tokens=None):
+    """A sample of tokens with their probabilities; its answer ends with its last token unless told otherwise."""
+    log_probs = tuple(-80.0 if p == 0.0 else math.log(p) for p in probabilities)
+    return Sample(tuple(ids), log_probs, {}, len(ids) - 1 if stem_tokens is None else stem_tokens)
+
+
 def test_horvitz_thompson_weights_by_hand():
-    weights = horvitz_thompson_weights(
-        [[1, 2], [3], [1, 2], [4]], [math.log(0.5), math.log(0.25), math.log(0.5), -80.0]
-    )
-    assert weights[:3] == pytest.approx([0.5 / (1 - 0.5**4), 0.25 / (1 - 0.75**4), 0.0])
+    drawn = [sample([1, 9], [0.5, 1]), sample([3, 9], [0.25, 1]), sample([1, 8], [0.5, 0.1]), sample([4, 9], [0.0, 1])]
+    weights = horvitz_thompson_weights(drawn)
+    # 9 and 8 both end the answer 1: one stem, whose weight the two share
+    half = 0.5 / (1 - 0.5**4) / 2
+    assert weights[:3] == pytest.approx([half, 0.25 / (1 - 0.75**4), half])
     assert weights[3] == pytest.approx(1 / 4)  # its limit for a rare answer
-    assert horvitz_thompson_weights([[7], [7]], [0.0, 1e-7]) == [1.0, 0.0]  # certain, and rounded above 1
+    certain = [sample([7, 9], [1.0, 1.0]), sample([7, 9], [1.0000001, 1.0])]  # rounded above 1
+    assert horvitz_thompson_weights(certain) == pytest.approx([0.5, 0.5])
+
+
+def test_a_sample_that_goes_on_after_the_stem_takes_its_share():
+    """7 is drawn by both, and one of them goes on to 72: as likely as not an answer 7 ends there."""
+    drawn = [sample([7, 9], [0.6, 0.3]), sample([7, 2, 9], [0.6, 0.5, 1.0])]
+    weights = horvitz_thompson_weights(drawn)
+    assert weights == pytest.approx([0.6 / (1 - 0.4**2) / 2, 0.3 / (1 - 0.7**2)])
+
+
+def test_an_answer_that_does_not_end_is_all_stem():
+    (weight,) = horvitz_thompson_weights([sample([7, 2], [0.6, 0.5], stem_tokens=2)])
+    assert weight == pytest.approx(1.0)  # 0.3 / 0.3: of one draw the plain mean
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_horvitz_thompson_is_unbiased(count):
-    """The expectation over all draws of `count` answers, each of its own probability, is J exactly."""
-    probabilities, right = [0.5, 0.3, 0.15, 0.05], [False, True, False, True]
-    expectation = 0.0
-    for draw in itertools.product(range(4), repeat=count):
-        chance = math.prod(probabilities[answer] for answer in draw)
-        weights = horvitz_thompson_weights([[answer] for answer in draw], [math.log(probabilities[a]) for a in draw])
-        expectation += chance * estimate_j([RIGHT if right[answer] else WRONG for answer in draw], weights)
-    assert expectation == pytest.approx(0.35)
+    """The expectation over all draws of `count` answers is J exactly, however they close or go on."""
+    answers_of = [
+        ("1}", sample([1, 9], [0.5, 0.4])),
+        ("1}", sample([1, 8], [0.5, 0.2])),
+        ("12}", sample([1, 2, 9], [0.5, 0.4, 0.75])),
+        ("12}", sample([1, 2, 7, 9], [0.5, 0.4, 0.25, 1.0], stem_tokens=2)),
+        ("3}", sample([3, 9], [0.3, 1.0])),
+        ("4…", sample([4, 4], [0.2, 1.0], stem_tokens=2)),
+    ]
+    chances = [math.exp(sum(one.log_probs)) for _, one in answers_of]
+    assert sum(chances) == pytest.approx(1.0)
+    expectation = {"1}": 0.0, "12}": 0.0, "3}": 0.0}
+    for draw in itertools.product(answers_of, repeat=count):
+        chance = math.prod(math.exp(sum(one.log_probs)) for _, one in draw)
+        weights = horvitz_thompson_weights([one for _, one in draw])
+        for right in expectation:
+            grades = [RIGHT if text == right else WRONG for text, _ in draw]
+            expectation[right] += chance * estimate_j(grades, weights)
+    assert expectation == pytest.approx({"1}": 0.3, "12}": 0.2, "3}": 0.3})
 
 
 def test_the_own_answer_is_a_sample_of_the_last_boundary():

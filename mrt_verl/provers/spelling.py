@@ -1,0 +1,89 @@
+r"""How the policy writes a reference answer after the stop text, in text and in tokens.
+
+A spelling is encoded together with the stop text and what may follow: `{\` and `}.` are single tokens. Its tokens up to
+the one in which it ends are its stem; every token that begins with what is left of it ends it (`}`, `}.`, `}$`, …).
+"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mrt_verl.grading.text.boxes import in_box
+from mrt_verl.token_text import decode, vocabulary_texts
+
+TAILS = ("", ".", "$", "$.", "$$", "\n", "\n\n", ".\n", ".\n\n", " ", ",", ";", "\\)", "\\).", "\\]", ")", "**", "**.")
+"""What follows a box; it decides which token a bracket at an answer's end is part of: `)}` and `.`, or `)` and `}.`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPath:
+    """One way to write a spelling in tokens."""
+
+    text: str
+    """The spelling."""
+    shared: int
+    """Tokens of the stop text that stay as they are before it."""
+    ids: tuple[int, ...]
+    """The tokens after those, up to the one in which the spelling ends: the stem."""
+    closers: tuple[int, ...]
+    """Token ids that end it there."""
+    moves_stop: bool
+    """Whether the stop text ends inside a token of it: then no answer drawn after the stop text has these tokens."""
+
+
+def spell(stop_text: str, reference_text: str | Sequence[str] | None, references: Sequence[str]) -> list[str]:
+    """The references as the policy writes them after the stop text, each text once.
+
+    Args:
+        reference_text: templates with `{reference}`; None closes the box around it.
+    """
+    if reference_text is None:
+        boxed = (in_box(stop_text, reference) for reference in references)
+        return list(dict.fromkeys(text for text in boxed if text is not None))
+    templates = [reference_text] if isinstance(reference_text, str) else reference_text
+    return list(dict.fromkeys(one.replace("{reference}", each) for each in references for one in templates))
+
+
+@functools.lru_cache(maxsize=1024)
+def token_paths(tokenizer: Any, stop_text: str, spelling: str) -> tuple[TokenPath, ...]:
+    """The ways to write a spelling after a stop text that what follows can bring about; one, seldom two."""
+    stop_ids = tokenizer.encode(stop_text, add_special_tokens=False)
+    whole = stop_text + spelling
+    paths: dict[tuple[int, ...], TokenPath] = {}
+    for tail in TAILS if not spelling[-1:].isalnum() else ("",):
+        ids = tokenizer.encode(whole + tail, add_special_tokens=False)
+        count = _tokens_with(tokenizer, ids, whole)
+        head = decode(tokenizer, ids[: count - 1])
+        if not whole.startswith(head):
+            continue  # a token holds part of a character: another tail tells
+        shared = _common(stop_ids, ids[: count - 1])
+        rest = whole[len(head) :]
+        # of a word or number a token that goes on would make another one
+        closers = (ids[count - 1],) if rest[-1:].isalnum() else _beginning_with(tokenizer, rest, len(tokenizer))
+        path = TokenPath(spelling, shared, tuple(ids[shared : count - 1]), closers, shared < len(stop_ids))
+        paths.setdefault(tuple(ids[: count - 1]), path)
+    return tuple(paths.values())
+
+
+def _tokens_with(tokenizer: Any, ids: Sequence[int], text: str) -> int:
+    """The least number of tokens that hold all of a text they begin with."""
+    low, high = 0, len(ids)
+    while high - low > 1:
+        middle = (low + high) // 2
+        is_whole = len(decode(tokenizer, ids[:middle])) >= len(text)
+        low, high = (low, middle) if is_whole else (middle, high)
+    return high
+
+
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
+    pairs = zip(one, other, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+@functools.lru_cache(maxsize=256)
+def _beginning_with(tokenizer: Any, rest: str, size: int) -> tuple[int, ...]:
+    """Token ids that end a spelling of which `rest` is left; spaces before a closing brace change no answer."""
+    skipped = " " if rest == "}" else ""
+    texts = enumerate(vocabulary_texts(tokenizer))
+    return tuple(token for token, text in texts if text.lstrip(skipped or "\0").startswith(rest))
