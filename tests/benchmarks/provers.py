@@ -109,12 +109,7 @@ def replicates(grades: Sequence[Grade], branches: Branches, count: int, weigh: b
     js = []
     for start in range(0, len(grades) - count + 1, count):
         some = slice(start, start + count)
-        weights = None
-        if weigh:
-            samples = branches.samples[some]
-            weights = horvitz_thompson_weights(
-                [sample.token_ids for sample in samples], [sum(sample.log_probs or ()) for sample in samples]
-            )
+        weights = horvitz_thompson_weights(branches.samples[some]) if weigh else None
         js.append(estimate_j(grades[some], weights) or 0.0)
     return js
 
@@ -145,7 +140,8 @@ async def measure(bench: Bench, truth_count: int, own: MRTSettings) -> dict[str,
     graded = zip(await bench.grade(scored, own.stop_text), scored, strict=True)
     js = [estimate_j(g, weights_of(one.answers)) for g, one in graded]
     row = bench.errors(np.array(js)[:, None], truth)
-    table["likelihood"] = {**row, "tokens": 1.0, "seconds": round(seconds, 2)}
+    spent = [one.tokens for one in scored]
+    table["likelihood"] = {**row, "tokens": round(float(np.mean(spent)), 2), "seconds": round(seconds, 2)}
     print("likelihood", table["likelihood"], flush=True)
     anchored = replace(own, prover="anchored")
     for count in COUNTS:
