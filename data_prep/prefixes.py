@@ -16,6 +16,7 @@ from data_prep.traces import TraceRun, prefix_text, read_run
 from data_prep.writing import sha256, whole_file, write_manifest
 from mrt_verl.evaluation.options import add_sampling_options, sampling_fields
 from mrt_verl.evaluation.records import TraceRecord
+from mrt_verl.evaluation.traces import NO_THINKING
 
 if TYPE_CHECKING:  # the command line starts without it
     import pyarrow as pa
@@ -47,13 +48,15 @@ def run(options: argparse.Namespace) -> None:
     """Sample what is missing, then write the parquet file.
 
     Raises:
-        DataError: the data or the traces cannot be used.
+        DataError: the data or the traces cannot be used, or the model writes no thinking.
     """
     import pyarrow.parquet as pq
 
     _check_data(options.data)
     _sample(options)
     traces = read_run(options.out / NAME)
+    if not any(record.episodes for record in traces.records):
+        raise DataError(f"{options.model}: {NO_THINKING}")
     table = pq.read_table(options.data)
     chosen = choose_prefixes(traces, options.seed)
     path = options.out / "train.parquet"

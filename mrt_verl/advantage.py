@@ -29,7 +29,8 @@ def mrt_advantage(
     and bonus are normalised apart, so that neither drowns the other and alpha keeps one meaning. Tokens of no span
     (such as the answer) carry the outcome part alone. With alpha = 0, and for groups without episodes, the result is
     exactly the host's GRPO; a row without trained tokens is one of its group there as here. The prefix variant has an
-    advantage of its own (prefix_advantage).
+    advantage of its own (prefix_advantage). A rollout whose outcome is not known (its grading timed out or failed, its
+    trace was lost) has advantage 0, and the others have those of a group without it.
 
     Args:
         token_level_rewards: (bs, response_length) float32, rows as reward_layout.write_rewards makes them.
@@ -40,6 +41,13 @@ def mrt_advantage(
         (bs, response_length) float32, 0 outside the mask.
     """
     events = read_rewards(token_level_rewards, response_mask)
+    if not bool(events.known.all()):
+        known, rows = events.known, events.known.cpu().numpy()
+        advantages = torch.zeros_like(token_level_rewards, dtype=torch.float32)
+        if rows.any():
+            kept = token_level_rewards[known], response_mask[known], index[rows]
+            advantages[known] = mrt_advantage(*kept, settings, normalise)
+        return advantages
     outcome = normalise(events.outcome, index)
     if settings.variant == "prefix":
         return prefix_advantage(events, outcome, index, settings, normalise).unsqueeze(1) * response_mask

@@ -161,7 +161,7 @@ class EpisodeSplitter:
         # a close tag alone: the prompt left the block open in a way of its own
         start = 0 if thinking_open or closing else think_end
         if opening is not None and opening[0] < think_end:
-            repeated = not (rows_of(self._table, ids[: opening[0]]) & HAS_TEXT).any()
+            repeated = not (rows_of(self.tokenizer, self._table, ids[: opening[0]]) & HAS_TEXT).any()
             # inside an open block the tag counts only if the policy wrote it again at once; later it is mere text
             if repeated or not thinking_open:
                 start = min(opening[1], think_end)

@@ -38,15 +38,21 @@ class Pause:
     response_ids: list[int]
     inserted: tuple[tuple[int, int], ...]
     """Token spans of the insertions so far."""
-    is_closing: bool
-    """Whether the last token closes the thinking; an insertion takes its place."""
+    close_start: int | None
+    """First of the last tokens, which close the thinking, whose place an insertion takes; None where it goes on."""
     estimate_j: EstimateJ | None
     """None where a trace is only validated: what helps it must not know the reference answer."""
     tokenizer: Any
 
     @property
+    def is_closing(self) -> bool:
+        """Whether the trace closes its thinking here."""
+        return self.close_start is not None
+
+    @property
     def thinking_ids(self) -> list[int]:
-        return self.response_ids[:-1] if self.is_closing else self.response_ids
+        """Token ids of the response up to there."""
+        return self.response_ids[: self.close_start]
 
 
 class InsertionPolicy(Protocol):

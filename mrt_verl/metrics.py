@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mrt_verl.grading.grades import GraderStats
-from mrt_verl.progress import normalised_regret
-from mrt_verl.rollout_record import RolloutRecord
+from mrt_verl.progress import mean_answer_tokens, normalised_regret, success_points
+from mrt_verl.rollout_record import LOST, RolloutRecord
 
 
 class Metric(NamedTuple):
@@ -18,13 +18,18 @@ class Metric(NamedTuple):
 
 
 METRICS = {
-    "mrt/outcome": Metric("mean outcome of the step's rollouts", "0 to 1 where the outcome is 0/1"),
+    "mrt/outcome": Metric("mean outcome of the step's rollouts that have one", "0 to 1 where the outcome is 0/1"),
+    "mrt/outcomes_unknown": Metric(
+        "rollouts of the step whose own answer could not be graded: advantage 0, left out of their group", "count"
+    ),
     "mrt/progress_mean": Metric("mean progress of a rewarded step, J after it minus J before it", "-1 to 1"),
     "mrt/progress_std": Metric("standard deviation of the same; estimation noise included", "0 to 1"),
     "mrt/j_before": Metric("success probability without thinking, J_{-1}", "0 to 1; more with weighted answers"),
     "mrt/j_first": Metric("J after the first episode with a known one", "as j_before"),
     "mrt/j_last": Metric("J after the last episode with a known one", "as j_before"),
-    "mrt/regret": Metric("normalised regret at the response budget, of rollouts that thought", "0 to 1"),
+    "mrt/regret": Metric(
+        "normalised regret at the response budget, as an evaluation's; forced rollouts apart", "0 to 1"
+    ),
     "mrt/episodes_mean": Metric("episodes of a rollout, after merging and the cap", "0 to mrt.max_episodes"),
     "mrt/markers_mean": Metric("switch markers that open a step, before merging and the cap", ">= 0"),
     "mrt/think_tokens_mean": Metric("tokens of the thinking block", "0 to the response budget"),
@@ -33,6 +38,7 @@ METRICS = {
     "mrt/prefix_cache_hit": Metric("share of the branches' prompt tokens served from the prefix cache", "0 to 1"),
     "mrt/branch_seconds_mean": Metric("seconds from the end of a trace to its last forced answer", ">= 0"),
     "mrt/branch_failures": Metric("branches of the step that failed or timed out, left out of their J", "count"),
+    "mrt/trace_timeouts": Metric("traces of the step that were lost: no answer within mrt.trace_timeout_s", "count"),
     "mrt/grade_seconds_mean": Metric("seconds to grade all answers of a rollout", ">= 0"),
     "mrt/grade_timeouts": Metric("answers of the step whose grading timed out, left out of J", "count"),
     "mrt/grade_errors": Metric("answers of the step whose grading failed, left out of J", "count"),
@@ -51,7 +57,7 @@ METRICS = {
 
 
 def compute_metrics(records: Sequence[RolloutRecord], *, budget: int) -> dict[str, float]:
-    """Metrics of one step; {} without rollouts.
+    """Metrics of one step; {} without rollouts. A lost one is counted, and in nothing else.
 
     Args:
         records: graded rollouts of the step.
@@ -59,6 +65,13 @@ def compute_metrics(records: Sequence[RolloutRecord], *, budget: int) -> dict[st
     """
     if not records:
         return {}
+    came = [record for record in records if record.response.kind != LOST]
+    lost = {"mrt/trace_timeouts": float(len(records) - len(came))}
+    return lost | of_rollouts(came, budget)
+
+
+def of_rollouts(records: Sequence[RolloutRecord], budget: int) -> dict[str, float]:
+    """Metrics of the rollouts that came."""
     return {
         **value_metrics(records, budget),
         **thinking_metrics(records),
@@ -72,10 +85,12 @@ def value_metrics(records: Sequence[RolloutRecord], budget: int) -> dict[str, fl
     """Outcome, progress, J and regret."""
     progress = [value for record in records for _, _, value in record.values.progress]
     known = [[j for j in record.values.js if j is not None] for record in records]
+    known_outcomes = [record.values.outcome for record in records if record.values.outcome is not None]
     before = [record.values.j_before for record in records if record.values.j_before is not None]
     thought = [record for record in records if record.response.kind in ("trace", "continued")]
     return {
-        "mrt/outcome": _mean(record.values.outcome for record in records),
+        "mrt/outcome": _mean(known_outcomes),
+        "mrt/outcomes_unknown": float(len(records) - len(known_outcomes)),
         "mrt/progress_mean": _mean(progress),
         "mrt/progress_std": float(np.std(progress)) if progress else 0.0,
         "mrt/j_before": _mean(before),
@@ -149,19 +164,27 @@ def right_at_the_end(records: Sequence[RolloutRecord]) -> list[RolloutRecord]:
 
 
 def rollout_regret(record: RolloutRecord, budget: int) -> float:
-    """Normalised regret of one rollout at `budget` tokens (progress.normalised_regret); 1 where J is not known.
+    """Normalised regret of one rollout at `budget` tokens, as an evaluation's; 1 where no J is known.
 
-    A forced answer costs the tokens of its prefix and, on average, this rollout's mean branch length. The curve of a
-    rollout that thought on from a shared prefix starts with that prefix and its J.
+    The curve of a rollout that thought on from a shared prefix has two points: the J of that prefix, and its outcome.
     """
-    branches, values = record.branches, record.values
-    count = sum(len(answers) for answers in branches.forced) + len(branches.forced_before)
-    answer_tokens = branches.branch_tokens / count if count else 0.0
-    pairs = zip(record.response.episodes, values.js, strict=False)
-    points = [(end, j) for (_, _, end), j in pairs if j is not None]
-    if record.response.prefix_tokens and values.j_before is not None:
-        points.insert(0, (record.response.prefix_tokens, values.j_before))
-    return normalised_regret([end + answer_tokens for end, _ in points], [j for _, j in points], budget)
+    response, branches, values = record.response, record.branches, record.values
+    ends = [end for _, _, end in response.episodes]
+    counts = map(len, branches.forced)
+    own = float(response.response_tokens - ends[-1]) if ends else 0.0
+    answer_tokens = mean_answer_tokens(list(zip(branches.answer_tokens, counts, strict=True)), own)
+    tokens, js = success_points(
+        ends,
+        values.js or [None] * len(ends),
+        answer_tokens,
+        response_tokens=response.response_tokens,
+        outcome=values.outcome,
+    )
+    if response.prefix_tokens and values.j_before is not None:
+        # an answer forced there may be longer than what the rollout wrote
+        first = min([response.prefix_tokens + branches.before_tokens, *tokens])
+        tokens, js = [first, *tokens], [values.j_before, *js]
+    return normalised_regret(tokens, js, budget)
 
 
 class GradingMeter:

@@ -1,4 +1,7 @@
-"""The parts that settings name, checked together: prover, credit, episode splitter, insertion policy."""
+"""The parts that settings name, checked together: prover, credit, episode splitter, insertion policy, thinking tags."""
+
+from collections.abc import Iterator
+from typing import Any
 
 from mrt_verl.episodes import SPLITTERS
 from mrt_verl.insertions import load_policy
@@ -19,3 +22,19 @@ def check_parts(settings: MRTSettings) -> None:
     load_credit(settings.credit)
     resolve("episodes", settings.episodes, SPLITTERS)
     load_policy(settings)
+
+
+def tag_problems(settings: MRTSettings, tokenizer: Any, model: str) -> Iterator[str]:
+    """A line for each thinking tag that is not one token: the block's end could not be found on token ids.
+
+    Args:
+        model: whose tokenizer it is.
+    """
+    for key in ("think_open", "think_close"):
+        tag = getattr(settings, key)
+        count = 1 if tag is None else len(tokenizer.encode(tag, add_special_tokens=False))
+        if count != 1:
+            yield (
+                f"mrt.{key}={tag!r} is {count} tokens for the tokenizer of {model}; allowed: a tag that is one "
+                "token, or mrt.think_open=null mrt.think_close=null for a model that thinks without tags"
+            )

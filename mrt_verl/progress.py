@@ -109,6 +109,44 @@ def cumulative_regret(js: Sequence[float], best: float = 1.0) -> float:
     return float(sum(best - j for j in js))
 
 
+Points = tuple[list[float], list[float]]
+"""Tokens used up to and including the answer, and J there; tokens do not decrease."""
+
+
+def mean_answer_tokens(answers: Sequence[tuple[float, int]], own: float) -> float:
+    """Mean tokens of a forced answer of a trace.
+
+    Args:
+        answers: per boundary the mean tokens of a forced answer, the stop text included, and how many there are.
+        own: tokens of the trace's own final answer, which stand for them if none was forced.
+    """
+    count = sum(number for _, number in answers)
+    return sum(tokens * number for tokens, number in answers) / count if count else own
+
+
+def success_points(
+    ends: Sequence[int],
+    js: Sequence[float | None],
+    answer_tokens: float,
+    *,
+    response_tokens: int,
+    outcome: float | None,
+) -> Points:
+    """The points of a trace's curve J(c), in training and in an evaluation.
+
+    Args:
+        ends: tokens of the response up to the end of each episode.
+        js: J there; boundaries where it is None are left out.
+        answer_tokens: mean tokens of a forced answer of the trace (mean_answer_tokens), which each point includes.
+        response_tokens: of the whole response.
+        outcome: score of the trace's own final answer, the only point of a trace without episodes; None if unknown.
+    """
+    if not ends:
+        return ([], []) if outcome is None else ([float(response_tokens)], [outcome])
+    known = [(end + answer_tokens, j) for end, j in zip(ends, js, strict=True) if j is not None]
+    return [tokens for tokens, _ in known], [j for _, j in known]
+
+
 def normalised_regret(tokens: Sequence[float], js: Sequence[float], budget: float) -> float:
     """Normalised regret 1 - (1/C) ∫_0^C J(c) dc at budget C, in [0, 1] for J in [0, 1].
 

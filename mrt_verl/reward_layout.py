@@ -2,7 +2,8 @@
 
 verl's estimators see nothing but `token_level_rewards` and `response_mask`, so the row has to say everything:
 
-    last trained token            the outcome; an outcome of 0 is stored as -0.0, equal to 0 but visible in its bits
+    last trained token            the outcome; an outcome of 0 is stored as -0.0, equal to 0 but visible in its bits;
+                                  +TINY where it is not known, and then nothing else in the row
     last trained token of a span  alpha · progress of a rewarded step; a progress of 0 is stored as +TINY
     token before a span           -TINY: the bonus starts after this token; alone where the progress is not known
     all other tokens              0
@@ -45,7 +46,7 @@ def bonus_spans(
 
 def write_rewards(
     *,
-    outcome: float,
+    outcome: float | None,
     spans: Sequence[tuple[int, int]],
     progress: Sequence[float | None],
     response_mask: Sequence[int],
@@ -54,7 +55,7 @@ def write_rewards(
     """Lay out the rewards of one response.
 
     Args:
-        outcome: outcome reward.
+        outcome: outcome reward; None where it is not known, which leaves the rollout out of its group.
         spans: per rewarded step the tokens [start, end) its bonus falls on, in order, not overlapping.
         progress: per rewarded step its progress; None where it is not known, then only the step's start is shown.
         response_mask: 1 for tokens the policy sampled.
@@ -63,10 +64,14 @@ def write_rewards(
     Returns:
         (response_length,) float32. A step whose span holds no trained token beside the outcome's adds its reward to
         the step before it, else to the one after it, else to the trained token before the outcome's. Only where that
-        does not exist either the bonus is lost; a response without trained tokens gets zeros.
+        does not exist either the bonus is lost; a response without trained tokens gets zeros, or the mark of an unknown
+        outcome on its last token.
     """
     rewards = np.zeros(len(response_mask), dtype=np.float32)
     trained = np.flatnonzero(np.asarray(response_mask))
+    if outcome is None:
+        rewards[trained[-1] if len(trained) else -1] = TINY
+        return rewards
     if not len(trained):
         return rewards
     before_outcome = trained[:-1]
@@ -92,7 +97,7 @@ def write_rewards(
         rewards[last] = _visible(carried)
     elif is_known and boundary < 0:
         _open(rewards, spans[0][0], boundary)
-    rewards[trained[-1]] = outcome or -0.0
+    rewards[trained[-1]] = outcome if abs(outcome) > 2 * TINY else -0.0
     return rewards
 
 
@@ -111,7 +116,9 @@ class RewardEvents:
     """Rewards of a batch, read back; k_max is the largest number of rewarded steps of a row."""
 
     outcome: torch.Tensor
-    """(bs,) float, 0 for a row without any reward."""
+    """(bs,) float, 0 for a row without any reward, and where it is not known."""
+    known: torch.Tensor
+    """(bs,) bool, False for rows whose outcome is not known."""
     bonus: torch.Tensor
     """(bs, k_max) float, alpha · progress; 0 where not valid."""
     start: torch.Tensor
@@ -143,7 +150,7 @@ def read_rewards(token_level_rewards: torch.Tensor, response_mask: torch.Tensor)
     # the last of either: rewards of others have no -0.0, and a mask may have lost its last token since
     outcome_at = _last_trained(mask, mask_runs, length)
     np.maximum.at(outcome_at, row, position)
-    outcome = np.where(outcome_at >= 0, rewards[outcome_at] + np.float32(0.0), np.float32(0.0))
+    outcome, known = _outcomes(rewards, outcome_at)
 
     # a span starts after its opening mark, or after the boundary before it, or with the row
     start = np.maximum(np.append(-1, position[:-1]) + 1, row * length)
@@ -164,6 +171,7 @@ def read_rewards(token_level_rewards: torch.Tensor, response_mask: torch.Tensor)
 
     return RewardEvents(
         outcome=torch.from_numpy(outcome).to(token_level_rewards.device),
+        known=torch.from_numpy(known).to(token_level_rewards.device),
         bonus=compact(rewards[end - 1]),
         start=compact(start - row * length),
         end=compact(end - row * length),
@@ -171,6 +179,14 @@ def read_rewards(token_level_rewards: torch.Tensor, response_mask: torch.Tensor)
         started=torch.from_numpy(started).to(token_level_rewards.device),
         mask_runs=torch.from_numpy(mask_runs).to(token_level_rewards.device),
     )
+
+
+def _outcomes(rewards: np.ndarray, outcome_at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(bs,) outcomes that stand at some positions (-1 for none), and whether they are known."""
+    outcome = np.where(outcome_at >= 0, rewards[outcome_at] + np.float32(0.0), np.float32(0.0))
+    known = (outcome <= 0) | (outcome > 2 * TINY)
+    outcome[~known] = 0.0
+    return outcome, known
 
 
 def _mask_runs(mask: np.ndarray, length: int) -> np.ndarray:

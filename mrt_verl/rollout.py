@@ -15,7 +15,7 @@ from mrt_verl.insertions import EstimateJ, load_policy
 from mrt_verl.provers import Branches, load_prover
 from mrt_verl.sampling_params import ended_by_itself, without_end
 from mrt_verl.settings import MRTSettings
-from mrt_verl.trace import Trace, TraceSampler
+from mrt_verl.trace import Trace, TraceSampler, in_time
 
 Ask = Callable[[list[int], int], Awaitable[Branches]]
 """ask(prefix_ids, count): `count` forced answers after a prefix that starts with the prompt."""
@@ -90,12 +90,11 @@ class Rollout:
         self.context_tokens = context_tokens
         self.prover = load_prover(engine, tokenizer, settings, context_tokens=context_tokens)
         self.policy = load_policy(settings)
-        close = settings.think_close
         self._sampler = TraceSampler(
             engine,
             tokenizer,
             response_length=response_tokens,
-            close_ids=tokenizer.encode(close, add_special_tokens=False) if close else [tokenizer.eos_token_id],
+            think_close=settings.think_close,
             min_left=settings.insert_min_left,
             seed=settings.seed,
         )
@@ -124,8 +123,11 @@ class Rollout:
             insert: whether the policy of `mrt.insertion` may write into it.
             purpose: tells apart the responses to one prompt under `mrt.seed`.
             estimate_j: for that policy; None where it must not know the reference answer.
+
+        Raises:
+            TraceTimeout: it took longer than `mrt.trace_timeout_s`.
         """
-        trace = await self._sampler.sample(
+        sampling = self._sampler.sample(
             trace or Trace(),
             prompt_ids,
             sampling_params,
@@ -134,7 +136,7 @@ class Rollout:
             estimate_j=estimate_j,
             purpose=purpose,
         )
-        return self.read(prompt_ids, trace)
+        return self.read(prompt_ids, await in_time(sampling, self.settings.trace_timeout_s))
 
     def read(self, prompt_ids: Sequence[int], trace: Trace) -> Response:
         """Episodes, boundaries and answer of a trace after a prompt."""
@@ -150,6 +152,11 @@ class Rollout:
     def own_is_sample(self, response: Response) -> bool:
         """Whether the response's own final answer is one of the samples of its last boundary."""
         return self.prover.draws_plain_samples and bool(response.boundaries) and response.answer_start is not None
+
+    def answer_tokens(self, branches: Branches) -> float:
+        """Mean tokens of a forced answer, the stop text included."""
+        generated = branches.tokens / len(branches.answers) if branches.answers else 0.0
+        return len(self.prover.stop_ids) + generated
 
     async def branch(
         self,

@@ -11,6 +11,8 @@ from typing import Any
 
 from mrt_verl.provers.base import Branches, ForcedAnswer
 
+LOST = "lost"
+"""Kind of a rollout whose trace the engine did not answer in time: it has one token, which is not trained."""
 RECORD = "mrt"
 """Key of the record in verl's `extra_fields` and `reward_extra_info`."""
 
@@ -30,7 +32,8 @@ class ResponsePart:
     markers: int
     """Switch markers that open a step, before tiny episodes are merged."""
     kind: str = "trace"
-    """`trace`, or in the prefix variant `continued`, `forced` and `fallback` (a plain trace for want of a prefix)."""
+    """`trace`, or in the prefix variant `continued`, `forced` and `fallback` (a plain trace for want of a prefix);
+    LOST in both."""
     prefix_tokens: int = 0
     """Tokens of the shared prefix that the response starts with (prefix variant)."""
     inserted_tokens: int = 0
@@ -48,6 +51,10 @@ class BranchPart:
     """Per boundary its forced answers; [] where nothing was branched."""
     forced_before: list[ForcedAnswer] = field(default_factory=list)
     """Forced answers before the first episode, shared by the rollouts of a prompt (J_{-1}, or J_j of a prefix)."""
+    answer_tokens: list[float] = field(default_factory=list)
+    """Per boundary the mean tokens of a forced answer, the stop text included, whoever paid for it."""
+    before_tokens: float = 0.0
+    """The same of `forced_before`."""
     own_is_sample: bool = False
     """Whether the trace's own answer is one sample of the last boundary's J."""
     shared_tokens: int = 0
@@ -74,6 +81,7 @@ class ValuePart:
     """Outcome, J and progress, by value_estimates.estimate_values."""
 
     outcome: float | None = None
+    """None before grading, and where grading timed out or failed: such a rollout is left out of its group."""
     j_before: float | None = None
     js: list[float | None] = field(default_factory=list)
     """J per boundary; None where no branch of it is left."""

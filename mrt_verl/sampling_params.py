@@ -25,11 +25,15 @@ def answer_params(
     return params
 
 
-def segment_params(of_trace: dict[str, Any], *, max_tokens: int, pause_ids: Sequence[int]) -> dict[str, Any]:
-    """Parameters of a piece of a trace that may also end at one of `pause_ids`."""
+def segment_params(
+    of_trace: dict[str, Any], *, max_tokens: int, pause_ids: Sequence[int] = (), pause_texts: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Parameters of a piece of a trace that may also end at one of some tokens, or where one of some texts is whole."""
     params = {**of_trace, "max_tokens": max_tokens}
     if pause_ids:
         params["stop_token_ids"] = list(pause_ids)
+    if pause_texts:
+        params["stop"] = list(pause_texts)
     return params
 
 

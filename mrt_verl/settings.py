@@ -96,6 +96,9 @@ class MRTSettings:
     """Sampling temperature of forced answers, > 0; null takes the trace's."""
     branch_timeout_s: float = 600
     """Seconds after which a forced answer counts as failed, > 0."""
+    trace_timeout_s: float | None = None
+    """Seconds after which a trace is given up, > 0, its time in the engine's queue and its insertions included; null
+    waits for ever. A lost trace is counted (`mrt/trace_timeouts`), and its group trains on the others."""
     insertion: str | None = None
     """Who writes further episode openings into a trace: `budget_forcing`, `backtrack`, `package.module:Class`
     (insertions.InsertionPolicy), or null."""
@@ -133,7 +136,8 @@ class MRTSettings:
     grade_timeout_s: float = 5.0
     """Seconds after which grading one answer is given up and counted as a timeout, > 0."""
     max_error_share: float = 0.5
-    """Share of a step's gradings that may fail, in (0, 1]; above it the run ends with the first error's text."""
+    """Share of a step's gradings that may fail, and of its rollouts that may be lost or ungraded, in (0, 1]; above
+    it the run ends with the first error's text."""
 
     @classmethod
     def from_config(cls, node: Mapping[str, Any]) -> "MRTSettings":

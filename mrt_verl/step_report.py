@@ -8,7 +8,7 @@ from pathlib import Path
 from mrt_verl.grading.accounts import WARN_SHARE
 from mrt_verl.metrics import GradingMeter, compute_metrics, reference_metrics, right_at_the_end
 from mrt_verl.provers import prover_class
-from mrt_verl.rollout_record import RolloutRecord
+from mrt_verl.rollout_record import LOST, RolloutRecord
 from mrt_verl.settings import MRTSettings
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ class StepReport:
             metrics |= reference_metrics(records)
             warn_of_spelling(records, metrics, self.settings, step)
         check_errors(records, self.settings.max_error_share, step)
+        check_outcomes(records, self.settings, step)
         warn_of_timeouts(records, step)
         log_traces(records, self.settings, step)
         return metrics
@@ -56,6 +57,27 @@ def check_errors(records: Sequence[RolloutRecord], max_share: float, step: int) 
         raise GradingFailed(
             f"step {step}: grading failed for {errors} of {answers} answers, more than mrt.max_error_share={max_share}"
             f": {example}"
+        )
+
+
+class NothingToTrainOn(RuntimeError):
+    """So many rollouts of a step have no outcome that it teaches nothing."""
+
+
+def check_outcomes(records: Sequence[RolloutRecord], settings: MRTSettings, step: int) -> None:
+    """End the run where more than `max_error_share` of a step's rollouts are lost or ungraded.
+
+    Raises:
+        NothingToTrainOn: says how many of either.
+    """
+    lost = sum(record.response.kind == LOST for record in records)
+    unknown = sum(record.values.outcome is None for record in records)
+    if unknown > settings.max_error_share * len(records):
+        raise NothingToTrainOn(
+            f"step {step}: {unknown} of {len(records)} rollouts have no outcome, more than "
+            f"mrt.max_error_share={settings.max_error_share}: {lost} traces came not within mrt.trace_timeout_s="
+            f"{settings.trace_timeout_s}, grading {unknown - lost} answers took more than mrt.grade_timeout_s="
+            f"{settings.grade_timeout_s} or failed"
         )
 
 

@@ -35,7 +35,8 @@ def estimate_values(
     if js and branches.own_is_sample:
         js[-1] = estimate_j([*forced[-1], own])
     progress = [astuple(step) for step in compute_progress(j_before, js)]
-    return ValuePart(outcome=own.score, j_before=j_before, js=js, progress=progress, alpha=alpha)
+    outcome = own.score if own.is_known else None
+    return ValuePart(outcome=outcome, j_before=j_before, js=js, progress=progress, alpha=alpha)
 
 
 def weights_of(answers: Sequence[ForcedAnswer]) -> list[float] | None:

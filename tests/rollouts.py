@@ -23,6 +23,9 @@ OVERRIDES = (
 STEPS = {"min_global_steps": 3, "max_global_steps": 3}
 """verl's client adds them to every output, and its trainer wants them of every rollout."""
 
+NEVER = 1e5
+"""Seconds."""
+
 Write = Callable[[Request], Written]
 
 
@@ -44,7 +47,14 @@ def split(server: FakeServer) -> tuple[list[Request], list[Request]]:
 
 
 def roll_out(
-    loop_class: Any, config: Any, tokenizer: Any, write: Write, *, sessions: int, **row: Any
+    loop_class: Any,
+    config: Any,
+    tokenizer: Any,
+    write: Write,
+    *,
+    sessions: int,
+    is_hanging: Callable[[Request], bool] = lambda _: False,
+    **row: Any,
 ) -> tuple[list[Any], FakeServer]:
     """(outputs of a prompt's concurrent sessions, or what they raised; the server they asked)."""
     from omegaconf import OmegaConf
@@ -54,7 +64,11 @@ def roll_out(
     OmegaConf.update(config, "mrt.stop_text", STOP)
     # as in life, all sessions of a prompt have started before one has ended
     server = FakeServer(
-        tokenizer, write, delay=lambda one: 0.0 if is_forced(one) else 0.1, cached=lambda _: 1, extra_fields=STEPS
+        tokenizer,
+        write,
+        delay=lambda one: NEVER if is_hanging(one) else 0.0 if is_forced(one) else 0.1,
+        cached=lambda _: 1,
+        extra_fields=STEPS,
     )
 
     async def session(number: int) -> Any:

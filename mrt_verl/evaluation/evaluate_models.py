@@ -14,8 +14,10 @@ from mrt_verl.evaluation.run import sample_missing
 from mrt_verl.evaluation.sampling import RecordSampler
 from mrt_verl.evaluation.settings import describe_run
 from mrt_verl.evaluation.store import Store
+from mrt_verl.evaluation.traces import NO_THINKING
 from mrt_verl.grading import Grader
 from mrt_verl.grading.outcomes import FileFunction
+from mrt_verl.parts import tag_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ async def _sample_model(name: str, problems: Sequence[Problem], config: Evaluati
                     problems, config.traces, sampler, store, concurrency=config.concurrency, label=name
                 )
                 check_gradings(name, grader, config.settings.max_error_share, store.path)
+                if not any(record.episodes for record in store.records.values()):
+                    print(f"{name}: {NO_THINKING}", flush=True)
                 return count
             finally:
                 await engine.close()
@@ -76,20 +80,26 @@ def check_gradings(name: str, grader: Grader, max_share: float, path: Path) -> N
 
 
 def open_engine(name: str, config: EvaluationConfig) -> tuple[ClosableEngine, Any]:
-    """The engine of one model and its tokenizer; a verl checkpoint is merged first."""
+    """The engine of one model and its tokenizer; a verl checkpoint is merged first.
+
+    Raises:
+        ValueError: a thinking tag is not one token.
+    """
     from transformers import AutoTokenizer
 
     model = config.models[name]
-    if config.base_url:
-        tokenizer = AutoTokenizer.from_pretrained(config.tokenizer or model)
-        return EndpointEngine(config.base_url, model, tokenizer), tokenizer
-    actor = find_actor(Path(model))
+    actor = None if config.base_url else find_actor(Path(model))
     if actor is not None:
         print(f"{name}: merging {actor}", flush=True)
         # named by what it holds: the same path may hold a later step next time
         merged = config.out / "merged" / f"{name}-{identify(model)['fingerprint']}"
         model = str(merge_checkpoint(actor, merged))
     tokenizer = AutoTokenizer.from_pretrained(config.tokenizer or model)
+    problems = list(tag_problems(config.settings, tokenizer, model))
+    if problems:
+        raise ValueError("; ".join(problems))
+    if config.base_url:
+        return EndpointEngine(config.base_url, model, tokenizer), tokenizer
     print(f"{name}: starting vLLM", flush=True)
     return VLLMEngine(model, seed=config.seed, **config.engine), tokenizer
 

@@ -6,8 +6,8 @@ from mrt_verl.episodes import Episode
 from mrt_verl.evaluation.plan import SamplingPlan
 from mrt_verl.rollout import Boundary, Response, Rollout
 from mrt_verl.sampling_params import ended_by_itself, without_end
-from mrt_verl.token_text import paragraph_break
-from mrt_verl.trace import Trace
+from mrt_verl.token_text import new_paragraph
+from mrt_verl.trace import Trace, in_time
 
 
 async def extend(
@@ -26,10 +26,12 @@ async def extend(
     stop = {"stop": [settings.think_close], "skip_special_tokens": False} if settings.think_close else {}
     boundaries = []
     for insertion in range(plan.insertions):
-        start = len(context)
         marker = settings.markers[insertion % len(settings.markers)]
-        opening = paragraph_break(rollout.tokenizer, context) + marker
-        context += rollout.tokenizer.encode(opening, add_special_tokens=False)
+        kept, joint, opening = new_paragraph(rollout.tokenizer, context, marker)
+        shift += len(context) - kept - len(joint)
+        context = [*context[:kept], *joint]
+        start = len(context)
+        context += opening
         marker_end = len(context)
         chunk = await _generate(rollout, plan, [*prompt_ids, *context], request_id, plan.insertion_tokens, **stop)
         closed_at = rollout.splitter.split(chunk, thinking_open=True).think_end
@@ -84,5 +86,6 @@ async def _generate(
     rollout: Rollout, plan: SamplingPlan, prompt_ids: list[int], request_id: str, max_tokens: int, **params: Any
 ) -> list[int]:
     params = {**plan.sampling_params, "max_tokens": max_tokens, **params}
-    output = await rollout.engine.generate(request_id=request_id, prompt_ids=prompt_ids, sampling_params=params)
+    sampling = rollout.engine.generate(request_id=request_id, prompt_ids=prompt_ids, sampling_params=params)
+    output = await in_time(sampling, rollout.settings.trace_timeout_s)
     return list(output.token_ids)

@@ -53,7 +53,7 @@ class TraceRecord:
     response_tokens: int
     think_tokens: int
     closed: bool
-    """Whether the thinking was closed, or never opened."""
+    """Whether the thinking was closed, or never opened: whether there is a final answer."""
     finished: bool
     """Whether the response ended by itself, not by the token budget."""
     markers: int

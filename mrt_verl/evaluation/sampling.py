@@ -21,6 +21,7 @@ from mrt_verl.provers import Branches
 from mrt_verl.rollout import Boundary, Engine, Response, Rollout
 from mrt_verl.sampling_params import without_end
 from mrt_verl.settings import MRTSettings
+from mrt_verl.token_text import encode_open
 from mrt_verl.value_estimates import estimate_j, weights_of
 
 
@@ -82,7 +83,7 @@ class RecordSampler:
         ids = self.tokenizer.apply_chat_template(problem.messages, add_generation_prompt=True, return_dict=False)
         if self._continued_from is None:
             return list(ids)
-        return [*ids, *self.tokenizer.encode(self._continued_from(problem), add_special_tokens=False)]
+        return [*ids, *encode_open(self.tokenizer, self._continued_from(problem))]
 
     async def sample(self, problem: Problem, trace: int, before: DirectAnswers | None = None) -> TraceRecord:
         """One trace with J at every boundary.
@@ -144,7 +145,7 @@ class RecordSampler:
         prefix_ids = self.rollout.before_thinking(self.encode(problem))
         branches = await self._force(prefix_ids, self.plan.direct_answers, uuid4().hex, problem)
         answers, grades = await self.grade_forced(branches, problem)
-        return DirectAnswers(answers, self._tokens_per_answer(branches), _estimate_j(branches, grades))
+        return DirectAnswers(answers, self.rollout.answer_tokens(branches), _estimate_j(branches, grades))
 
     async def grade_own(self, response: Response, problem: Problem) -> OwnAnswer:
         """The trace's own final answer; none if the thinking was never closed."""
@@ -198,7 +199,7 @@ class RecordSampler:
             text=self.answers.decode(boundary.context_ids[-length:]) if length else "",
             forced=forced,
             j=_estimate_j(branches, grades) if own is None else estimate_j([*grades, own.grade]),
-            answer_tokens=self._tokens_per_answer(branches),
+            answer_tokens=self.rollout.answer_tokens(branches),
         )
 
     async def _force(self, prefix_ids: list[int], count: int, request_id: str, problem: Problem) -> Branches:
@@ -209,10 +210,6 @@ class RecordSampler:
             request_id=request_id,
             references=as_references(problem.reference),
         )
-
-    def _tokens_per_answer(self, branches: Branches) -> float:
-        generated = branches.tokens / len(branches.answers) if branches.answers else 0.0
-        return len(self.rollout.prover.stop_ids) + generated
 
 
 def _extract(text: str, finished: bool, stop_text: str = "") -> str | None:

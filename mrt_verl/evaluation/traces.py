@@ -4,30 +4,33 @@ from collections.abc import Sequence
 
 from mrt_verl.evaluation.records import EpisodeRecord, TraceRecord
 from mrt_verl.evaluation.voting import majority_at_k, majority_score
-from mrt_verl.progress import compute_progress
+from mrt_verl.progress import Points, compute_progress, success_points
+from mrt_verl.progress import mean_answer_tokens as mean_of
 
 REACHED = 0.9
 """J from which on further thinking counts as overthinking."""
 
-Points = tuple[list[float], list[float]]
-"""Tokens used up to and including the forced answer, and J there, per boundary."""
+NO_THINKING = (
+    "no trace contains any thinking, so there are no episodes, no J and no progress. mrt.think_open and "
+    "mrt.think_close must be the tags that the model itself writes (mrt_family), or null for a model without "
+    "(mrt_family=plain)"
+)
 
 
 def curve_points(record: TraceRecord, *, extended: bool = False) -> Points:
-    """The points of the trace's curve J(c); boundaries without a known J are left out.
-
-    A forced answer costs the tokens of its prefix and, on average, the trace's mean tokens of one, stop text included.
-    A trace without episodes has one point: its own final answer.
+    """The points of the trace's curve J(c), as training's mrt/regret has them (progress.success_points).
 
     Args:
         extended: with the boundaries of budget forcing beyond the trace's own.
     """
-    episodes = [*record.episodes, *(record.extension if extended else [])]
-    if not record.episodes:
-        return [float(record.response_tokens)], [record.own.score]
-    answer_tokens = mean_answer_tokens(record, episodes)
-    known = [(episode.end + answer_tokens, episode.j) for episode in episodes if episode.j is not None]
-    return [tokens for tokens, _ in known], [j for _, j in known]
+    episodes = [*record.episodes, *(record.extension if extended else [])] if record.episodes else []
+    return success_points(
+        [episode.end for episode in episodes],
+        [episode.j for episode in episodes],
+        mean_answer_tokens(record, episodes),
+        response_tokens=record.response_tokens,
+        outcome=record.own.score,
+    )
 
 
 def majority_points(record: TraceRecord) -> Points:
@@ -62,10 +65,8 @@ def prefix_votes(record: TraceRecord, k: int) -> list[tuple[int, float]]:
 
 def mean_answer_tokens(record: TraceRecord, episodes: Sequence[EpisodeRecord]) -> float:
     """Mean tokens of a forced answer of the trace; of its own final answer, if none was forced."""
-    count = sum(len(episode.forced) for episode in episodes)
-    if not count:
-        return float(record.response_tokens - record.episodes[-1].end) if record.episodes else 0.0
-    return sum(episode.answer_tokens * len(episode.forced) for episode in episodes) / count
+    own = float(record.response_tokens - record.episodes[-1].end) if record.episodes else 0.0
+    return mean_of([(episode.answer_tokens, len(episode.forced)) for episode in episodes], own)
 
 
 def known_js(record: TraceRecord) -> list[float]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,10 +21,12 @@ from mrt_verl.hooks.engine import VerlEngine
 from mrt_verl.hooks.loop_output import MRTAgentLoopOutput, make_output
 from mrt_verl.hooks.replica import pinned
 from mrt_verl.rollout import Response, Rollout
-from mrt_verl.rollout_record import BranchPart, ResponsePart, RolloutRecord
+from mrt_verl.rollout_record import LOST, BranchPart, ResponsePart, RolloutRecord
 from mrt_verl.settings import MRTSettings
-from mrt_verl.trace import Trace
+from mrt_verl.trace import Trace, TraceTimeout
 from mrt_verl.value_estimates import estimate_j, weights_of
+
+logger = logging.getLogger(__name__)
 
 
 @functools.lru_cache(maxsize=1)
@@ -58,8 +61,18 @@ class MRTAgentLoop(AgentLoopBase):
         )
 
     async def run(self, sampling_params: dict[str, Any], **row: Any) -> MRTAgentLoopOutput:
-        """One rollout of one dataset row; validation rollouts are plain traces unless `mrt.val_branches`."""
+        """One rollout of one dataset row; a trace that takes too long is lost, which its group outlives."""
         prompt_ids = await self.ct_build_initial_tokens(list(row["raw_prompt"]))
+        try:
+            return await self.respond(prompt_ids, sampling_params, row)
+        except TraceTimeout as error:
+            logger.warning("a trace is lost, its group trains on the others: %s", error)
+            return self.make_lost(prompt_ids, sampling_params, row)
+
+    async def respond(
+        self, prompt_ids: list[int], sampling_params: dict[str, Any], row: dict[str, Any]
+    ) -> MRTAgentLoopOutput:
+        """One rollout; validation rollouts are plain traces unless `mrt.val_branches`."""
         return await self.run_trace(prompt_ids, sampling_params, row)
 
     async def run_trace(
@@ -76,7 +89,12 @@ class MRTAgentLoop(AgentLoopBase):
                 before = asyncio.create_task(asked)
             request_id = uuid4().hex
             started = time.perf_counter()
-            response = await self.sample(prompt_ids, sampling_params, request_id, row, branches)
+            try:
+                response = await self.sample(prompt_ids, sampling_params, request_id, row, branches)
+            except BaseException:
+                if before is not None:
+                    before.cancel()  # the answers themselves are those of the prompt's other rollouts too
+                raise
             trace_seconds = time.perf_counter() - started
             record = self.make_record(prompt_ids, response, kind)
             if before is not None:
@@ -126,6 +144,7 @@ class MRTAgentLoop(AgentLoopBase):
         """Forced answers without thinking and at the response's boundaries, into the record."""
         before = await asked_before
         part.forced_before = list(before.answers)
+        part.before_tokens = self.rollout.answer_tokens(before)
         if not response.boundaries:
             return
         part.own_is_sample = self.rollout.own_is_sample(response)
@@ -138,7 +157,9 @@ class MRTAgentLoop(AgentLoopBase):
                 own_is_sample=part.own_is_sample,
                 before=before,
             )
-        part.forced = [list(at[n].answers) if n in at else [] for n in range(len(response.boundaries))]
+        numbers = range(len(response.boundaries))
+        part.forced = [list(at[n].answers) if n in at else [] for n in numbers]
+        part.answer_tokens = [self.rollout.answer_tokens(at[n]) if n in at else 0.0 for n in numbers]
 
     def _branches(
         self, shared: PromptBranches, sampling_params: dict[str, Any], row: dict[str, Any]
@@ -163,6 +184,23 @@ class MRTAgentLoop(AgentLoopBase):
             part.prompt_text = self.tokenizer.decode(prompt_ids)
             part.episode_texts = [self.tokenizer.decode(ids[episode.start : episode.end]) for episode in episodes]
         return RolloutRecord(part)
+
+    def make_lost(
+        self, prompt_ids: list[int], sampling_params: dict[str, Any], row: dict[str, Any]
+    ) -> MRTAgentLoopOutput:
+        """What stands for a trace that did not come: a row that trains nothing and counts in no mean.
+
+        An exception would do in verl's synchronous trainer, which trains on a group's survivors; the asynchronous ones
+        throw the whole group away.
+        """
+        trace = Trace(has_log_probs=bool(sampling_params.get("logprobs")))
+        if row.get("global_steps") is not None:
+            weights = max(int(row["global_steps"]) - 1, 0)  # those that a prompt of this step is answered with
+            trace.extra_fields = {"min_global_steps": weights, "max_global_steps": weights}
+        response = ResponsePart([], None, False, think_tokens=0, response_tokens=0, markers=0, kind=LOST)
+        if self.settings.trace_dir is not None:
+            response.prompt_text, response.episode_texts = self.tokenizer.decode(prompt_ids), []
+        return self.make_output(prompt_ids, trace, RolloutRecord(response), 0.0)
 
     def make_output(
         self, prompt_ids: list[int], trace: Trace, record: RolloutRecord, trace_seconds: float

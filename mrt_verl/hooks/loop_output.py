@@ -27,7 +27,7 @@ class MRTAgentLoopOutput(AgentLoopOutput):
             if response.kind == "continued" and not steps:  # else the estimator would take it for a forced one
                 spans, progress = [(response.prefix_tokens, response.response_tokens)], [None]
             rewards = write_rewards(
-                outcome=self.reward_score,
+                outcome=None if record.values.outcome is None else self.reward_score,
                 spans=spans,
                 progress=progress,
                 response_mask=self.response_mask,

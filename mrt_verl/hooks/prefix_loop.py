@@ -20,6 +20,7 @@ from mrt_verl.provers import Branches
 from mrt_verl.rollout import Response
 from mrt_verl.rollout_record import RECORD, BranchPart, ResponsePart, RolloutRecord
 from mrt_verl.settings import forced_rollouts
+from mrt_verl.token_text import encode_open
 from mrt_verl.trace import Trace
 
 ATTEMPTS = 2
@@ -44,9 +45,10 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
 
     _prefixes: ClassVar[WeakValueDictionary[str, asyncio.Task[SharedPrefix]]] = WeakValueDictionary()
 
-    async def run(self, sampling_params: dict[str, Any], **row: Any) -> MRTAgentLoopOutput:
-        """One rollout of one dataset row; validation rollouts are plain traces."""
-        prompt_ids = await self.ct_build_initial_tokens(list(row["raw_prompt"]))
+    async def respond(
+        self, prompt_ids: list[int], sampling_params: dict[str, Any], row: dict[str, Any]
+    ) -> MRTAgentLoopOutput:
+        """One rollout; validation rollouts are plain traces."""
         if row.get("mrt_validate", False):
             return await self.run_trace(prompt_ids, sampling_params, row)
         prefix, owns = await self._shared_prefix(prompt_ids, sampling_params, row)
@@ -118,7 +120,7 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
             return []
         if not isinstance(text, str):
             raise ValueError(f"column `prefix` holds {text!r} ({type(text).__name__}); allowed: a text, or null")
-        return list(self.tokenizer.encode(text, add_special_tokens=False))
+        return encode_open(self.tokenizer, text)
 
     def _cut(self, source: Response) -> int | None:
         """End of the prefix in tokens: after a random episode but the last one of a trace, None if there is none."""
@@ -183,6 +185,8 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
             record.response.episode_texts = [self.tokenizer.decode(trace.ids[len(prefix.ids) :])]
         record.branches.add_cost(branches.paid)
         record.branches.forced = [[]]
+        record.branches.answer_tokens = [0.0]
         record.branches.forced_before = list(prefix.forced.answers)
+        record.branches.before_tokens = self.rollout.answer_tokens(prefix.forced)
         record.branches.own_is_sample = True
         return self.make_output(prompt_ids, trace, record, time.perf_counter() - started)

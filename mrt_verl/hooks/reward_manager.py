@@ -19,7 +19,7 @@ from mrt_verl.grading.outcomes import FileFunction
 from mrt_verl.grading.text.boxes import answer_end
 from mrt_verl.hooks.overlong import OverlongBuffer
 from mrt_verl.provers import ForcedAnswer
-from mrt_verl.rollout_record import RECORD, GradingPart, ResponsePart, RolloutRecord
+from mrt_verl.rollout_record import LOST, RECORD, GradingPart, ResponsePart, RolloutRecord
 from mrt_verl.settings import MRTSettings
 from mrt_verl.value_estimates import estimate_values
 
@@ -47,6 +47,8 @@ class MRTRewardManager(RewardManagerBase):
         record = RolloutRecord.from_dict(fields["tool_extra_fields"][RECORD])
         response, branches = record.response, record.branches
         response_ids = row.batch["responses"][: int(fields["response_len"])].tolist()
+        if response.kind == LOST:  # there is nothing to grade; verl wants numbers
+            return {"reward_score": 0.0, "reward_extra_info": {"acc": 0.0, RECORD: record.to_json()}}
         started = time.perf_counter()
         own = await self._grade_own(response, response_ids, fields)
         forced = [

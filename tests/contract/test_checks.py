@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from mrt_verl import check
-from mrt_verl.hooks.checks import check_run, find_problems, machine
+from mrt_verl.hooks.checks import check_run, find_problems, machine, token_boundaries
+from tests.fakes import toy_tokenizer
 
 GROUP = "actor_rollout_ref.rollout.n=4"
 VLLM = "actor_rollout_ref.rollout.name=vllm"
@@ -298,7 +299,7 @@ def test_the_check_command(good, model, tmp_path, monkeypatch, capsys):
     run = ["reward_model=mrt", GROUP, VLLM, model, *files, FLOAT32]
     assert check.main(run) == 0
     shown = capsys.readouterr()
-    assert "fine: this run may start." in shown.out and "prover      ht: 4 answers of at most 24 tokens" in shown.out
+    assert "fine: this run may start." in shown.out and "prover      ht: 4 answers of at most 32 tokens" in shown.out
     assert check.main([*run, "mrt.credit=sum", "actor_rollout_ref.rollout.n=1"]) == 2
     assert "refused: mrt.credit='sum'; allowed" in capsys.readouterr().err
     assert check.main([*run, "mrt.alfa=1"]) == 2
@@ -313,3 +314,28 @@ def test_hydra_cannot_swallow_the_error(compose):
 
     with pytest.raises(SystemExit, match=r"reward_model=mrt: actor_rollout_ref\.rollout\.n=1"):
         CheckRun().on_run_start(config=compose("reward_model=mrt"))
+
+
+def test_a_stop_text_that_ends_inside_a_token_is_warned_of(good, tmp_path, monkeypatch, caplog):
+    """Two of the three answers of the data begin with a bracket, which this vocabulary merges with the brace."""
+    pieces = ("\\boxed", "{", "{(", "{\\", "(", "\\", "frac", *"0123456789")
+    monkeypatch.setattr(token_boundaries, "load_tokenizer", lambda _: toy_tokenizer(pieces))
+    truths = ["(1, 2)", "\\frac{1}{2}", "7"]
+    write_rows(tmp_path / "train.parquet", [{"reward_model": {"ground_truth": truth}} for truth in truths])
+    assert of_machine(good("mrt.stop_text='</think>\\boxed'")) == [] and "inside a token" not in caplog.text
+    of_machine(good("mrt.stop_text='</think>\\boxed{'"))
+    assert "mrt.stop_text='</think>\\\\boxed{' ends inside a token for 2 of 3 answers (67 %)" in caplog.text
+    assert "as '(1, 2)}': after it" in caplog.text and caplog.text.rstrip().endswith("end it in '\\\\boxed'")
+
+
+@pytest.mark.parametrize(
+    ("key", "good_text", "bad_text"),
+    [("insert_texts", "[Wait]", "['Wait, ']"), ("backtrack_text", "'Back to {step}:'", "'Back to {step}: '")],
+)
+def test_an_insertion_that_ends_inside_a_token_is_warned_of(good, monkeypatch, caplog, key, good_text, bad_text):
+    monkeypatch.setattr(token_boundaries, "load_tokenizer", lambda _: toy_tokenizer((" the", " so", " let", " I", " ")))
+    kind = "backtrack" if key == "backtrack_text" else "budget_forcing"
+    of_machine(good(f"mrt.insertion={kind}", f"mrt.{key}={good_text}"))
+    assert "inside a token" not in caplog.text
+    of_machine(good(f"mrt.insertion={kind}", f"mrt.{key}={bad_text}"))
+    assert f"mrt.{key}: 1 of 1 end inside a token" in caplog.text

@@ -181,3 +181,43 @@ def test_what_went_wrong_in_a_grading_is_told(manager, tokenizer, tmp_path):
     _, record = grade(scored, make_data(tokenizer, make_record(tokenizer), THINKING + ANSWER))
     assert (record.grading.grade_errors, record.grading.answers) == (8, 8)
     assert record.grading.error_example == "KeyError: 'no such unit'"
+
+
+HANGS = """
+import time
+
+def compute_score(data_source, solution_str, ground_truth, extra_info=None):
+    if "Try 3" in solution_str:
+        time.sleep(60)
+    return float("10" in solution_str)
+"""
+
+
+def test_an_own_answer_whose_grading_timed_out_is_not_known(manager, tokenizer, tmp_path):
+    """No outcome of 0: neither in the record nor in the rewards, which leave the rollout out of its group."""
+    from mrt_verl.hooks.loop_output import MRTAgentLoopOutput
+    from mrt_verl.reward_layout import read_rewards
+
+    (tmp_path / "score.py").write_text(HANGS)
+    function = f"reward.custom_reward_function.path={tmp_path}/score.py"
+    scored = manager("mrt.outcome=compute_score", function, "mrt.grade_timeout_s=0.5")
+    data = make_data(tokenizer, make_record(tokenizer, forced=[[]]), THINKING + ANSWER)
+    result, record = grade(scored, data)
+    assert (record.values.outcome, record.values.j_before, record.values.js) == (None, 1 / 4, [None])
+    assert (record.grading.answers, record.grading.grade_timeouts) == (5, 1)
+    assert (result["reward_score"], result["reward_extra_info"]["acc"]) == (0.0, 0.0)  # verl wants numbers
+
+    ids = tokenizer.encode(THINKING + ANSWER)
+    extra_fields = {"reward_extra_info": result["reward_extra_info"]}
+    output = MRTAgentLoopOutput(
+        prompt_ids=[1],
+        response_ids=ids,
+        response_mask=[1] * len(ids),
+        num_turns=2,
+        metrics={},
+        reward_score=result["reward_score"],
+        extra_fields=extra_fields,
+    )
+    fields = output.as_dict()
+    events = read_rewards(fields["rm_scores"].unsqueeze(0), fields["response_mask"].unsqueeze(0))
+    assert (events.known.tolist(), events.outcome.tolist()) == ([False], [0.0])

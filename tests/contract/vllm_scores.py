@@ -70,7 +70,13 @@ async def main(model: str) -> None:
         ht = load_prover(engine, tokenizer, default_settings(**OWN, prover="ht"))
         samples = (await ht.branch(text, **HOW)).samples
     drawn = [[list(sample.token_ids), list(sample.log_probs or ())] for sample in samples]
-    found = {"answer_ids": path.ids, "closers": path.closers, "scored": scored, "prompt_ids": [*text, *ht.stop_ids], "samples": drawn}
+    found = {
+        "answer_ids": path.ids,
+        "closers": path.closers,
+        "scored": scored,
+        "prompt_ids": [*text, *ht.stop_ids],
+        "samples": drawn,
+    }
     print(json.dumps({**found, "anchored": [one for one in anchored if one]}))
 
 

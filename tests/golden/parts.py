@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+LATER = ("mrt/outcomes_unknown", "mrt/trace_timeouts")
+"""Metrics that came after the files were made; they are compared where they are not 0."""
+
 
 def agent_loop(name: str) -> Any:
     """What verl calls to build an agent loop of `default_agent_loop`; before the move two classes by their names."""
@@ -32,7 +35,8 @@ def close(manager: Any) -> None:
 def record(text: str) -> dict[str, Any]:
     """A graded record, as it travels through verl's reward info, as plain values."""
     values: dict[str, Any] = json.loads(text)
-    values.pop("error_example")  # came after the move
+    for later in ("error_example", "answer_tokens", "before_tokens"):
+        values.pop(later)
     return values
 
 
@@ -51,7 +55,8 @@ def metrics(records: Sequence[str], config: Any) -> dict[str, float]:
 
     graded = [RolloutRecord.from_json(text) for text in records]
     settings = MRTSettings.from_config({**config.mrt, "trace_dir": None})
-    return StepReport(settings, response_tokens=config.data.max_response_length).step(graded, 1)
+    values = StepReport(settings, response_tokens=config.data.max_response_length).step(graded, 1)
+    return {name: value for name, value in values.items() if value or name not in LATER}
 
 
 class Evaluation:

@@ -120,14 +120,14 @@ async def _judge(config: Any, tokenizer: Any, outputs: list[tuple[dict[str, Any]
     manager = parts.reward_manager(config, tokenizer, get_custom_reward_fn(config))
     try:
         for row, output in outputs:
-            result = await manager.run_single(_as_data(row, output))
+            result = await manager.run_single(as_data(row, output))
             output.reward_score = result["reward_score"]
             output.extra_fields["reward_extra_info"] = dict(result["reward_extra_info"])
     finally:
         parts.close(manager)
 
 
-def _as_data(row: dict[str, Any], output: Any) -> Any:
+def as_data(row: dict[str, Any], output: Any) -> Any:
     """One rollout as verl's agent loop worker hands it to the reward loop."""
     import torch
     from tensordict import TensorDict

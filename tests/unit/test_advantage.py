@@ -125,6 +125,27 @@ def test_a_prompt_with_one_rollout():
     assert advantages.tolist() == [pytest.approx([2.0, 2.0, 1.0])]
 
 
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+@pytest.mark.parametrize("scaled", [True, False])
+def test_a_rollout_whose_outcome_is_not_known_is_none_of_its_group(alpha, scaled):
+    unknown = (None, [(1, 2)], [0.75], [1, 1, 1, 1, 0, 0, 0])
+    lost = (None, [], [], [0] * 7)  # nothing of it is trained, as verl holds it
+    settings = {**config(alpha=alpha), "norm_adv_by_std_in_grpo": scaled}
+    rewards, mask = batch([ROLLOUTS[0], unknown, ROLLOUTS[1], lost], alpha)
+    advantages, _ = compute_mrt_advantage(rewards, mask, np.array(["a"] * 4, dtype=object), settings)
+    without, _ = compute_mrt_advantage(*batch(ROLLOUTS, alpha), SAME_PROMPT, settings)
+    assert torch.equal(advantages[[0, 2]], without)
+    assert not advantages[[1, 3]].any() and advantages.dtype == torch.float32
+    if not scaled:  # 1 - 1/2 on the first token, which is in no episode; of four rollouts it would be 1 - 1/4
+        assert advantages[:, 0].tolist() == pytest.approx([0.5, 0.0, -0.5, 0.0])
+
+
+def test_a_batch_without_any_known_outcome():
+    rewards, mask = batch([(None, [], [], [1, 1]), (None, [], [], [1, 1])])
+    advantages, _ = compute_mrt_advantage(rewards, mask, SAME_PROMPT, config())
+    assert advantages.shape == (2, 2) and not advantages.any()
+
+
 def test_the_batch_is_left_as_it_was():
     rewards, mask = batch(ROLLOUTS)
     copies = rewards.clone(), mask.clone()

@@ -1,8 +1,11 @@
 """Which boundary of which trace becomes a problem's prefix, and its exact text."""
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from data_prep import prefixes
+from data_prep.__main__ import main
 from data_prep.prefixes import add_columns, choose_prefixes
 from data_prep.traces import prefix_text, read_run
 from mrt_verl.evaluation.records import TraceRecord
@@ -82,6 +85,18 @@ def test_the_choice_depends_on_the_problem_and_the_seed_alone(tmp_path):
     assert choose_prefixes(run(tmp_path / "b", lines[::-1]), 1) == all_of_them
     assert choose_prefixes(run(tmp_path / "c", lines[:7]), 1) == {n: all_of_them[n] for n in range(7)}
     assert choose_prefixes(run(tmp_path / "d", lines), 2) != all_of_them
+
+
+def test_a_model_that_never_thinks_gives_no_prefixes(tmp_path, monkeypatch, capsys):
+    """A file without any would train plain rollouts."""
+    data = tmp_path / "data.parquet"
+    pq.write_table(pa.table({"prompt": [[{"role": "user", "content": "Q"}]]}), data)
+    write_run(tmp_path / "out" / prefixes.NAME, [trace([])])
+    monkeypatch.setattr(prefixes, "_sample", lambda options: None)
+    command = ["prefixes", "--model", "mute", "--data", str(data), "--out", str(tmp_path / "out")]
+    assert main(command) != 0
+    assert "mute: no trace contains any thinking" in capsys.readouterr().err
+    assert not (tmp_path / "out/train.parquet").exists()
 
 
 def test_columns():

@@ -113,10 +113,24 @@ def test_one_run_alone(tmp_path, capsys):
     assert (path / "report/index.html").is_file()
 
 
-def test_a_model_without_episodes(tmp_path):
+def test_a_model_without_episodes(tmp_path, capsys):
+    """Nothing was closed where nothing was opened."""
     path = write_run(tmp_path / "mute", [record(js=(), ends=(), problem=p, own=0.0) for p in range(2)])
     main(["report", str(path)])
-    assert "No trace has an episode." in (path / "report/index.html").read_text()
+    assert "mute: no trace contains any thinking, so there are no episodes" in capsys.readouterr().out
+    page = (path / "report/index.html").read_text()
+    assert "No trace has an episode." in page and "mute: no trace contains any thinking" in page
+    (run,) = json.loads((path / "report/summary.json").read_text())["runs"]
+    assert (run["closed"], run["without_thinking"]) == (None, 1.0)
+
+
+def test_closed_is_of_those_that_thought(tmp_path, capsys):
+    mixed = [record(), record(problem=1, closed=False), record(problem=2, js=(), ends=())]
+    path = write_run(tmp_path / "mixed", [*mixed, record(problem=3)])
+    main(["report", str(path)])
+    assert "no trace contains any thinking" not in capsys.readouterr().out
+    (run,) = json.loads((path / "report/summary.json").read_text())["runs"]
+    assert (run["closed"], run["without_thinking"]) == (pytest.approx(2 / 3), 0.25)
 
 
 def test_a_model_that_never_closes_its_thinking(tmp_path):

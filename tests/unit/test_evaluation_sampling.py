@@ -16,6 +16,7 @@ from mrt_verl.evaluation.sampling import RecordSampler
 from mrt_verl.evaluation.store import TRACES, Store
 from mrt_verl.grading import Grader
 from mrt_verl.grading.grades import RIGHT, WRONG
+from mrt_verl.trace import TraceTimeout
 from tests.builders import default_settings
 from tests.evaluation_records import settings as run_settings
 from tests.fakes import END, FakeServer, play, toy_tokenizer
@@ -101,6 +102,14 @@ def test_the_end_of_the_sequence_inside_the_thinking_is_not_part_of_a_prefix():
     record = sample(server)
     assert not record.closed
     assert forced(server)[2:] == [" a"] * 3
+
+
+@pytest.mark.parametrize("window", [None, 1])
+def test_a_trace_that_never_comes(window):
+    server = FakeServer(TOKENIZER, lambda _: "8}", delay=lambda one: 0.0 if one.text.endswith(STOP) else 60.0)
+    patient = dataclasses.replace(SETTINGS, trace_timeout_s=0.05)
+    with pytest.raises(TraceTimeout, match=r"no answer within mrt\.trace_timeout_s=0\.05"):
+        asyncio.run(sampler_of(server, patient, window=window).sample(PROBLEM, trace=0))
 
 
 def test_a_failed_branch_is_counted():
@@ -309,6 +318,24 @@ def test_other_settings_in_the_same_directory_are_refused(monkeypatch, data):
     evaluate(monkeypatch, data, "--model", "new=path/new")
     with pytest.raises(SystemExit, match=r"error: .*sampling\.sampling_params\.temperature: 1\.0 there, 0\.5 here"):
         evaluate(monkeypatch, data, "--model", "new=path/new", "--temperature", "0.5")
+
+
+@pytest.mark.parametrize("base_url", [None, "http://localhost:1/v1"])
+def test_a_model_whose_tags_are_no_tokens_is_refused_before_an_engine_starts(data, base_url):
+    toy_tokenizer((*WORDS, "\n"), added=()).save_pretrained(data.parent / "untagged")
+    model = ["--model", f"m={data.parent / 'untagged'}", *(["--base-url", base_url] if base_url else [])]
+    fixed = ["--data", str(data), "--budgets", "20", "--out", str(data.parent / "out")]
+    with pytest.raises(SystemExit, match=r"error: mrt\.think_open='<think>' is 7 tokens for .*untagged; allowed"):
+        command.main(["run", *fixed, *model])
+
+
+@pytest.mark.parametrize(("trace", "is_told"), [(TRACE, False), (CLOSE + "\\boxed{7}" + END, True)])
+def test_a_model_that_never_thinks_is_told_of(monkeypatch, data, capsys, trace, is_told):
+    monkeypatch.setattr(evaluate_models, "open_engine", lambda *_: (serve(*[trace] * 4), TOKENIZER))
+    own = ["mrt.markers=[Wait]", f"mrt.stop_text='{STOP}'", "mrt.branch_max_tokens=2", "mrt.branch_stop=[]"]
+    fixed = ["--data", str(data), "--budgets", "20,40", "--traces", "2", "--out", str(data.parent / "out")]
+    command.main(["run", *fixed, "--model", "new=path/new", "--set", *own])
+    assert ("new: no trace contains any thinking" in capsys.readouterr().out) == is_told
 
 
 def test_a_context_that_is_too_short_is_told_before_anything_is_sampled(monkeypatch, data):

@@ -5,11 +5,15 @@ import logging
 
 import pytest
 
+from mrt_verl.evaluation.records import Answer, EpisodeRecord
+from mrt_verl.evaluation.traces import curve_points
 from mrt_verl.grading.grades import GraderStats
-from mrt_verl.metrics import METRICS, GradingMeter, compute_metrics
+from mrt_verl.metrics import METRICS, GradingMeter, compute_metrics, rollout_regret
+from mrt_verl.progress import normalised_regret
 from mrt_verl.rollout_record import RolloutRecord
 from mrt_verl.settings import MRTSettings
-from mrt_verl.step_report import GradingFailed, StepReport, warn_of_timeouts
+from mrt_verl.step_report import GradingFailed, NothingToTrainOn, StepReport, warn_of_timeouts
+from tests.evaluation_records import record as a_trace
 
 
 def record(**changes):
@@ -20,6 +24,8 @@ def record(**changes):
         "think_tokens": 10,
         "response_tokens": 20,
         "markers": 1,
+        "forced": [[("7", True, None)], [("7", True, None)]],
+        "answer_tokens": [6.0, 6.0],
         "outcome": 1.0,
         "j_before": 0.0,
         "js": [0.5, 1.0],
@@ -31,8 +37,17 @@ def record(**changes):
 
 def test_means_and_ratios():
     forced = [[("a", True, None)] * 2, [("a", True, None)] * 2]
-    first = record(forced=forced, branch_tokens=8, branch_prompt_tokens=100, branch_cached_tokens=80)
-    second = record(outcome=0.0, js=[None, 0.5], progress=[(0, 1, 0.5)], branch_failures=2, no_answers=3)
+    costs = {"branch_tokens": 8, "branch_prompt_tokens": 100, "branch_cached_tokens": 80}
+    first = record(forced=forced, answer_tokens=[2.0, 2.0], **costs)
+    second = record(
+        forced=[[], []],
+        answer_tokens=[0.0, 0.0],
+        outcome=0.0,
+        js=[None, 0.5],
+        progress=[(0, 1, 0.5)],
+        branch_failures=2,
+        no_answers=3,
+    )
     metrics = compute_metrics([first, second], budget=40)
     expected = {
         "outcome": 0.5,
@@ -46,22 +61,86 @@ def test_means_and_ratios():
         "no_answer_share": 3 / 18,
         "inserted_mean": 0.0,
         "fallback_share": 0.0,
-        # first: answers cost 2 tokens: (0, 0) (6, .5) (12, 1), flat to 40; second: (0, 0) (10, .5), flat
-        "regret": ((1 - (6 * 0.25 + 6 * 0.75 + 28) / 40) + (1 - (10 * 0.25 + 30 * 0.5) / 40)) / 2,
+        # first: answers cost 2 tokens: (0, 0) (6, .5) (12, 1), flat to 40; second: its own answer's 10: (20, .5), flat
+        "regret": ((1 - (6 * 0.25 + 6 * 0.75 + 28) / 40) + (1 - (20 * 0.25 + 20 * 0.5) / 40)) / 2,
     }
     assert {key: metrics[f"mrt/{key}"] for key in expected} == pytest.approx(expected)
 
 
+def test_an_outcome_that_is_not_known_is_in_no_mean():
+    metrics = compute_metrics([record(), record(outcome=0.0), record(outcome=None)], budget=40)
+    assert (metrics["mrt/outcome"], metrics["mrt/outcomes_unknown"]) == (0.5, 1.0)
+
+
+def evaluated(one):
+    """The evaluation's record of the same trace."""
+    answers = [
+        [Answer(text, True, text, "right", 1.0, weight) for text, _, weight in row] for row in one.branches.forced
+    ]
+    rows = zip(one.response.episodes, answers, one.values.js, one.branches.answer_tokens, strict=True)
+    return a_trace(
+        js=(),
+        ends=(),
+        own=one.values.outcome,
+        response_tokens=one.response.response_tokens,
+        episodes=[EpisodeRecord(*episode, "", forced, j, tokens) for episode, forced, j, tokens in rows],
+    )
+
+
+TWO, ONE = [("7", True, 0.5)] * 2, [("7", True, 0.5)]
+CURVES = [
+    # answers cost (2 · 10 + 1 · 4) / 3 = 8 tokens, the stop text included: (12, .5) (18, 1), flat to 40
+    ({"forced": [TWO, ONE], "answer_tokens": [10.0, 4.0]}, 1 - (12 * 0.25 + 6 * 0.75 + 22) / 40),
+    # as they do for a rollout whose equal prefix another one has paid for
+    ({"forced": [TWO, ONE], "answer_tokens": [10.0, 4.0], "branch_tokens": 0}, 1 - (12 * 0.25 + 6 * 0.75 + 22) / 40),
+    # a boundary that was not branched, or whose answers could not be graded: (15, 1)
+    ({"forced": [[], ONE], "answer_tokens": [0.0, 5.0], "js": [None, 1.0]}, 1 - (15 * 0.5 + 25) / 40),
+    # a right answer without thinking, of 20 tokens: (20, 1); a wrong one
+    ({"episodes": [], "forced": [], "answer_tokens": [], "js": []}, 1 - (20 * 0.5 + 20) / 40),
+    ({"episodes": [], "forced": [], "answer_tokens": [], "js": [], "outcome": 0.0}, 1.0),
+    # no forced answer at all: the own one's 10 tokens stand for it
+    ({"forced": [[], []], "answer_tokens": [0.0, 0.0], "js": [None, 1.0]}, 1 - (20 * 0.5 + 20) / 40),
+    # nothing is known
+    ({"forced": [[], []], "answer_tokens": [0.0, 0.0], "js": [None, None]}, 1.0),
+]
+
+
+@pytest.mark.parametrize(("changes", "regret"), CURVES)
+def test_regret_is_that_of_an_evaluation(changes, regret):
+    one = record(**changes)
+    assert compute_metrics([one], budget=40)["mrt/regret"] == pytest.approx(regret)
+    assert normalised_regret(*curve_points(evaluated(one)), 40) == pytest.approx(regret)
+
+
+def test_a_continuation_shorter_than_an_answer():
+    """The curve must not run back: an answer forced after 10 tokens would have ended at 40, the rollout ends at 12."""
+    went_on = {"kind": "continued", "episodes": [(10, 10, 12)], "prefix_tokens": 10, "before_tokens": 30.0}
+    one = record(**went_on, forced=[[]], answer_tokens=[0.0], js=[1.0], j_before=0.5, response_tokens=12)
+    assert rollout_regret(one, 24) == pytest.approx(1 - (12 * 0.25 + 12) / 24)
+
+
+def lost():
+    none = {"episodes": [], "forced": [], "answer_tokens": []}
+    return record(**none, kind="lost", js=[], progress=[], outcome=None, answers=0, think_tokens=0)
+
+
+def test_a_lost_trace_is_counted_and_in_no_mean():
+    metrics = compute_metrics([record(), lost(), lost()], budget=40)
+    assert metrics == compute_metrics([record()], budget=40) | {"mrt/trace_timeouts": 2.0}
+
+
 def test_the_prefix_variant():
     """Forced rollouts have no curve; one that thought on starts with its prefix; shared tokens are paid once."""
+    nothing = {"forced": [], "answer_tokens": []}
     forced = record(
-        kind="forced", episodes=[], js=[], progress=[], prefix_tokens=10, inserted_tokens=4, shared_tokens=12
+        **nothing, kind="forced", episodes=[], js=[], progress=[], prefix_tokens=10, inserted_tokens=4, shared_tokens=12
     )
-    went_on = {"kind": "continued", "episodes": [(10, 10, 20)], "prefix_tokens": 10}
-    on = record(**went_on, js=[1.0], j_before=0.5, progress=[(0, 0, 0.5)])
-    plain = record(kind="fallback", episodes=[], js=[], progress=[], j_before=None)
+    went_on = {"kind": "continued", "episodes": [(10, 10, 20)], "prefix_tokens": 10, "before_tokens": 6.0}
+    on = record(**went_on, forced=[[]], answer_tokens=[0.0], js=[1.0], j_before=0.5, progress=[(0, 0, 0.5)])
+    plain = record(**nothing, kind="fallback", episodes=[], js=[], progress=[], j_before=None)
     metrics = compute_metrics([forced, on, plain], budget=20)
-    assert metrics["mrt/regret"] == pytest.approx(1 - (10 * 0.25 + 10 * 0.75) / 20)
+    # an answer forced after the prefix of 10 ends at 16, where J is .5; the rollout ends at 20 with its outcome
+    assert metrics["mrt/regret"] == pytest.approx(1 - (16 * 0.25 + 4 * 0.75) / 20)
     assert metrics["mrt/fallback_share"] == pytest.approx(1 / 3)
     assert metrics["mrt/prefix_tokens_mean"] == 10
     assert metrics["mrt/branch_tokens_ratio"] == pytest.approx(12 / (6 + 10 + 20))
@@ -107,7 +186,7 @@ def report(records, step=3, prover="anchored", **settings):
 
 
 def test_probability_of_the_reference_where_the_answer_is_right(caplog):
-    records = [spelt(0.2), spelt(0.6), spelt(0.0, outcome=0.0), record()]
+    records = [spelt(0.2), spelt(0.6), spelt(0.0, outcome=0.0), record(forced=[], answer_tokens=[])]
     with caplog.at_level(logging.WARNING):
         assert report(records)["mrt/reference_probability"] == pytest.approx(0.4)
         assert report([spelt(0.001)] * 7)  # too few to tell
@@ -141,6 +220,13 @@ def test_a_step_in_which_grading_fails_ends_the_run():
     with pytest.raises(GradingFailed, match=r"step 3: grading failed for 20 of 30 answers, .*=0\.5: KeyError: .no s"):
         report([failed, failed, record(answers=10)])
     report([failed, failed, record(answers=10)], max_error_share=1.0)
+
+
+def test_a_step_without_outcomes_ends_the_run():
+    report([record(), record(), lost(), record(outcome=None)])  # half of them, which is allowed
+    expected = r"step 3: 3 of 4 rollouts have no outcome, .*=0\.5: 2 traces came not .*trace_timeout_s=9, grading 1 ans"
+    with pytest.raises(NothingToTrainOn, match=expected):
+        report([record(), lost(), lost(), record(outcome=None)], trace_timeout_s=9)
 
 
 def test_no_rollouts():

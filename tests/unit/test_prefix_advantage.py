@@ -78,7 +78,7 @@ def test_permutation(baseline):
 
 
 def test_a_rollout_whose_progress_is_not_known_is_none_of_the_forced_ones():
-    """Forced 1 and 0, so J = 0.5; one thought on to 1, of another the grading timed out (its outcome counts as 0)."""
+    """Forced 1 and 0, so J = 0.5; one thought on to 1, another's progress is not known."""
     rows = [(1.0, None), (0.0, None), (1.0, 0.5), (0.0, UNKNOWN)]
     # RMS of outcome - J over the three that count: 0.5; the fourth gets GRPO(outcome) = 0 - 0.5
     assert advantages(rows, "termination") == pytest.approx([1.0, -1.0, 2.0, -0.5])
@@ -86,6 +86,16 @@ def test_a_rollout_whose_progress_is_not_known_is_none_of_the_forced_ones():
     assert advantages(rows, "group") == pytest.approx([0.5 - 1 / 6, -0.5 - 1 / 6, 0.5 + 1 / 3, -0.5])
     without = advantages(rows[:3], "termination")
     assert advantages(rows, "termination")[:3] == pytest.approx(without)
+
+
+@pytest.mark.parametrize("baseline", ["group", "termination"])
+@pytest.mark.parametrize("lost", [0, 3])
+def test_a_rollout_whose_outcome_is_not_known_is_none_of_its_group(baseline, lost):
+    """Grading timed out for one that had to answer, or for one that thought on."""
+    rows = [*MIXED[:lost], (None, None if lost < 2 else UNKNOWN), *MIXED[lost:]]
+    values = advantages(rows, baseline)
+    assert values[lost] == 0.0
+    assert values[:lost] + values[lost + 1 :] == pytest.approx(advantages(MIXED, baseline))
 
 
 def test_a_continuation_of_one_token_shows_that_it_is_none_of_the_forced_ones():

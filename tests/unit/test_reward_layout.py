@@ -138,3 +138,21 @@ def test_marks_survive_bfloat16():
     events = read_rewards(torch.from_numpy(written).unsqueeze(0).bfloat16(), torch.ones(1, 8))
     assert events.start.tolist() == [[1, 4]]
     assert events.end.tolist() == [[3, 6]]
+
+
+@pytest.mark.parametrize("mask", [[1, 1, 1, 0], [0, 1, 0, 1], [0, 0, 0, 0]])
+def test_an_outcome_that_is_not_known_stands_alone_in_its_row(mask):
+    written = write_rewards(outcome=None, spans=[(0, 2)], progress=[0.5], response_mask=mask, alpha=1.0)
+    last = max((n for n, trained in enumerate(mask) if trained), default=3)
+    np.testing.assert_array_equal(written, row(4, **{f"t{last}": TINY}))
+    events = read_rewards(torch.from_numpy(np.stack([written, row(4, t3=1.0)])), torch.tensor([mask, [1] * 4]))
+    assert (events.known.tolist(), events.outcome.tolist()) == ([False, True], [0.0, 1.0])
+    assert not events.valid.any()
+    rounded = read_rewards(torch.from_numpy(written).unsqueeze(0).bfloat16(), torch.tensor([mask]))
+    assert rounded.known.tolist() == [False]
+
+
+def test_a_users_outcome_of_next_to_nothing_is_zero():
+    written = write_rewards(outcome=1e-30, spans=[], progress=[], response_mask=[1, 1], alpha=1.0)
+    events = read_rewards(torch.from_numpy(written).unsqueeze(0), torch.ones(1, 2))
+    assert (events.known.tolist(), events.outcome.tolist()) == ([True], [0.0])

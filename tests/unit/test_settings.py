@@ -50,6 +50,7 @@ def test_shipped_defaults_are_valid_and_complete():
         ("bonus_floor", 0, r"mrt\.bonus_floor=0; allowed"),
         ("branch_temperature", 0, r"mrt\.branch_temperature=0; allowed: null or a number > 0"),
         ("branch_timeout_s", 0, r"mrt\.branch_timeout_s=0; allowed"),
+        ("trace_timeout_s", 0, r"mrt\.trace_timeout_s=0; allowed: null or a number of seconds > 0"),
         ("grade_timeout_s", -5, r"mrt\.grade_timeout_s=-5; allowed"),
         ("markers", [], r"mrt\.markers=\[\]; allowed"),
         ("markers", ["Wait", " "], r"mrt\.markers=\('Wait', ' '\); allowed"),

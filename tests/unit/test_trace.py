@@ -24,7 +24,7 @@ def sample(server, *, length=40, policy=None, estimate_j=None, start="", min_lef
     trace = Trace()
     if start:
         trace.add_written(TOKENIZER.encode(start))
-    sampler = TraceSampler(server, TOKENIZER, response_length=length, close_ids=[WORDS.index(CLOSE)], min_left=min_left)
+    sampler = TraceSampler(server, TOKENIZER, response_length=length, think_close=CLOSE, min_left=min_left)
     prompt = TOKENIZER.encode("Q")
     asyncio.run(sampler.sample(trace, prompt, PARAMS, "r", policy=policy, estimate_j=estimate_j))
     assert len(trace.ids) == len(trace.mask) == len(trace.log_probs) <= length
@@ -55,17 +55,70 @@ def test_without_a_policy_one_request_does_it():
 def test_budget_forcing_takes_the_place_of_the_close_in_rotation():
     server = serve("ab</think>", "c\n</think>", "d\n\n</think>", "a<|im_end|>")
     trace = sample(server, policy=budget_forcing(insert_max=2))
-    # a blank line is completed, not doubled; the third close stays and the answer follows it
-    assert shown(trace) == "ab[\n\nWait]c\n[\nno]d\n\n</think>a<|im_end|>"
-    assert trace.inserted == [(2, 4), (6, 8)]
+    # a line break that was sampled becomes the blank line, which is one token; the third close stays, then the answer
+    assert shown(trace) == "ab[\n\nWait]c[\n\nno]d\n\n</think>a<|im_end|>"
+    assert trace.inserted == [(2, 4), (5, 7)]
     assert [request.text for request in server.requests] == [
         "Q",
         "Qab\n\nWait",
         "Qab\n\nWaitc\n\nno",
         "Qab\n\nWaitc\n\nnod\n\n</think>",
     ]
-    assert [request.params["max_tokens"] for request in server.requests] == [40, 36, 32, 29]
+    assert [request.params["max_tokens"] for request in server.requests] == [40, 36, 33, 30]
     assert [request.params.get("stop_token_ids") for request in server.requests] == [[2], [2], [2], None]
+
+
+def test_a_sentence_and_its_blank_line_become_the_token_that_a_model_writes_there():
+    tokenizer = toy_tokenizer((*WORDS, ".\n\n", ".\n"))
+    end = tokenizer.encode(".\n</think>")
+    server = FakeServer(tokenizer, play(tokenizer.encode("a") + end, "b" + CLOSE, "c<|im_end|>"))
+    sampler = TraceSampler(server, tokenizer, response_length=40, think_close=CLOSE, min_left=2)
+    trace = asyncio.run(sampler.sample(Trace(), [0], PARAMS, "r", policy=budget_forcing(insert_max=1)))
+    assert tokenizer.convert_ids_to_tokens(trace.ids[:4]) == ["a", ".ĊĊ", "Wait", "b"]
+    # the sentence's end was written with the blank line, but is none of the new episode
+    assert (trace.mask[:4], trace.inserted) == ([1, 0, 0, 1], [(2, 3)])
+    assert len(trace.log_probs) == len(trace.ids)
+
+
+def test_an_insertion_whose_end_is_rewritten_keeps_its_place():
+    tokenizer = toy_tokenizer((*WORDS, ".\n\n"))
+    server = FakeServer(tokenizer, play("a" + CLOSE, CLOSE, "c<|im_end|>"))
+    sampler = TraceSampler(server, tokenizer, response_length=40, think_close=CLOSE, min_left=2)
+    policy = BudgetForcing(default_settings(insert_texts=["no.", "Wait"], insert_max=2))
+    trace = asyncio.run(sampler.sample(Trace(), [0], PARAMS, "r", policy=policy))
+    texts = [tokenizer.decode(trace.ids[start:end]) for start, end in trace.inserted]
+    assert (texts, trace.inserted) == (["\n\nno.\n\n", "Wait"], [(1, 4), (4, 5)])
+
+
+class TestTagOfSeveralTokens:
+    """A close tag that is plain text to the tokenizer: found whole, whatever it is merged with."""
+
+    tokenizer = toy_tokenizer((*"abcx", "\n\n", "</", "think", ">", ">\n\n", ".</", ".", "Wait", " >"), added=())
+
+    def sample(self, *pieces, **changes):
+        server = FakeServer(self.tokenizer, play(*pieces))
+        sampler = TraceSampler(server, self.tokenizer, response_length=40, think_close=CLOSE, min_left=2)
+        policy = BudgetForcing(default_settings(insert_texts=["Wait"], insert_max=1, **changes))
+        trace = asyncio.run(sampler.sample(Trace(), [0], PARAMS, "r", policy=policy))
+        return server, trace, self.tokenizer.decode(trace.ids)
+
+    def test_an_insertion_takes_its_place(self):
+        server, trace, text = self.sample("ab" + CLOSE, "c<|im_end|>")
+        assert (text, trace.mask) == ("ab\n\nWaitc<|im_end|>", [1, 1, 0, 0, 1, 1])
+        assert (server.requests[0].params["stop"], "stop_token_ids" in server.requests[0].params) == ([CLOSE], False)
+
+    def test_what_its_tokens_hold_beside_it_stays(self):
+        _, _, text = self.sample("ab.</think>\n\n", "c<|im_end|>")
+        assert text == "ab.\n\nWaitc<|im_end|>"
+
+    def test_one_of_its_tokens_closes_nothing(self):
+        _, _, text = self.sample("a > b" + CLOSE, "c<|im_end|>")
+        assert text == "a > b\n\nWaitc<|im_end|>"
+
+    def test_a_tag_across_two_pieces_with_text_after_it_stays(self):
+        server, _, text = self.sample("ab</", "think>x\n\n", "c<|im_end|>", insert_every=3)
+        assert text == "ab</think>x\n\nc<|im_end|>"
+        assert [sorted(request.params.get("stop", ())) for request in server.requests] == [[CLOSE], ["\n\n", CLOSE], []]
 
 
 def test_every_k_tokens_at_the_end_of_the_paragraph():
@@ -94,7 +147,7 @@ def test_a_piece_that_its_engine_ends_is_the_end_of_the_trace(end):
     """Also at another end token than the tokenizer's, as a generation config with several has it."""
     ids = TOKENIZER.encode("ab" + end)
     server = serve(Output(ids, [-1.0] * len(ids)))
-    sampler = TraceSampler(server, TOKENIZER, response_length=40, close_ids=[WORDS.index(CLOSE)], min_left=2)
+    sampler = TraceSampler(server, TOKENIZER, response_length=40, think_close=CLOSE, min_left=2)
     policy = budget_forcing(insert_max=2, insert_every=5)
     trace = asyncio.run(sampler.sample(Trace(), TOKENIZER.encode("Q"), PARAMS, "r", policy=policy))
     assert (shown(trace), len(server.requests)) == ("ab" + end, 1)
@@ -104,7 +157,7 @@ def test_a_piece_that_its_engine_ends_is_the_end_of_the_trace(end):
 def test_nothing_is_written_after_an_end_that_finished_the_paragraph(rest):
     ids = TOKENIZER.encode(rest)
     server = serve("abc", Output(ids, [-1.0] * len(ids)))
-    sampler = TraceSampler(server, TOKENIZER, response_length=40, close_ids=[WORDS.index(CLOSE)], min_left=2)
+    sampler = TraceSampler(server, TOKENIZER, response_length=40, think_close=CLOSE, min_left=2)
     policy = budget_forcing(insert_max=1, insert_every=3)
     trace = asyncio.run(sampler.sample(Trace(), TOKENIZER.encode("Q"), PARAMS, "r", policy=policy))
     assert (shown(trace), len(server.requests)) == ("abc" + rest, 2)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mrt_verl.evaluation.page.examples import number
+from mrt_verl.evaluation.traces import NO_THINKING
 
 NONE = "\N{EN DASH}"
 
@@ -37,13 +38,15 @@ def describe(summary: Mapping[str, Any]) -> list[str]:
         for run in summary["runs"]
         if run["ungraded"] > MAX_UNGRADED * run["answers"]
     ]
+    mute = [f"{run['name']}: {NO_THINKING}." for run in summary["runs"] if run["without_thinking"] == 1.0]
+    warnings = [*ungraded, *mute]
     if not summary["comparisons"]:
         (run,) = summary["runs"]
         budget = max(run["budgets"], key=int)
         regret = interval(run["budgets"][budget]["regret"])
         numbers = f"{run['name']}: pass@1 {interval(run['pass@1'])}, normalised regret {regret} at {budget} tokens."
-        return [*ungraded, numbers]
-    return [*ungraded, *(_describe_comparison(one, runs) for one in summary["comparisons"])]
+        return [*warnings, numbers]
+    return [*warnings, *(_describe_comparison(one, runs) for one in summary["comparisons"])]
 
 
 def _describe_comparison(one: Mapping[str, Any], runs: Mapping[str, Any]) -> str:
@@ -103,7 +106,8 @@ def _main(runs: Sequence[Mapping[str, Any]]) -> Table:
         ("episodes", "episodes per trace", ".2f"),
         ("think_tokens", "thinking tokens per trace", ".1f"),
         ("response_tokens", "response tokens per trace", ".1f"),
-        ("closed", "traces that closed their thinking", ".3f"),
+        ("without_thinking", "traces without any thinking", ".3f"),
+        ("closed", "traces that closed their thinking, of those with any", ".3f"),
         ("no_answer", "traces without a final answer", ".3f"),
         ("branch_failures", "forced answers that failed", "d"),
         ("ungraded", "answers that could not be graded", "d"),

@@ -3,6 +3,7 @@
     identity.py     settings that make it another run, or that MRT would ignore
     feasibility.py  prover, tokenizer, context and adapter
     machine.py      this machine: files, model, rows of the data, Ray, GPU
+    token_boundaries.py   where written texts end inside a token of what follows; warnings alone
 
 Each check yields lines that name the key, the value got, what is allowed, and what to type instead. `mrt_verl.check`
 prints them all at once; a training run ends with them.
@@ -11,13 +12,13 @@ prints them all at once; a training run ends with them.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mrt_verl.hooks.checks import feasibility, identity, machine
+from mrt_verl.hooks.checks import feasibility, identity, machine, token_boundaries
 from mrt_verl.parts import check_parts
 from mrt_verl.settings import MRTSettings
 
 Check = Callable[[MRTSettings, Any], Iterator[str]]
 OF_CONFIG: tuple[Check, ...] = (*identity.CHECKS, *feasibility.CHECKS)
-OF_MACHINE: tuple[Check, ...] = machine.CHECKS
+OF_MACHINE: tuple[Check, ...] = (*machine.CHECKS, *token_boundaries.CHECKS)
 
 
 def find_problems(config: Any, *, of_machine: bool = True) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from mrt_verl.hooks.checks.local import context_tokens, load_tokenizer
+from mrt_verl.parts import tag_problems
 from mrt_verl.provers import PROVERS, prover_class
 from mrt_verl.settings import MRTSettings
 from mrt_verl.token_text import decode
@@ -82,14 +83,7 @@ def check_texts(settings: MRTSettings, config: Any) -> Iterator[str]:
     tokenizer = load_tokenizer(model)
     if tokenizer is None:
         return
-    for key in ("think_open", "think_close"):
-        tag = getattr(settings, key)
-        count = 1 if tag is None else len(tokenizer.encode(tag, add_special_tokens=False))
-        if count != 1:
-            yield (
-                f"mrt.{key}={tag!r} is {count} tokens for the tokenizer of {model.path}; allowed: a tag that is one "
-                "token, or mrt.think_open=null mrt.think_close=null for a model that thinks without tags"
-            )
+    yield from tag_problems(settings, tokenizer, model.path)
     for key, texts in (("stop_text", [text]), ("markers", settings.markers)):
         for one in texts:
             again = decode(tokenizer, tokenizer.encode(one, add_special_tokens=False))

@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+FIRST_ROWS = 64
+"""Rows of a data file that are looked at."""
+
 
 def is_local(path: str) -> bool:
     """Whether a model's path names a place on this machine, not a hub's repository (`owner/name`) or another store."""
@@ -15,6 +18,27 @@ def is_local(path: str) -> bool:
 def expand(path: str) -> Path:
     """The path with the user's home."""
     return Path(os.path.expanduser(path))
+
+
+def listed(files: Any) -> list[str]:
+    """A setting that names one file, several, or none."""
+    if files is None:
+        return []
+    return [files] if isinstance(files, str) else [str(file) for file in files]
+
+
+def readable_parquet(file: str) -> bool:
+    """Whether the rows of a data file can be looked at here."""
+    return file.endswith(".parquet") and expand(file).is_file()
+
+
+def first_rows(file: str) -> tuple[list[str], list[dict[str, Any]]]:
+    """Columns and first rows of a parquet file; raises OSError or ValueError for another one."""
+    import pyarrow.parquet as pq
+
+    table = pq.ParquetFile(expand(file))
+    batch = next(table.iter_batches(batch_size=FIRST_ROWS), None)
+    return list(table.schema_arrow.names), [] if batch is None else batch.to_pylist()
 
 
 def model_directory(model: Any) -> Path | None:

@@ -7,11 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mrt_verl.hooks.checks.local import expand, is_local
+from mrt_verl.hooks.checks.local import expand, first_rows, is_local, listed, readable_parquet
 from mrt_verl.settings import MRTSettings
 
-FIRST_ROWS = 64
-"""Rows of a data file that are looked at."""
 MEDIA = ("images", "videos", "audios")
 RUNNING_CLUSTER = Path("/tmp/ray/ray_current_cluster")
 """Where Ray writes the address of a cluster that was started on this machine, and looks for one to join."""
@@ -28,18 +26,18 @@ def check_files(settings: MRTSettings, config: Any) -> Iterator[str]:
     if function and "://" not in function and not expand(function).is_file():
         yield f"reward.custom_reward_function.path={function}; allowed: a Python file that exists"
     for key in ("train_files", "val_files"):
-        for file in _listed(config.data.get(key)):
+        for file in listed(config.data.get(key)):
             if "://" not in file and not expand(file).exists():
                 yield f"data.{key}={file}; allowed: a parquet file that exists"
 
 
 def check_rows(settings: MRTSettings, config: Any) -> Iterator[str]:
     """The first rows of the training data must be ones that MRT can roll out and grade."""
-    for file in _listed(config.data.get("train_files")):
-        if not (file.endswith(".parquet") and expand(file).is_file()):
+    for file in listed(config.data.get("train_files")):
+        if not readable_parquet(file):
             continue
         try:
-            columns, rows = _first_rows(expand(file))
+            columns, rows = first_rows(file)
         except (OSError, ValueError) as error:
             yield f"data.train_files={file}: {error}; allowed: a parquet file"
             continue
@@ -145,20 +143,6 @@ def _has_gpu() -> bool:
     import torch
 
     return bool(torch.cuda.is_available())
-
-
-def _listed(files: Any) -> list[str]:
-    if files is None:
-        return []
-    return [files] if isinstance(files, str) else [str(file) for file in files]
-
-
-def _first_rows(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
-    import pyarrow.parquet as pq
-
-    file = pq.ParquetFile(path)
-    batch = next(file.iter_batches(batch_size=FIRST_ROWS), None)
-    return list(file.schema_arrow.names), [] if batch is None else batch.to_pylist()
 
 
 CHECKS = (check_files, check_rows, check_trace_dir, check_ray, check_device)
