@@ -6,7 +6,8 @@ Where what happens, in the order of the data:
     settings.py          MRTSettings, the validated view of the `mrt:` node (setting_checks.py: its ranges); conf/: what
                          `reward_model=mrt` composes; registry.py, parts.py: the parts that a setting names
     rollout.py           one rollout: trace → episodes → boundaries → forced answers, for training and evaluation
-      episodes.py        splits a trace's token ids into episodes (markers.py, token_text.py: words in token ids)
+      episodes.py        splits a trace's token ids into episodes (markers.py, token_text.py: words in
+                         token ids; episode_kinds.py: models that never say "Wait")
       trace.py           a response that grows in pieces; insertions.py: text written into it
       branching.py       which boundaries are branched, equal prefixes once
       provers/           how J is estimated there: one file per prover, and their registry; sampling_params.py

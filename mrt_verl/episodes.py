@@ -9,12 +9,11 @@ straddle tokens and the cost is linear in the trace.
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from mrt_verl.markers import Markers
-from mrt_verl.registry import resolve
 from mrt_verl.settings import MRTSettings
 from mrt_verl.token_text import (
     HAS_TEXT,
@@ -102,7 +101,7 @@ class EpisodeSplitter:
         self.markers = Markers(tokenizer, markers, single_step_markers)
 
     @classmethod
-    def from_settings(cls, tokenizer: Any, settings: MRTSettings) -> "EpisodeSplitter":
+    def from_settings(cls, tokenizer: Any, settings: MRTSettings) -> Self:
         """The splitter of a run."""
         return cls(
             tokenizer,
@@ -147,6 +146,8 @@ class EpisodeSplitter:
         ids = np.asarray(response_ids, dtype=np.int64)
         start, think_end, answer_start, closed = self._thinking_block(ids, thinking_open)
         written = [span for span in inserted if start <= span[0] < think_end]
+        if not (rows_of(self.tokenizer, self._table, ids[start:think_end]) & HAS_TEXT).any():
+            return EpisodeSplit((), think_end, answer_start, closed, 0)
         openings, markers = self.find_openings(ids[:think_end], start, written)
         episodes = self._episodes(openings, think_end, written, growing and not closed)
         return EpisodeSplit(episodes, think_end, answer_start, closed, markers)
@@ -225,16 +226,3 @@ class EpisodeSplitter:
     @functools.cached_property
     def _table(self) -> np.ndarray:
         return token_table(vocabulary_texts(self.tokenizer), self.markers.texts)
-
-
-SPLITTERS: dict[str, type[EpisodeSplitter]] = {"markers": EpisodeSplitter}
-
-
-@functools.lru_cache(maxsize=1)
-def load_splitter(tokenizer: Any, settings: MRTSettings) -> EpisodeSplitter:
-    """The splitter that `mrt.episodes` names; one per process, since its vocabulary table is built once.
-
-    Raises:
-        ValueError: there is none of this name.
-    """
-    return resolve("episodes", settings.episodes, SPLITTERS).from_settings(tokenizer, settings)

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from mrt_verl.episodes import SPLITTERS
+from mrt_verl.episode_kinds import splitter_class
 from mrt_verl.insertions import load_policy
 from mrt_verl.progress import load_credit
 from mrt_verl.provers import prover_class
-from mrt_verl.registry import resolve
 from mrt_verl.settings import MRTSettings
 
 
@@ -20,7 +19,7 @@ def check_parts(settings: MRTSettings) -> None:
     """
     prover_class(settings).check(settings)
     load_credit(settings.credit)
-    resolve("episodes", settings.episodes, SPLITTERS)
+    splitter_class(settings.episodes)
     load_policy(settings)
 
 

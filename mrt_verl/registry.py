@@ -7,20 +7,22 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def resolve(key: str, name: str, registry: Mapping[str, T], *, nullable: bool = False) -> T:
+def resolve(key: str, name: str, registry: Mapping[str, T], *, nullable: bool = False, further: str = "") -> T:
     """The part that `mrt.<key>` names.
 
     Args:
         key: the setting's name, for the error.
         name: a key of `registry`, or where to import a part of one's own from.
         nullable: whether the setting may be null, for the error.
+        further: another form of name that is allowed, for the error.
 
     Raises:
         ValueError: there is no such part; says what was got and what is allowed.
     """
     if name in registry:
         return registry[name]
-    allowed = f"allowed: {', '.join([*(['null'] if nullable else []), *registry])}, or package.module:Name"
+    names = [*(["null"] if nullable else []), *registry, *([further] if further else [])]
+    allowed = f"allowed: {', '.join(names)}, or package.module:Name"
     module, separator, attribute = str(name).partition(":")
     if not separator:
         raise ValueError(f"mrt.{key}={name!r}; {allowed}")

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mrt_verl.branching import branch_chosen
-from mrt_verl.episodes import Episode, load_splitter
+from mrt_verl.episode_kinds import load_splitter
+from mrt_verl.episodes import Episode
 from mrt_verl.insertions import EstimateJ, load_policy
 from mrt_verl.provers import Branches, load_prover
 from mrt_verl.sampling_params import ended_by_itself, without_end

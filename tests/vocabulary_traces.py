@@ -1,17 +1,17 @@
-"""Traces on real vocabularies as models write them and as they might, and a plain splitter that sees their whole text."""
+"""Traces on real vocabularies as models write them and as they might, and a splitter that sees their whole text."""
 
 import bisect
 import functools
 import itertools
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
 from mrt_verl.token_text import HALF_CHARACTER, vocabulary_texts
-from tests.vocabularies import LOADERS, TAGS, Vocabulary, load_vocabulary
+from tests.vocabularies import TAGS, Vocabulary, byte_letters, load_vocabulary
 
 MARKERS = ("Wait", "But", "But wait", "Alternatively", "等等", "Is it so?", "Hmm")
 SENTENCES = (
@@ -78,13 +78,6 @@ GAPS = (
 _UNSPACED = ("CJK ", "HIRAGANA", "KATAKANA", "THAI", "LAO", "MYANMAR", "KHMER", "IDEOGRAPHIC")
 
 
-def byte_letters() -> dict[int, str]:
-    """The letter that byte-level vocabularies write for each byte: itself if printable, else one from U+0100 on."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {byte: chr(byte) for byte in printable} | {byte: chr(256 + n) for n, byte in enumerate(others)}
-
-
 _BYTES = {letter: byte for byte, letter in byte_letters().items()}
 
 
@@ -126,8 +119,9 @@ def written(name: str) -> st.SearchStrategy[list[int]]:
 
 def sampled(name: str, *, tags: bool = False) -> st.SearchStrategy[list[int]]:
     """Token ids that a model may sample: texts and odd single tokens, one after the other."""
-    encode = load_vocabulary(name).encode
-    odd = st.sampled_from(odd_tokens(name)).flatmap(st.sampled_from).map(lambda token: [token])
+    encode, pools = load_vocabulary(name).encode, odd_tokens(name)
+    numbers = st.tuples(st.integers(0, len(pools) - 1), st.integers(0, 1 << 16))
+    odd = numbers.map(lambda at: [pools[at[0]][at[1] % len(pools[at[0]])]])
     texts = st.sampled_from([*SENTENCES, *ENDS, *GAPS, *(TAGS if tags else ())]).map(encode)
     joined = st.lists(st.one_of(odd, texts, texts), max_size=30)
     return joined.map(lambda parts: [token for part in parts for token in part])
@@ -173,27 +167,23 @@ def _goes_on(last: str, following: str) -> bool:
     return bool(following) and (following.isalnum() or following == "_") and not any(is_unspaced)
 
 
-def split_plainly(plain: PlainText, begin: int, end: int, rules: dict[str, int]) -> list[tuple[int, int]]:
-    """[(first token, one past its marker's last)] of the episodes in text[begin:end], as docs/episodes.md has it."""
-    text = plain.text[:end]
-    starts = [gap.end() for gap in re.finditer(r"\n[^\S\n]*\n\s*(?=\S)", text) if gap.start() >= begin]
-    first = re.compile(r"\S").search(text, begin)
+def split_plainly(plain: PlainText, rules: Mapping[str, int]) -> list[tuple[int, int]]:
+    """[(first token, one past its marker's last)] of the episodes of a thinking block, as docs/episodes.md has it."""
+    starts = [gap.end() for gap in re.finditer(r"\n[^\S\n]*\n\s*(?=\S)", plain.text)]
+    first = re.search(r"\S", plain.text)
     if first is None:
         return []
-    starts = [first.start(), *(start for start in starts if start > first.start())]
     kept: list[tuple[int, int]] = []
     last_step = 0
-    for step, start in enumerate(starts):
-        marker = marker_at(text, start)
+    for step, start in enumerate([first.start(), *(start for start in starts if start > first.start())]):
+        marker = marker_at(plain.text, start)
         token = plain.token_at(start)
         if step == 0:
-            opening = plain.token_at(begin)
-            kept.append((opening, plain.end_of(start + len(marker)) if marker else opening))
+            kept.append((0, plain.end_of(start + len(marker)) if marker else 0))
         elif marker and step - last_step >= rules["min_steps"] and token > kept[-1][0]:
             kept.append((token, plain.end_of(start + len(marker))))
             last_step = step
-    last_token = plain.token_at(end)
-    return _limited(kept, last_token, rules["min_episode_tokens"], rules["max_episodes"])
+    return _limited(kept, len(plain.ends), rules["min_episode_tokens"], rules["max_episodes"])
 
 
 def _limited(kept: list[tuple[int, int]], end: int, min_tokens: int, max_episodes: int) -> list[tuple[int, int]]:
@@ -206,6 +196,3 @@ def _limited(kept: list[tuple[int, int]], end: int, min_tokens: int, max_episode
         long.pop()
     count = min(len(long), max_episodes)
     return [long[number * len(long) // count] for number in range(count)]
-
-
-VOCABULARIES = tuple(LOADERS)

@@ -17,6 +17,7 @@ GROUPS = ("reward_model", "mrt_family", "mrt_stop")
 DIFFERENT = ("max_episodes", "prover", "branches")
 """Settings whose defaults in an evaluation are not training's (config.evaluation_settings)."""
 KEPT = (
+    "episodes",
     "markers",
     "min_steps",
     "min_episode_tokens",

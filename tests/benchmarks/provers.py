@@ -21,7 +21,7 @@ import pandas as pd
 from hydra import compose, initialize_config_dir
 from transformers import AutoTokenizer
 
-from mrt_verl.episodes import load_splitter
+from mrt_verl.episode_kinds import load_splitter
 from mrt_verl.evaluation.engines import VLLMEngine
 from mrt_verl.grading import Grade, Grader
 from mrt_verl.provers import Branches, load_prover

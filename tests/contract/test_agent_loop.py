@@ -139,8 +139,8 @@ def test_an_engine_that_fails_for_the_trace_says_so(rollout):
 
 
 def test_a_budget_limits_the_branched_boundaries(rollout):
-    """Four boundaries of 3 answers of at most 24 tokens: a budget of 150 is two of them, the last among them."""
-    (output,), _ = rollout(ATTEMPT + WAIT * 20, "mrt.branch_token_budget=150")
+    """Four boundaries of 3 answers of at most 32 tokens: a budget of 200 is two of them, the last among them."""
+    (output,), _ = rollout(ATTEMPT + WAIT * 20, "mrt.branch_token_budget=200")
     assert [len(answers) for answers in record(output)["forced"]] == [0, 3, 0, 3]
 
 
@@ -178,8 +178,9 @@ def test_boundaries_find_the_forced_answers_that_decided_an_insertion(rollout, t
     ends = [end for _, _, end in record(output)["episodes"]]
     at_boundaries = [tuple(output.prompt_ids + output.response_ids[:end]) for end in ends]
     assert len(ends) == 2 and all(times[prefix] == 3 for prefix in at_boundaries)
-    # besides: the answers without thinking, where step 1 begins, and steps 2 and 3
-    assert len(times) == len(ends) + 3 and set(times.values()) == {3}
+    # besides: the answers without thinking, where step 1 begins, steps 2 and 3, and the end of the thinking as it was
+    # sampled, whose last token the insertion has merged with its own line breaks
+    assert len(times) == len(ends) + 4 and set(times.values()) == {3}
     assert record(output)["branch_tokens"] == 3 * len(times) * len(tokenizer.encode(FORCED))
 
 

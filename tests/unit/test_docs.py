@@ -14,7 +14,7 @@ import pytest
 
 import data_prep.sources
 from data_prep.__main__ import main as data_prep_main
-from mrt_verl.episodes import load_splitter
+from mrt_verl.episode_kinds import load_splitter
 from mrt_verl.grading import Grader
 from mrt_verl.grading.grades import Grade, Verdict
 from mrt_verl.parts import check_parts
