@@ -3,6 +3,10 @@
 Of five numbers exactly one pair adds up to a target. A trace tries pairs, one paragraph an attempt, each opened by a
 switch marker and checked in words, until it stops and answers. It is the smallest task in which test-time compute pays:
 every further attempt raises the chance of success, a repeated one does not, and one after a find is wasted.
+
+Answers are written as real models write theirs: LaTeX whose first and last token are merged with the braces of the box
+(`{\\{` and `\\}}`), which closes in several ways and is followed by a tail of many forms. So a stop text that ends
+inside a token, or a forced answer that is not cut at its close, shows in the measurements.
 """
 
 import itertools
@@ -18,9 +22,24 @@ COUNT = 5
 TARGETS = range(10, 16)
 """Few targets, so that a small model learns early how far a sum is from its target."""
 MARKERS = ("Wait", "Alternatively", "But wait")
-STOP_TEXT = "Time is up.\n</think>\n\nThe answer is \\boxed{"
-"""Follows a boundary in traces that were cut off; the quickstart's `mrt.stop_text`."""
-ANSWER_TEXT = "</think>\n\nThe answer is \\boxed{"
+STOP_TEXT = "Time is up.\n</think>\n\nThe answer is \\boxed"
+"""Follows a boundary in traces that were cut off; the quickstart's `mrt.stop_text`. The box opens in the answer."""
+ANSWER_TEXT = "</think>\n\nThe answer is \\boxed"
+ENDS = ("", ".", "$", "$.", "!", "\n\n", ".\n\n")
+"""What closes a box with the brace, as one token with it, all equally often."""
+REMARKS = (
+    "{first} + {second} = {target}.",
+    "Check: {first} + {second} = {target}.",
+    "They add up to {target}.",
+    "So {first} and {second}.",
+    "No other pair fits.",
+    "I am sure.",
+    "Done.",
+)
+"""One of them follows a closed box in REMARKED of the demonstrations; the others end there."""
+REMARKED = 0.7
+VERSION = 2
+"""Of the task's texts; models and results of different versions are kept apart. 1 ended its traces in ` 3, 7}`."""
 
 Pair = tuple[int, int]
 
@@ -47,13 +66,13 @@ class Problem:
 
     @property
     def answer(self) -> str:
-        """math-verify takes the other order as equal and any other pair as different."""
+        """A set: the grader takes the other order as equal and any other pair as different."""
         return format_pair(self.solution)
 
 
 def format_pair(pair: Pair) -> str:
     """A pair as it stands in the box."""
-    return f"{pair[0]}, {pair[1]}"
+    return f"\\{{{pair[0]}, {pair[1]}\\}}"
 
 
 def make_problems(seed: int) -> list[Problem]:
@@ -96,6 +115,8 @@ class Demonstration:
     thinking: str
     forced: str
     answer: str
+    tail: str = ""
+    """What follows the brace that closes the box."""
 
 
 def demonstrate(problem: Problem, style: TraceStyle, rng: "np.random.Generator") -> Demonstration:
@@ -118,7 +139,7 @@ def demonstrate(problem: Problem, style: TraceStyle, rng: "np.random.Generator")
             cut = False
             break
     answer = _final_pair(problem, tried, found, style, rng)
-    return Demonstration("".join(paragraphs), STOP_TEXT if cut else "", format_pair(answer))
+    return Demonstration("".join(paragraphs), STOP_TEXT if cut else "", format_pair(answer), _tail(answer, rng))
 
 
 def write_attempt(target: int, pair: Pair, says_yes: bool, opening: str) -> str:
@@ -129,6 +150,16 @@ def write_attempt(target: int, pair: Pair, says_yes: bool, opening: str) -> str:
     # the distance is written out: comparing two numbers in one step is what so small a model learns last
     distance = abs(target - total)
     return f"{opening} {first} and {second}: {first} + {second} = {total}, off {target} by {distance}, {verdict}.\n\n"
+
+
+def _tail(answer: Pair, rng: "np.random.Generator") -> str:
+    """How a text goes on after the answer: whatever closes the box, and perhaps a remark."""
+    end = str(rng.choice(ENDS))
+    if rng.random() >= REMARKED:
+        return end
+    first, second = answer
+    remark = str(rng.choice(REMARKS)).format(first=first, second=second, target=first + second)
+    return end + ("" if end.endswith("\n") else " ") + remark
 
 
 def _opening(paragraphs: Sequence[str], rng: "np.random.Generator") -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from data_prep.search_task import ANSWER_TEXT, STOP_TEXT, Demonstration, Problem, TraceStyle, demonstrate
@@ -21,6 +21,10 @@ CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}"
 )
+WORDS = r"[^\r\n\p{L}\p{N}]?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+"""How Llama 3 and Qwen cut a text before merging: marks with each other and with the line breaks after them, so that
+the braces of a box are parts of larger tokens. Unlike theirs a number stays whole, with the space before it: digits
+apart would make every sum a matter of several tokens."""
 Stages = Sequence[tuple[int, TraceStyle]]
 STAGES: Stages = ((3000, TraceStyle(hit=0.3)),)
 """Steps and style of the demonstrations. After 1,500 a third of the attempts is no pair of the problem, and
@@ -34,8 +38,12 @@ LEARNING_RATE = 4e-3
 def make_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
     """A byte-level BPE of the task's words, with the thinking tags as tokens of their own."""
     tokenizer = Tokenizer(models.BPE())
-    # digits apart would make every sum a matter of several tokens; GPT-2's split keeps a number together
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(WORDS), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=512,
@@ -53,6 +61,14 @@ def make_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
         chat_template=CHAT_TEMPLATE,
         model_max_length=512,
     )
+
+
+def tokenizer_texts(problems: Sequence[Problem], rng: np.random.Generator) -> list[str]:
+    """What the tokenizer is made of: a demonstration of every problem, with the stop text whether it has one or not."""
+    shown = [(problem.question, demonstrate(problem, TraceStyle(), rng)) for problem in problems]
+    return [
+        f"user\n{question}\nassistant\n{one.thinking}{STOP_TEXT}{{{one.answer}}}{one.tail}" for question, one in shown
+    ]
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -85,8 +101,7 @@ def encode(tokenizer: PreTrainedTokenizerFast, problem: Problem, shown: Demonstr
         (prompt, False),
         (shown.thinking, True),
         (shown.forced, False),
-        # with the space a number is the same token here as in the trace
-        (closing + " " + shown.answer + "}" + tokenizer.eos_token, True),
+        (f"{closing}{{{shown.answer}}}{shown.tail}{tokenizer.eos_token}", True),
     ):
         piece = tokenizer.encode(text, add_special_tokens=False)
         ids += piece
@@ -117,9 +132,7 @@ def warm_start(directory: Path, problems: Sequence[Problem], *, seed: int, stage
     """Make tokenizer and model, train the model on demonstrations of `problems`, save both to `directory`."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    sample = [(problem, demonstrate(problem, TraceStyle(), rng)) for problem in problems]
-    roles = "user\nassistant\n"
-    tokenizer = make_tokenizer([roles + problem.question + shown.thinking + STOP_TEXT for problem, shown in sample])
+    tokenizer = make_tokenizer(tokenizer_texts(problems, rng))
     model = make_model(tokenizer)
     total = sum(steps for steps, _ in stages)
     print(f"warm start: {model.num_parameters():,} parameters, {total} steps of {BATCH} demonstrations", flush=True)

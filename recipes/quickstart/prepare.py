@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.schema import make_row, write_parquet
-from data_prep.search_task import Problem, make_problems
+from data_prep.search_task import VERSION, Problem, make_problems
 from data_prep.writing import whole_directory
 from recipes.quickstart.make_model import STAGES, Stages, warm_start
 
@@ -29,8 +29,28 @@ def rows(problems: Sequence[Problem], split: str) -> list[dict[str, Any]]:
     ]
 
 
+def claim(out: Path) -> None:
+    """Note the task's version in `out`: problems, models and checkpoints of two versions do not go together.
+
+    Raises:
+        SystemExit: `out` holds data of another version.
+    """
+    path = out / "task_version"
+    # the first version noted none
+    found = path.read_text().strip() if path.exists() else "1" if (out / "data").exists() else str(VERSION)
+    if found != str(VERSION):
+        raise SystemExit(f"{out} is of version {found} of the search task, this is version {VERSION}; rm -r {out}")
+    out.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{VERSION}\n")
+
+
 def prepare(out: Path, seed: int, stages: Stages = STAGES, model: Path | None = None) -> None:
-    """Write `out`/data and the model (`out`/model); no problem serves two of test, training and warm start."""
+    """Write `out`/data and the model (`out`/model); no problem serves two of test, training and warm start.
+
+    Raises:
+        SystemExit: what is in `out` is of another version of the task.
+    """
+    claim(out)
     (out / "logs").mkdir(parents=True, exist_ok=True)
     problems = make_problems(seed)
     test, train, rest = problems[:TEST], problems[TEST : TEST + TRAIN], problems[TEST + TRAIN :]

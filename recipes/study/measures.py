@@ -32,13 +32,14 @@ def summarise(results: list[Result]) -> dict[str, Any]:
     """The measures of every arm.
 
     Raises:
-        ValueError: there is no result, or they are of different numbers of updates or problems.
+        ValueError: there is no result, or they are of different numbers of updates or problems or versions of the task.
     """
     if not results:
         raise ValueError("no results; run recipes.study.study first")
     for what, values in (
         ("updates", {result.steps[-1] for result in results}),
         ("problems", {result.problems for result in results}),
+        ("versions of the task", {result.task for result in results}),
     ):
         if len(values) > 1:
             raise ValueError(f"results of different {what}: {', '.join(map(str, sorted(values)))}")
@@ -52,6 +53,7 @@ def summarise(results: list[Result]) -> dict[str, Any]:
     return {
         "updates": results[0].steps[-1],
         "problems": results[0].problems,
+        "task": results[0].task,
         "commits": sorted({result.commit for result in results}),
         "target_success": target,
         "arms": {

@@ -1,4 +1,4 @@
-"""What is kept of a finished run: recipes/study/results/runs/ARM-SEED.json, from verl's log and the evaluation.
+"""What is kept of a finished run: recipes/study/results/vVERSION/runs/ARM-SEED.json, from verl's log and evaluation.
 
 These files are small and committed, so a study can go on elsewhere and its summary can be checked without the runs.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data_prep.search_task import VERSION
 from mrt_verl.evaluation.load import Run
 from mrt_verl.evaluation.measures import Measures
 from mrt_verl.evaluation.page.training import read_metrics
@@ -50,6 +51,8 @@ class Result:
     """Tokens of `curve`."""
     curve: list[float]
     """J after so many tokens, mean over traces and problems."""
+    task: int = 1
+    """`VERSION` of the search task it was made with; the first runs' files do not name theirs."""
 
     def write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,6 +92,7 @@ def collect(arm: str, seed: int, place: str, overrides: list[str], metrics: Path
         regret_at_twice=float(measures.regrets(2 * measures.budget, extended=True).mean()),
         grid=measures.grid.tolist(),
         curve=np.round(measures.plain_curves.mean(axis=0), 5).tolist(),
+        task=VERSION,
     )
 
 

@@ -4,7 +4,7 @@ recipes/study/warm_start/                  the one model that all runs start fro
 outputs/study/data                         problems of their own seed
 outputs/study/runs/ARM-SEED/               logs/, checkpoints/; a killed run goes on from its last checkpoint
 outputs/study/evaluation-N-steps/ARM-SEED/ traces and forced answers on the held-out problems
-recipes/study/results/runs/ARM-SEED.json   what is kept of it (recipes.study.result)
+recipes/study/results/vVERSION/runs/       what is kept of it (recipes.study.result), apart for each version of the task
 """
 
 import argparse
@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
-from data_prep.search_task import TraceStyle
+from data_prep.search_task import VERSION, TraceStyle
 from mrt_verl.evaluation import EvaluationConfig, evaluate
 from mrt_verl.evaluation.load import load_runs
 from mrt_verl.evaluation.settings import read_settings
@@ -40,8 +40,8 @@ INSERTIONS, INSERTION_TOKENS = 4, 40
 
 
 def results_of(steps: int) -> Path:
-    """Where the results of a study of that length are; only the full one is kept in the repository."""
-    return Path("recipes/study/results") if steps == STEPS else OUT / f"results-{steps}-steps"
+    """Where the results of a study of that length and of this task are; only the full one is kept in the repository."""
+    return Path(f"recipes/study/results/v{VERSION}") if steps == STEPS else OUT / f"results-{steps}-steps"
 
 
 def evaluation_of(steps: int) -> Path:

@@ -14,7 +14,7 @@ from data_prep.schema import write_parquet
 from data_prep.search_task import ANSWER_TEXT, Problem, TraceStyle, make_problems, write_attempt
 from data_prep.writing import whole_directory
 from recipes.quickstart.make_model import warm_start
-from recipes.quickstart.prepare import rows
+from recipes.quickstart.prepare import claim, rows
 
 STAGES = ((150, TraceStyle(hit=0.3)),)
 """Steps and style of the warm start: enough for answers in a box."""
@@ -23,6 +23,7 @@ TEST, TRAIN = 8, 64
 
 def make_tiny(out: Path) -> None:
     """Write `out`/data/{train,test,backtrack}.parquet and `out`/model."""
+    claim(out)
     problems = make_problems(seed=3)
     for split, part in (("test", problems[:TEST]), ("train", problems[TEST : TEST + TRAIN])):
         path = out / "data" / f"{split}.parquet"
@@ -42,7 +43,7 @@ def backtrack_row(problem: Problem) -> dict[str, Any]:
     failed = "<think>\n" + write_attempt(problem.target, wrong, False, "Step 1: try")
     back = "Wait, let me go back to step 1.\n\n"
     right = write_attempt(problem.target, problem.solution, True, "Step 1: try")
-    content = f"{failed}{back}{right}{ANSWER_TEXT}{problem.answer}}}"
+    content = f"{failed}{back}{right}{ANSWER_TEXT}{{{problem.answer}}}"
     messages = [{"role": "user", "content": problem.question}, {"role": "assistant", "content": content}]
     return {"messages": messages, "untrained_characters": len(failed)}
 

@@ -3,8 +3,9 @@
     VERL_PLATFORM=cpu python tests/benchmarks/provers.py --model outputs/quickstart/model \
         --data outputs/quickstart/data/test.parquet
 
-The truth is J from `--truth` forced answers per prefix; its own noise is in every RMSE and printed beside them.
-Estimates are drawn from other answers than the truth.
+The truth is J from `--truth` forced answers per prefix after the recipe's stop text; its own noise is in every RMSE and
+printed beside them. Estimates are drawn from other answers than the truth, after `--stop-text`: so one that fits
+the model less is measured against the same truth.
 """
 
 import argparse
@@ -79,12 +80,12 @@ class Bench:
         )
         return branches, time.perf_counter() - started
 
-    async def grade(self, branches: Sequence[Branches]) -> list[list[Grade]]:
+    async def grade(self, branches: Sequence[Branches], stop_text: str) -> list[list[Grade]]:
         return [
             await self.grader.grade(
                 [answer.text for answer in one.answers],
                 reference,
-                stop_text=self.settings.stop_text,
+                stop_text=stop_text,
                 finished=[answer.finished for answer in one.answers],
             )
             for one, reference in zip(branches, self.references, strict=True)
@@ -108,28 +109,23 @@ def replicates(grades: Sequence[Grade], branches: Branches, count: int, weigh: b
     js = []
     for start in range(0, len(grades) - count + 1, count):
         some = slice(start, start + count)
-        weights = None
-        if weigh:
-            samples = branches.samples[some]
-            weights = horvitz_thompson_weights(
-                [sample.token_ids for sample in samples], [sum(sample.log_probs or ()) for sample in samples]
-            )
+        weights = horvitz_thompson_weights(branches.samples[some]) if weigh else None
         js.append(estimate_j(grades[some], weights) or 0.0)
     return js
 
 
-async def measure(bench: Bench, truth_count: int) -> dict[str, Any]:
-    """The whole table."""
-    ht = replace(bench.settings, prover="ht")
+async def measure(bench: Bench, truth_count: int, own: MRTSettings) -> dict[str, Any]:
+    """The whole table; `own` are the settings of the estimates, the truth is by those of the bench."""
+    ht = replace(own, prover="ht")
     many, _ = await bench.branch_all(bench.settings, truth_count)
-    truth = np.array([estimate_j(grades) for grades in await bench.grade(many)])
+    truth = np.array([estimate_j(grades) for grades in await bench.grade(many, bench.settings.stop_text)])
     print(f"truth: mean J {truth.mean():.3f} of {len(truth)} prefixes", flush=True)
     draws, _ = await bench.branch_all(ht, DRAWS)
-    grades = await bench.grade(draws)
+    grades = await bench.grade(draws, own.stop_text)
     tokens = sum(one.tokens for one in draws) / len(draws) / DRAWS
     table: dict[str, Any] = {}
     kinds: dict[str, Callable[[int], tuple[MRTSettings, bool]]] = {
-        "sample": lambda _: (bench.settings, False),
+        "sample": lambda _: (own, False),
         "ht": lambda _: (ht, True),
     }
     for name, kind in kinds.items():
@@ -140,18 +136,21 @@ async def measure(bench: Bench, truth_count: int) -> dict[str, Any]:
             row = bench.errors(np.array(js), truth)
             table[f"{name} G={count}"] = {**row, "tokens": round(tokens * count, 2), "seconds": round(seconds, 2)}
             print(name, count, table[f"{name} G={count}"], flush=True)
-    scored, seconds = await bench.branch_all(replace(bench.settings, prover="likelihood"), 1)
-    js = [estimate_j(g, weights_of(one.answers)) for g, one in zip(await bench.grade(scored), scored, strict=True)]
+    scored, seconds = await bench.branch_all(replace(own, prover="likelihood"), 1)
+    graded = zip(await bench.grade(scored, own.stop_text), scored, strict=True)
+    js = [estimate_j(g, weights_of(one.answers)) for g, one in graded]
     row = bench.errors(np.array(js)[:, None], truth)
-    table["likelihood"] = {**row, "tokens": 1.0, "seconds": round(seconds, 2)}
-    anchored = replace(bench.settings, prover="anchored")
+    spent = [one.tokens for one in scored]
+    table["likelihood"] = {**row, "tokens": round(float(np.mean(spent)), 2), "seconds": round(seconds, 2)}
+    print("likelihood", table["likelihood"], flush=True)
+    anchored = replace(own, prover="anchored")
     for count in COUNTS:
         js, all_seconds, spent = [], [], []
         for _ in range(DRAWS // count):
             branches, seconds = await bench.branch_all(anchored, count)
             all_seconds.append(seconds)
             spent.append(sum(one.tokens for one in branches) / len(branches))
-            graded = zip(await bench.grade(branches), branches, strict=True)
+            graded = zip(await bench.grade(branches, own.stop_text), branches, strict=True)
             js.append([estimate_j(g, weights_of(one.answers)) for g, one in graded])
         row = bench.errors(np.array(js).T, truth)
         row |= {"tokens": round(float(np.mean(spent)), 2), "seconds": round(float(np.median(all_seconds)), 2)}
@@ -173,19 +172,17 @@ async def measure(bench: Bench, truth_count: int) -> dict[str, Any]:
 async def main(arguments: argparse.Namespace) -> None:
     with initialize_config_dir(str(ROOT / "recipes" / "quickstart"), version_base=None):
         mrt = compose("train").mrt
-    settings = default_settings(
-        markers=list(mrt.markers),
-        stop_text=mrt.stop_text,
-        reference_text=mrt.reference_text,
-        min_steps=mrt.min_steps,
-        branch_max_tokens=mrt.branch_max_tokens,
-    )
+    keys = ("markers", "stop_text", "reference_text", "min_steps", "branch_max_tokens")
+    settings = default_settings(**{key: mrt[key] for key in keys if key in mrt})
+    own = settings
+    if arguments.stop_text:
+        own = replace(settings, stop_text=arguments.stop_text, reference_text=arguments.reference_text)
     tokenizer = AutoTokenizer.from_pretrained(arguments.model)
     async with VLLMEngine(arguments.model, max_model_len=512) as engine:
         with Grader(thinking=None) as grader:
             bench = Bench(engine, tokenizer, settings, grader)
             await bench.sample_prefixes(pd.read_parquet(arguments.data), arguments.prefixes)
-            print(json.dumps({"benchmark": "provers", **await measure(bench, arguments.truth)}))
+            print(json.dumps({"benchmark": "provers", **await measure(bench, arguments.truth, own)}))
 
 
 if __name__ == "__main__":
@@ -194,4 +191,6 @@ if __name__ == "__main__":
     parser.add_argument("--data", required=True)
     parser.add_argument("--prefixes", type=int, default=320)
     parser.add_argument("--truth", type=int, default=256)
+    parser.add_argument("--stop-text", help="of the estimates (the recipe's)")
+    parser.add_argument("--reference-text", help="mrt.reference_text with --stop-text")
     asyncio.run(main(parser.parse_args()))

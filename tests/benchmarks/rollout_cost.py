@@ -23,7 +23,7 @@ from typing import Any
 import pandas as pd
 
 TRACE_TOKENS, GROUP = 512, 8
-STOP = 'mrt.stop_text="Time is up.\n</think>\n\nThe answer is \\\\boxed{"'
+STOP = 'mrt.stop_text="Time is up.\n</think>\n\nThe answer is \\\\boxed"'
 OVERRIDES = (
     "reward_model=mrt",
     "actor_rollout_ref.rollout.name=vllm",
@@ -31,8 +31,7 @@ OVERRIDES = (
     f"actor_rollout_ref.rollout.response_length={TRACE_TOKENS}",
     "mrt.max_episodes=6",
     "mrt.min_steps=1",
-    "mrt.reference_text=' {reference}}'",
-    "mrt.branch_max_tokens=8",
+    "mrt.branch_max_tokens=12",
     "mrt.markers=[Wait,Alternatively,But wait]",
 )
 VARIANTS = {

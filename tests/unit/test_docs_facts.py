@@ -187,7 +187,7 @@ def test_the_table_of_metrics():
 
 def test_the_study_in_readme_and_measurements():
     """The tables' numbers are those of the runs."""
-    arms = json.loads((ROOT / "recipes/study/results/summary.json").read_text())["arms"]
+    arms = json.loads((ROOT / "recipes/study/results/v1/summary.json").read_text())["arms"]
     shown = "".join(path.read_text() for path in (ROOT / "README.md", DOCS / "measurements.md"))
     for arm, row in arms.items():
         cells = [
@@ -202,7 +202,7 @@ def test_the_study_in_readme_and_measurements():
         cells = [
             f"{row[key]['mean']:.3f} [{row[key]['low']:.3f}, {row[key]['high']:.3f}]" for key in ("pass@1", "regret")
         ]
-        runs = [Result.read(path) for path in (ROOT / "recipes/study/results/runs").glob(f"{arm}-*.json")]
+        runs = [Result.read(path) for path in (ROOT / "recipes/study/results/v1/runs").glob(f"{arm}-*.json")]
         stopped = np.mean([np.interp(40, run.grid, run.curve) for run in runs])
         assert f"| {name} | {' | '.join(cells)} | {stopped:.2f} |" in (ROOT / "README.md").read_text()
 

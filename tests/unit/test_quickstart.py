@@ -7,18 +7,17 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from data_prep.search_task import STOP_TEXT, Demonstration, TraceStyle, demonstrate, make_problems
+from data_prep.search_task import ANSWER_TEXT, ENDS, STOP_TEXT, Demonstration, TraceStyle, demonstrate, make_problems
 from mrt_verl.evaluation import EvaluationResult
 from recipes.quickstart import report
 from recipes.quickstart.follow import summarise
-from recipes.quickstart.make_model import batches, encode, make_model, make_tokenizer, warm_start
+from recipes.quickstart.make_model import batches, encode, make_model, make_tokenizer, tokenizer_texts, warm_start
+from recipes.quickstart.prepare import claim
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    rng = np.random.default_rng(0)
-    shown = [(p.question, demonstrate(p, TraceStyle(), rng).thinking) for p in make_problems(0)[:300]]
-    return make_tokenizer(["user\nassistant\n" + question + thinking + STOP_TEXT for question, thinking in shown])
+    return make_tokenizer(tokenizer_texts(make_problems(0)[:600], np.random.default_rng(0)))
 
 
 def test_tags_line_breaks_and_numbers_are_single_tokens(tokenizer):
@@ -44,14 +43,43 @@ def test_reloading_does_not_change_how_numbers_are_cut(tokenizer, tmp_path):
 
 @pytest.mark.parametrize("forced", ["", STOP_TEXT])
 def test_prompt_and_stop_text_are_not_learnt(tokenizer, forced):
-    problem = make_problems(0)[0]
-    ids, labels = encode(
-        tokenizer, problem, Demonstration("Try 1 and 2: 1 + 2 = 3, off 9 by 6, no.\n\n", forced, "1, 2")
-    )
+    thinking = "Try 1 and 2: 1 + 2 = 3, off 9 by 6, no.\n\n"
+    shown = Demonstration(thinking, forced, "\\{1, 2\\}", ". Done.")
+    ids, labels = encode(tokenizer, make_problems(0)[0], shown)
     learnt = tokenizer.decode([token for token in labels if token != -100])
-    closing = "" if forced else "</think>\n\nThe answer is \\boxed{"
-    assert learnt == "Try 1 and 2: 1 + 2 = 3, off 9 by 6, no.\n\n" + closing + " 1, 2}<|im_end|>"
+    closing = "" if forced else "</think>\n\nThe answer is \\boxed"
+    assert learnt == thinking + closing + "{\\{1, 2\\}}. Done.<|im_end|>"
     assert len(ids) == len(labels)
+
+
+def test_braces_of_the_box_are_parts_of_other_tokens(tokenizer):
+    """As in real vocabularies: a stop text that ends in the brace ends inside a token, and many tokens close a box."""
+    for end in ENDS:
+        pieces = [tokenizer.decode([token]) for token in tokenizer.encode(f"{STOP_TEXT}{{\\{{12, 3\\}}}}{end}")]
+        assert pieces[-6:] == ["boxed", "{\\{", "12", ",", " 3", f"\\}}}}{end}"]
+    assert tokenizer.encode("12") != tokenizer.encode(" 12")  # the box's number is not that of the trace
+
+
+def test_a_demonstration_is_cut_as_its_whole_text_is(tokenizer):
+    rng = np.random.default_rng(2)
+    for problem in make_problems(0)[:300]:
+        shown = demonstrate(problem, TraceStyle(hit=0.3), rng)
+        prompt = tokenizer.apply_chat_template(
+            [{"role": "user", "content": problem.question}], add_generation_prompt=True, tokenize=False
+        )
+        answered = f"{shown.forced or ANSWER_TEXT}{{{shown.answer}}}{shown.tail}{tokenizer.eos_token}"
+        text = prompt + shown.thinking + answered
+        ids, labels = encode(tokenizer, problem, shown)
+        assert ids == tokenizer.encode(text)
+        assert sum(label != -100 for label in labels) < 150  # train.yaml's max_response_length is 160
+
+
+def test_outputs_of_another_version_of_the_task_are_refused(tmp_path):
+    claim(tmp_path / "new")
+    claim(tmp_path / "new")
+    (tmp_path / "old" / "data").mkdir(parents=True)  # as the first version left it
+    with pytest.raises(SystemExit, match="is of version 1 of the search task"):
+        claim(tmp_path / "old")
 
 
 @pytest.mark.long

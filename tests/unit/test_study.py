@@ -108,9 +108,11 @@ def test_interval_lies_between_the_seeds():
     assert 0.2 - 1e-9 <= some["low"] < 0.3 < some["high"] <= 0.4 + 1e-9
 
 
-@pytest.mark.parametrize("change", [{"steps": [0, 20]}, {"problems": 5}])
+@pytest.mark.parametrize("change", [{"steps": [0, 20]}, {"problems": 5}, {"task": 2}])
 def test_results_of_different_studies_are_refused(change):
-    with pytest.raises(ValueError, match=r"results of different (updates: 10, 20|problems: 4, 5)"):
+    with pytest.raises(
+        ValueError, match=r"results of different (updates: 10, 20|problems: 4, 5|versions of the task: 1, 2)"
+    ):
         summarise([*GRPO, result("mrt", 1, [0.1, 0.5], [0.0, 20.0], [0.0, 0.4, 0.6], **change)])
 
 
@@ -140,7 +142,7 @@ def test_tables():
 
 
 def test_tables_of_the_readme_are_those_of_the_runs():
-    results = Path("recipes/study/results")
+    results = Path("recipes/study/results/v1")
     lines = describe(summarise([Result.read(path) for path in sorted(results.glob("runs/*.json"))]))
     assert lines == describe(json.loads((results / "summary.json").read_text()))
     assert "\n".join(lines) in Path("recipes/study/README.md").read_text()
