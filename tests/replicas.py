@@ -33,11 +33,15 @@ class Balancer:
     """verl's own balancer, its methods as an actor's."""
 
     def __init__(self, servers):
-        from verl.workers.rollout.router import GlobalRequestLoadBalancer
+        try:
+            from verl.workers.rollout.router import GlobalRequestLoadBalancer
+        except ImportError:  # verl 0.9.0
+            from verl.workers.rollout.llm_server import GlobalRequestLoadBalancer
 
         self.balancer = GlobalRequestLoadBalancer(servers)
         for name in ("acquire_server", "release_server", "require_acquire_fields", "require_release_fields"):
-            setattr(self, name, Remote(getattr(self.balancer, name)))
+            if hasattr(self.balancer, name):
+                setattr(self, name, Remote(getattr(self.balancer, name)))
 
     @property
     def in_flight(self):

@@ -54,7 +54,7 @@ class MRTAgentLoop(AgentLoopBase):
         super().__init__(*args, **kwargs)
         self.settings = seeded(settings or MRTSettings.from_config(self.config.mrt), self.rollout_config)
         self.response_length: int = self.rollout_config.response_length
-        self.engine = VerlEngine(self.server_manager)
+        self.engine = VerlEngine(self.server_manager, server=self.rollout_config.name)
         self.inputs = RowInputs()
         self.rollout = Rollout(
             *(self.engine, self.tokenizer, self.settings),

@@ -282,3 +282,60 @@ def test_anchored_without_its_anchor_is_horvitz_thompson():
     expected = [0.5 / (1 - 0.5**2), 0.25 / (1 - 0.75**2)]
     assert [answer.weight for answer in branches.answers] == pytest.approx(expected)
     assert branches.failures == 1
+
+
+EMPTY = (*"0123456", "stop", "\\boxed", "{", "}", "{}", "{}.")
+EMPTY_TOKENIZER = toy_tokenizer(EMPTY)
+OPENS, CLOSES, NOTHING = EMPTY.index("{"), EMPTY.index("}"), EMPTY.index("{}")
+BIAS = {NOTHING: -100.0, EMPTY.index("{}."): -100.0}
+
+
+def in_empty_boxes(server, prover, references=()):
+    settings = default_settings(prover=prover, stop_text="stop\\boxed", branch_max_tokens=5)
+    branching = load_prover(server, EMPTY_TOKENIZER, settings).branch(
+        [1, 2, 3], count=1, sampling_params={"temperature": 1.0}, request_id="r", references=references
+    )
+    return run_at_once(branching)
+
+
+def test_an_empty_box_is_no_answer_that_can_be_drawn():
+    server = FakeServer(EMPTY_TOKENIZER, play([OPENS, 4, CLOSES]))
+    in_empty_boxes(server, "sample")
+    assert server.requests[0].params["logit_bias"] == BIAS
+    branch(opened := serve([4]), 1)  # a stop text that has opened its box already
+    assert "logit_bias" not in opened.requests[0].params
+
+
+@pytest.mark.parametrize(
+    ("others", "share"),
+    [
+        # the likeliest token is one that may be drawn: 0.3 of all, 0.6 of those that may
+        ([Output([OPENS], [math.log(0.3)]), Output([OPENS], [math.log(0.6)])], 0.5),
+        # it is an empty box: 0.7 of all, 0.875 of the empty ones, which have 0.8 together
+        (
+            [
+                Output([NOTHING], [math.log(0.7)]),
+                Output([OPENS], [math.log(0.9)]),
+                Output([NOTHING], [math.log(0.875)]),
+            ],
+            0.2,
+        ),
+    ],
+    ids=["full", "empty"],
+)
+def test_a_scored_reference_is_one_of_the_answers_that_can_be_drawn(others, share):
+    """P("{4" and its close) = 0.1 among all tokens, 0.1 / share among those that leave no box empty."""
+    rows = [[-9.0]] * 4 + [[math.log(0.5)], [math.log(0.2)], [0.0]]
+    scored_rows = Output([CLOSES], [0.0], extra_fields={"num_cached_tokens": 2, "prompt_logprobs": rows})
+    rest = iter(others)
+
+    def write(request):
+        if "prompt_logprobs" in request.params:
+            return scored_rows
+        if len(request.prompt_ids) == 7:  # after the reference: what closes it
+            return Output([CLOSES], [0.0])
+        return next(rest)
+
+    branches = in_empty_boxes(FakeServer(EMPTY_TOKENIZER, write), "likelihood", ["4"])
+    assert branches.answers[0].weight == pytest.approx(0.1 / share)
+    assert branches.tokens == 2 + len(others)

@@ -96,8 +96,8 @@ def test_a_budget_limits_the_boundaries():
 
 
 def test_the_requests_of_a_scored_reference_are_tokens_of_the_budget():
-    assert max_boundaries(MRTSettings(prover="anchored", branches=1, branch_token_budget=3 * (32 + 3))) == 3
-    assert max_boundaries(MRTSettings(prover="likelihood", branch_token_budget=9)) == 3
+    assert max_boundaries(MRTSettings(prover="anchored", branches=1, branch_token_budget=3 * (32 + 6))) == 3
+    assert max_boundaries(MRTSettings(prover="likelihood", branch_token_budget=18)) == 3
 
 
 def test_unknown_key():
