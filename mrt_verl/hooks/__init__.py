@@ -5,8 +5,10 @@
 | entry-point group `verl.plugins` | ../register.py | join each registry below right after verl has imported it |
 | Hydra's config sources, search path and callbacks | hydra_plugin.py | `reward_model=mrt` composes; start the checks |
 | callback `on_run_start` | checks/, check_command.py | refuse before Ray starts what cannot train with MRT |
+| the command line | command_line.py | tell a wrong name before Hydra advises to add it |
 | agent loop registry, name `mrt` | loops.py | the agent loop of `mrt.variant` |
 | `AgentLoopBase` | agent_loop.py, prefix_loop.py | rollouts of the online and of the prefix variant |
+| `process_multi_modal_info`, a row's `priority` | row_inputs.py | images of a row, for each of its requests |
 | `AgentLoopOutput.as_dict` | loop_output.py | write outcome and progress into `rm_scores` |
 | `rollout.agent.agent_loop_manager_class` | loop_manager.py | tell rollouts whether they validate |
 | `LLMServerClient` | replica.py, engine.py | a trace and its branches on one replica; scored prompts |

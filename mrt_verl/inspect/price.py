@@ -7,7 +7,7 @@ import numpy as np
 from mrt_verl.branching import choose_evenly
 from mrt_verl.evaluation.records import TraceRecord
 
-SCORED_TOKENS = 3
+SCORED_TOKENS = 5
 """Tokens that an engine generates for one scored reference, about: docs/forced_answers.md."""
 
 

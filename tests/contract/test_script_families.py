@@ -162,7 +162,7 @@ def test_it_passes(lines, family):
 def test_it_is_refused_by_its_keys(lines, family):
     overrides, patterns = REFUSED[family]
     told = of_family(lines(*overrides))
-    assert all(line.startswith("reward_model=mrt: ") and "allowed: " in line for line in told)
+    assert all(line.startswith("reward_model=mrt: ") and "allowed" in line for line in told)
     for pattern in patterns:
         assert [line for line in told if re.search(pattern, line)], told
     assert len(told) == len(patterns), told
