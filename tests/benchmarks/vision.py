@@ -53,16 +53,9 @@ def make_model(directory: Path) -> None:
     size = (len(tokenizer) + 7) // 8 * 8
     rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 6, 6]}
     text = {"vocab_size": size, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
-<<<<<<< HEAD
-            "num_attention_heads": 2, "num_key_value_heads": 1, "rope_parameters": rope,
-            "max_position_embeddings": 1024,
-            "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id,
-            "tie_word_embeddings": False}  # fmt: skip
-=======
             "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 1024,
             "rope_parameters": rope, "bos_token_id": None, "eos_token_id": tokenizer.eos_token_id,
             "pad_token_id": tokenizer.pad_token_id, "tie_word_embeddings": False}  # fmt: skip
->>>>>>> h22-families
     vision = {"depth": 2, "embed_dim": 32, "hidden_size": 64, "num_heads": 2, "mlp_ratio": 2, "patch_size": 14,
               "spatial_merge_size": 2, "temporal_patch_size": 2}  # fmt: skip
     model = Qwen2VLForConditionalGeneration(
