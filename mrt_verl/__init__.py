@@ -22,6 +22,7 @@ Where what happens, in the order of the data:
     hooks/               all that imports verl: a table of its hooks, and one file for each
     check.py             everything that is wrong with a run, before it starts
     media.py             images, videos and audios in a prompt
+    inspect/             what MRT would find in a model, and which settings fit it
     cpu/                 what a machine without a GPU needs on top; loaded only if VERL_PLATFORM=cpu
     evaluation/          measures models without a trainer: sampling, curves, intervals, a report
     extras.py            which extra brings a package that a command lacks

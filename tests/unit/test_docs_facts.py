@@ -18,6 +18,7 @@ import mrt_verl
 from data_prep.__main__ import _parser as data_prep_parser
 from mrt_verl.evaluation import evaluate_models
 from mrt_verl.evaluation.command import build_parser
+from mrt_verl.inspect.command import build_parser as inspect_parser
 from mrt_verl.metrics import METRICS
 from mrt_verl.settings import MRTSettings
 from recipes.study.result import Result
@@ -134,7 +135,12 @@ def defined_in(parts):
     return names
 
 
-MODULE_OF = {"mrt-eval": "mrt_verl.evaluation", "mrt-data": "data_prep", "mrt-check": "mrt_verl.check"}
+MODULE_OF = {
+    "mrt-eval": "mrt_verl.evaluation",
+    "mrt-data": "data_prep",
+    "mrt-check": "mrt_verl.check",
+    "mrt-inspect": "mrt_verl.inspect",
+}
 
 
 @pages
@@ -148,7 +154,12 @@ def test_commands_can_be_parsed(page):
         if words[:2] == ["python", "-m"] and re.match(r"mrt_verl|data_prep|recipes|tests", words[2]):
             module = words[2].split(".")
             assert is_module(module) or is_module([*module, "__main__"]), words
-            parser = {"mrt_verl.evaluation": build_parser, "data_prep": data_prep_parser}.get(words[2])
+            parsers = {
+                "mrt_verl.evaluation": build_parser,
+                "mrt_verl.inspect": inspect_parser,
+                "data_prep": data_prep_parser,
+            }
+            parser = parsers.get(words[2])
             if parser is not None:
                 arguments = [word.replace("$set", "aime_2024") for word in words[3:]]
                 parse(parser(), arguments)

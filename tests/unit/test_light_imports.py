@@ -96,7 +96,7 @@ def test_an_unknown_name_is_an_attribute_error():
     assert {*mrt_verl.__all__, "__version__"} <= set(dir(mrt_verl))
 
 
-@pytest.mark.parametrize("module", ["data_prep", "mrt_verl.evaluation"])
+@pytest.mark.parametrize("module", ["data_prep", "mrt_verl.evaluation", "mrt_verl.inspect"])
 def test_help_needs_nothing_that_an_extra_brings(module):
     done = command(module, "--help", without=(*DEPLOYMENT, *itertools.chain(*EXTRAS.values())))
     assert done.returncode == 0, done.stderr
@@ -117,6 +117,7 @@ def test_help_needs_nothing_that_an_extra_brings(module):
             "mrt-verl[eval]",
         ),
         ("data_prep", ["search_task", "--out", "{out}"], "tqdm", 'pip install "mrt-verl[data]"'),
+        ("mrt_verl.inspect", ["--model", "m", "--data", "d", "--out", "{out}"], "hydra", "mrt-verl[eval]"),
         ("mrt_verl.evaluation", ["report", "{out}"], "tqdm", 'pip install "mrt-verl[eval]"'),
     ],
 )
