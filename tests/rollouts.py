@@ -12,6 +12,7 @@ WAIT = "Wait, let me try 9 and 4. 9 + 4 = 6, yes.\n\n"
 ANSWER = "</think>\n\nThe answer is \\boxed{9, 4}<|im_end|>"
 FORCED = "9, 4}"
 OVERRIDES = (
+    "actor_rollout_ref.rollout.name=vllm",
     "actor_rollout_ref.rollout.response_length=120",
     "mrt.prover=sample",
     "mrt.branches=3",

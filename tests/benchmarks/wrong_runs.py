@@ -15,6 +15,13 @@ import pandas as pd
 
 from tests.fakes import toy_tokenizer
 
+SMALL = (
+    "data.train_batch_size=2",
+    "actor_rollout_ref.actor.ppo_mini_batch_size=2",
+    "actor_rollout_ref.actor.use_dynamic_bsz=True",
+    "actor_rollout_ref.rollout.agent.num_workers=1",
+    "trainer.n_gpus_per_node=1",
+)
 ROW = {"data_source": "s", "prompt": [{"role": "user", "content": "?"}], "reward_model": {"ground_truth": "7"}}
 MAIN = "verl.trainer.main_ppo"
 RUNS: tuple[tuple[str, tuple[str, ...], dict[str, str]], ...] = (
@@ -47,6 +54,7 @@ def good_words(directory: Path) -> list[str]:
         f"actor_rollout_ref.model.path={directory}",
         *(f"data.{key}_files={directory}/train.parquet" for key in ("train", "val")),
         "actor_rollout_ref.rollout.dtype=float32",
+        *SMALL,
     ]
 
 

@@ -84,7 +84,7 @@ VALUES = (
     (("mrt.outcome=exact",), r"mrt\.outcome='exact'; allowed: math_verify, compute_score"),
     (("mrt.prover=guess",), r"mrt\.prover='guess'; allowed: sample, ht, likelihood, anchored, or pack"),
     (("mrt.credit=sum",), r"mrt\.credit='sum'; allowed: progress, to_go, regret, or package"),
-    (("mrt.episodes=lines",), r"mrt\.episodes='lines'; allowed: markers, or package\.module:Name"),
+    (("mrt.episodes=lines",), r"mrt\.episodes='lines'; allowed: markers, .*or package\.module:Name"),
     (("mrt.insertion=no.such:Policy",), r"mrt\.insertion='no\.such:Policy': No module named 'no'"),
     (("mrt.prover=json:loads",), r"mrt\.prover='json:loads'.*allowed"),
     (("mrt.markers=[]",), r"mrt\.markers=\[\]; allowed: at least one text"),

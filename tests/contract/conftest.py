@@ -29,6 +29,13 @@ def tokenizer():
 
 
 ROW = {"data_source": "s", "prompt": [{"role": "user", "content": "?"}], "reward_model": {"ground_truth": "7"}}
+SMALL = (
+    "data.train_batch_size=2",
+    "actor_rollout_ref.actor.ppo_mini_batch_size=2",
+    "actor_rollout_ref.actor.use_dynamic_bsz=True",
+    "actor_rollout_ref.rollout.agent.num_workers=1",
+    "trainer.n_gpus_per_node=1",
+)
 GROUP = ("actor_rollout_ref.rollout.n=4", "actor_rollout_ref.rollout.name=vllm")
 
 
@@ -47,10 +54,10 @@ def good_run(tokenizer, tmp_path_factory):
     tokenizer.save_pretrained(directory)
     for name, rows in {
         "train": [ROW] * 3,
-        "columns": [{"a": 1}],
+        "columns": [{"a": 1}] * 2,
         "untrue": [ROW, {**ROW, "reward_model": {"ground_truth": None}}],
         "loops": [ROW, {**ROW, "agent_name": "tool_agent"}],
-        "videos": [{**ROW, "videos": ["a.mp4"]}],
+        "videos": [{**ROW, "videos": ["a.mp4"]}] * 2,
     }.items():
         pd.DataFrame(rows).to_parquet(directory / f"{name}.parquet")
     pd.DataFrame([ROW]).head(0).to_parquet(directory / "empty.parquet")
@@ -62,6 +69,7 @@ def good_run(tokenizer, tmp_path_factory):
         f"actor_rollout_ref.model.path={directory}",
         *(f"data.{key}_files={directory}/train.parquet" for key in ("train", "val")),
         "actor_rollout_ref.rollout.dtype=float32",
+        *SMALL,
     )
     return GoodWords(words, directory)
 

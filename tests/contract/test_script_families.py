@@ -30,6 +30,7 @@ PASSES = {
     "colocated asynchronous": ("trainer.v1.trainer_mode=colocate_async",),
     "separate asynchronous": (
         "trainer.v1.trainer_mode=separate_async",
+        "trainer.v1.separate_async.parameter_sync_step=1",
         f"{ROLLOUT}.nnodes=1",
         f"{ROLLOUT}.checkpoint_engine.backend=nccl",
     ),
@@ -66,7 +67,7 @@ REFUSED = {
         for name in ("rloo", "remax", "reinforce_plus_plus", "reinforce_plus_plus_baseline", "opo", "gpg", "grpo_passk")
     },
     "ppo with a critic": (
-        ("algorithm.adv_estimator=gae", "critic.enable=True", "critic.optim.lr=1e-5"),
+        ("algorithm.adv_estimator=gae", "critic.enable=True", "critic.ppo_micro_batch_size_per_gpu=1"),
         (r"adv_estimator=gae; allowed: mrt", r"critic\.enable=True; allowed: null"),
     ),
     "gdpo": (
@@ -133,7 +134,7 @@ def lines(compose, good_words):
 
     def run(*overrides):
         words = [word.replace("{tmp}", str(good_words.directory)) for word in overrides]
-        return end(compose("reward_model=mrt", *good_words.words, *words))
+        return end(compose("reward_model=mrt", *good_words.words, "trainer.n_gpus_per_node=8", *words))
 
     return run
 
@@ -162,7 +163,7 @@ def test_it_passes(lines, family):
 def test_it_is_refused_by_its_keys(lines, family):
     overrides, patterns = REFUSED[family]
     told = of_family(lines(*overrides))
-    assert all(line.startswith("reward_model=mrt: ") and "allowed" in line for line in told)
+    assert all(line.startswith("reward_model=mrt: ") and "allowed" in line for line in told), told
     for pattern in patterns:
         assert [line for line in told if re.search(pattern, line)], told
     assert len(told) == len(patterns), told

@@ -52,6 +52,7 @@ def compose(scenario: Training) -> Any:
         f"reward_model={scenario.reward_model}",
         f"data.max_response_length={scenario.response_tokens}",
         f"actor_rollout_ref.rollout.n={scenario.rollouts}",
+        "actor_rollout_ref.rollout.name=vllm",
         *OVERRIDES,
         f"mrt.max_episodes={scenario.max_episodes}",
         *scenario.overrides,

@@ -19,13 +19,14 @@ TRAIN = "data.train_batch_size"
 def check_as_verl_does(settings: MRTSettings, config: Any) -> Iterator[str]:
     """verl's own check of a config, as one line: `main_ppo` runs it after ours, in a traceback."""
     from omegaconf.errors import MissingMandatoryValue
-    from verl.trainer.ppo.utils import need_critic, need_reference_policy
+    from verl.trainer.ppo.utils import need_reference_policy
     from verl.utils.config import validate_config
 
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            validate_config(config, need_reference_policy(config), need_critic(config))
+            # a critic is refused by its key
+            validate_config(config, need_reference_policy(config), use_critic=False)
     except MissingMandatoryValue:
         return  # a value that is not set has a line of its own
     except Exception as error:  # verl raises what it likes; it would be no other thing a moment later
