@@ -88,7 +88,6 @@ class ScoringProver(Prover):
         stop_text, stop_ids = self.stop_after(prefix_ids)
         texts = spell(self.settings.stop_text, self.settings.reference_text, references)
         paths = [path for text in texts for path in token_paths(self.tokenizer, stop_text, text)]
-
         heads = [max((_known(path, sample) for sample in samples), key=len, default=()) for path in paths]
         requests = [Requests(self, request_id) for _ in [*paths, "other tokens"]]
 
@@ -99,15 +98,12 @@ class ScoringProver(Prover):
             *map(probability, paths, heads, requests),
             _share_of_others(requests[-1], [*prefix_ids, *stop_ids], self.banned_ids if not all(heads) else ()),
         )
-        # a head that was drawn has been drawn without them; after a stop text that moves they are no way to go on
-        found = [
-            p if p is None or head or path.moves_stop else None if others is None else p / others
-            for p, head, path in zip(raw, heads, paths, strict=True)
-        ]
         totals: dict[str, float | None] = dict.fromkeys(texts, 0.0)
-        for path, value in zip(paths, found, strict=True):
+        for path, head, p in zip(paths, heads, raw, strict=True):
+            # a head that was drawn was drawn without them; after a stop text that moves no answer begins with them
+            share = 1.0 if head or path.moves_stop else others
             total = totals[path.text]
-            totals[path.text] = None if value is None or total is None else total + value
+            totals[path.text] = None if p is None or share is None or total is None else total + p / share
         outputs = [output for one in requests for output in one.done]
         branches = Branches(
             answers=tuple(ForcedAnswer(text, True, min(p, 1.0)) for text, p in totals.items() if p is not None),

@@ -48,7 +48,7 @@ def test_stop_texts_by_model_family(compose, family):
     explain = MRTSettings.from_config(
         compose("reward_model=mrt_prefix", f"mrt_family={family}", "mrt_stop=explain").mrt
     )
-    assert short.stop_text.endswith("\\boxed{") and (short.branch_max_tokens, short.prover) == (24, "ht")
+    assert short.stop_text.endswith("\\boxed") and (short.branch_max_tokens, short.prover) == (32, "ht")
     assert explain.stop_text == short.stop_texts["explain"] and explain.branch_max_tokens == 512
     assert explain.prover == "sample"  # the prefix variant's
     assert (family == "plain") == (short.think_open is None)

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from transformers import AutoTokenizer
 
-from mrt_verl.episodes import load_splitter
+from mrt_verl.episode_kinds import load_splitter
 from mrt_verl.settings import MRTSettings
 from tests.benchmarks.forced_answers.boxes import box_after
 from tests.benchmarks.forced_answers.drawing import Path as TokenPath
