@@ -21,7 +21,8 @@ MARKERS = (
     "But hold on",
     "Hold on",
 )
-ANSWER_STOPS = ("\n", "}.", "}$", "}\\)", "}\\]")
+ANSWER_STOPS = ("\n", "}.", "}$", "}\\)")
+"""Four, the most that an OpenAI-compatible server takes."""
 STOP_TEXTS = {
     "short": "\n\nMy time to think is over, so I give my answer now.\n</think>\n\nThe final answer is \\boxed",
     "explain": "\n\nMy time to think is over, so I give my answer now.\n</think>\n\nHere is the solution as far as I "

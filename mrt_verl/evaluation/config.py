@@ -10,6 +10,9 @@ from mrt_verl.parts import check_parts
 from mrt_verl.provers import PROVERS, prover_class
 from mrt_verl.settings import MRTSettings
 
+ENDPOINT_STOPS = 4
+"""Stop texts that an OpenAI-compatible server takes."""
+
 
 def evaluation_settings(settings: MRTSettings | None = None) -> MRTSettings:
     """Training's settings with an evaluation's defaults: every boundary, and plain samples, which can vote."""
@@ -90,6 +93,11 @@ def check_settings(settings: MRTSettings, base_url: str | None = None) -> None:
     if prover.scores_reference:  # a scored reference cannot vote
         allowed = ", ".join(name for name, kind in PROVERS.items() if not kind.scores_reference)
         raise ValueError(f"mrt.prover={settings.prover!r}; allowed in an evaluation: {allowed}")
+    if base_url and len(settings.branch_stop) > ENDPOINT_STOPS:
+        raise ValueError(
+            f"mrt.branch_stop has {len(settings.branch_stop)} texts with --base-url; allowed there: {ENDPOINT_STOPS} "
+            "or fewer, as OpenAI's protocol has it"
+        )
     if base_url and "endpoint" not in prover.engines:
         allowed = ", ".join(name for name, kind in PROVERS.items() if "endpoint" in kind.engines)
         raise ValueError(f"mrt.prover={settings.prover} with --base-url; allowed there: {allowed}")

@@ -45,10 +45,14 @@ def test_every_familys_stop_text_ends_at_a_token_boundary(vocabulary, family):
 
 
 def test_an_open_brace_is_no_token_boundary(vocabulary):
-    """Why stop texts do not end in it: of CHAMP's references a fifth to a third begins inside the last token then."""
+    """Why stop texts do not end in it: of CHAMP's references a fifth to a third begins inside the last token then.
+
+    SmolLM2's vocabulary is small: it merges a backslash alone.
+    """
     moved = [one for one in REFERENCES if not joins(vocabulary.tokenizer, STOP + "{", one + "}")]
-    assert 0.1 < len(moved) / len(REFERENCES) < 0.5
-    assert {r"\frac{9}{2}", "(1,2)"} <= set(moved)
+    assert {r"\frac{9}{2}", r"\sqrt{2}"} <= set(moved)
+    if vocabulary.name != "smollm2":
+        assert 0.1 < len(moved) / len(REFERENCES) < 0.5 and "(1,2)" in moved
 
 
 @given(ANSWERS, st.sampled_from(TAILS))

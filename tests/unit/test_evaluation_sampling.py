@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from mrt_verl.evaluation import command, evaluate_models
+from mrt_verl.evaluation.config import check_settings, evaluation_settings
 from mrt_verl.evaluation.plan import SamplingPlan
 from mrt_verl.evaluation.problems import Problem
 from mrt_verl.evaluation.run import sample_missing
@@ -352,3 +353,11 @@ def test_a_function_that_always_raises_is_no_accuracy_of_zero(monkeypatch, data,
         evaluate(monkeypatch, data, *by)
     command.main(["report", str(data.parent / "out")])
     assert re.search(r"new: (\d+) of \1 answers are ungraded, so its numbers say little", capsys.readouterr().out)
+
+
+def test_an_endpoint_takes_four_stop_texts():
+    settings = dataclasses.replace(evaluation_settings(), branch_stop=("a", "b", "c", "d", "e"))
+    check_settings(settings)
+    with pytest.raises(ValueError, match=r"mrt\.branch_stop has 5 texts with --base-url; allowed there: 4 or fewer"):
+        check_settings(settings, "http://localhost:1/v1")
+    check_settings(evaluation_settings(), "http://localhost:1/v1")  # the default is within
