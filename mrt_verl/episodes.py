@@ -146,7 +146,7 @@ class EpisodeSplitter:
         ids = np.asarray(response_ids, dtype=np.int64)
         start, think_end, answer_start, closed = self._thinking_block(ids, thinking_open)
         written = [span for span in inserted if start <= span[0] < think_end]
-        if not (rows_of(self.tokenizer, self._table, ids[start:think_end]) & HAS_TEXT).any():
+        if self._is_blank(ids[start:think_end]):
             return EpisodeSplit((), think_end, answer_start, closed, 0)
         openings, markers = self.find_openings(ids[:think_end], start, written)
         episodes = self._episodes(openings, think_end, written, growing and not closed)
@@ -162,11 +162,15 @@ class EpisodeSplitter:
         # a close tag alone: the prompt left the block open in a way of its own
         start = 0 if thinking_open or closing else think_end
         if opening is not None and opening[0] < think_end:
-            repeated = not (rows_of(self.tokenizer, self._table, ids[: opening[0]]) & HAS_TEXT).any()
+            repeated = self._is_blank(ids[: opening[0]])
             # inside an open block the tag counts only if the policy wrote it again at once; later it is mere text
             if repeated or not thinking_open:
                 start = min(opening[1], think_end)
         return start, think_end, answer_start, closing is not None
+
+    def _is_blank(self, ids: np.ndarray) -> bool:
+        """Whether some tokens hold white space alone, if anything."""
+        return not (rows_of(self.tokenizer, self._table, ids) & HAS_TEXT).any()
 
     def find_openings(
         self, ids: np.ndarray, start: int, written: Sequence[tuple[int, int]]

@@ -8,6 +8,16 @@ from omegaconf import OmegaConf
 from mrt_verl.settings import MRTSettings
 
 ROOT = Path(__file__).parents[1]
+ROW = {"data_source": "s", "prompt": [{"role": "user", "content": "?"}], "reward_model": {"ground_truth": "7"}}
+"""A row of verl's data."""
+SMALL = (
+    "data.train_batch_size=2",
+    "actor_rollout_ref.actor.ppo_mini_batch_size=2",
+    "actor_rollout_ref.actor.use_dynamic_bsz=True",
+    "actor_rollout_ref.rollout.agent.num_workers=1",
+    "trainer.n_gpus_per_node=1",
+)
+"""Sizes with which a run of two such rows, or a few more, starts."""
 
 
 def default_node(*overrides, reward_model="mrt", **changes):

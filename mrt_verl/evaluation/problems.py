@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mrt_verl.media import KINDS
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -42,7 +44,7 @@ def read_problems(path: Path, limit: int | None = None) -> list[Problem]:
     for column in ("prompt", "reward_model"):
         if column not in frame.columns:
             raise ValueError(f"{path}: column {column} is missing; got {', '.join(map(str, frame.columns))}")
-    for column in {"images", "videos", "audios"} & set(frame.columns):
+    for column in {f"{kind}s" for kind in KINDS} & set(frame.columns):
         held = [number for number, value in enumerate(frame[column]) if value is not None and len(value)]
         if held:
             raise ValueError(f"{path}: row {held[0]} has {column}; allowed: rows of text, an evaluation reads no media")

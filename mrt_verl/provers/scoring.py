@@ -148,14 +148,13 @@ async def _share_of_others(requests: Requests, ids: list[int], banned: Sequence[
         requests.generate(ids, free_token_params()),
         requests.generate(ids, {**free_token_params(), **without_tokens(banned)}),
     )
-    if free is None or without is None or not free.log_probs or not without.log_probs:
+    if (likeliest := _drawn(free)) is None or (allowed := _drawn(without)) is None:
         return None
-    if free.token_ids[0] not in banned:
-        return min(math.exp(free.log_probs[0] - without.log_probs[0]), 1.0)
-    restricted = await requests.generate(ids, restricted_token_params(banned))
-    if restricted is None or not restricted.log_probs:
-        return None
-    return max(1.0 - math.exp(free.log_probs[0] - restricted.log_probs[0]), NEGLIGIBLE)
+    token, log_prob = likeliest
+    if token not in banned:
+        return min(math.exp(log_prob - allowed[1]), 1.0)
+    restricted = _drawn(await requests.generate(ids, restricted_token_params(banned)))
+    return None if restricted is None else max(1.0 - math.exp(log_prob - restricted[1]), NEGLIGIBLE)
 
 
 async def _scored(
@@ -179,16 +178,22 @@ async def _closing_mass(requests: Requests, ids: list[int], restricted: Any) -> 
     Args:
         restricted: the likeliest closing token, its log-prob that among the closing tokens.
     """
-    free = await requests.generate(ids, free_token_params())
-    if free is None or not free.log_probs or not restricted.log_probs:
+    free = _drawn(await requests.generate(ids, free_token_params()))
+    closing = _drawn(restricted)
+    if free is None or closing is None:
         return None
-    closer, log_prob = restricted.token_ids[0], free.log_probs[0]
-    if free.token_ids[0] != closer:
+    (likeliest, log_prob), (closer, share) = free, closing
+    if likeliest != closer:
         _, rows = await _scored(requests, [*ids, closer], 1, {})
         if rows is None:
             return None
         (log_prob,) = rows
-    return min(math.exp(log_prob - restricted.log_probs[0]), 1.0)
+    return min(math.exp(log_prob - share), 1.0)
+
+
+def _drawn(output: Any | None) -> tuple[int, float] | None:
+    """The one token of an output and its log-prob; None if the request failed or came without."""
+    return None if output is None or not output.log_probs else (output.token_ids[0], output.log_probs[0])
 
 
 def _last_rows(output: Any | None, wanted: int) -> list[float] | None:

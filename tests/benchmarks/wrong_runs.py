@@ -13,16 +13,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from tests.builders import ROW, SMALL
 from tests.fakes import toy_tokenizer
 
-SMALL = (
-    "data.train_batch_size=2",
-    "actor_rollout_ref.actor.ppo_mini_batch_size=2",
-    "actor_rollout_ref.actor.use_dynamic_bsz=True",
-    "actor_rollout_ref.rollout.agent.num_workers=1",
-    "trainer.n_gpus_per_node=1",
-)
-ROW = {"data_source": "s", "prompt": [{"role": "user", "content": "?"}], "reward_model": {"ground_truth": "7"}}
 MAIN = "verl.trainer.main_ppo"
 RUNS: tuple[tuple[str, tuple[str, ...], dict[str, str]], ...] = (
     (MAIN, ("mrt.alfa=1",), {}),

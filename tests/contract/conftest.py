@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.builders import ROW, SMALL
 from tests.fakes import toy_tokenizer
 
 
@@ -28,14 +29,6 @@ def tokenizer():
     return toy_tokenizer()
 
 
-ROW = {"data_source": "s", "prompt": [{"role": "user", "content": "?"}], "reward_model": {"ground_truth": "7"}}
-SMALL = (
-    "data.train_batch_size=2",
-    "actor_rollout_ref.actor.ppo_mini_batch_size=2",
-    "actor_rollout_ref.actor.use_dynamic_bsz=True",
-    "actor_rollout_ref.rollout.agent.num_workers=1",
-    "trainer.n_gpus_per_node=1",
-)
 GROUP = ("actor_rollout_ref.rollout.n=4", "actor_rollout_ref.rollout.name=vllm")
 
 

@@ -10,18 +10,12 @@ import pytest
 
 from mrt_verl import check
 from mrt_verl.hooks.checks import check_run, find_problems, machine, media, token_boundaries
+from tests.builders import ROW, SMALL
 from tests.fakes import toy_tokenizer
 
 GROUP = "actor_rollout_ref.rollout.n=4"
 VLLM = "actor_rollout_ref.rollout.name=vllm"
 FLOAT32 = "actor_rollout_ref.rollout.dtype=float32"
-SMALL = (
-    "data.train_batch_size=2",
-    "actor_rollout_ref.actor.ppo_mini_batch_size=2",
-    "actor_rollout_ref.actor.use_dynamic_bsz=True",
-    "actor_rollout_ref.rollout.agent.num_workers=1",
-    "trainer.n_gpus_per_node=1",
-)
 
 
 @pytest.fixture
@@ -101,8 +95,7 @@ def good(compose, model, tmp_path, monkeypatch):
 
 def write_rows(path, changes):
     """A parquet file with one row for each dict of changes."""
-    row = {"data_source": "s", "prompt": [{"role": "user", "content": "?"}], "reward_model": {"ground_truth": "7"}}
-    pd.DataFrame([{**row, **change} for change in changes]).to_parquet(path)
+    pd.DataFrame([{**ROW, **change} for change in changes]).to_parquet(path)
 
 
 def test_a_run_that_starts_on_this_machine(good):
