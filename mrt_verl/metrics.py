@@ -9,6 +9,9 @@ from mrt_verl.grading.grades import GraderStats
 from mrt_verl.progress import mean_answer_tokens, normalised_regret, success_points
 from mrt_verl.rollout_record import LOST, RolloutRecord
 
+WENT_ON = ("continued", "one_episode")
+"""Kinds of rollouts that thought on from a prefix."""
+
 
 class Metric(NamedTuple):
     """What a metric says."""
@@ -143,7 +146,9 @@ def prefix_metrics(records: Sequence[RolloutRecord]) -> dict[str, float]:
     responses = [record.response for record in records]
     return {
         "mrt/fallback_share": _mean(one.kind == "fallback" for one in responses),
-        "mrt/prefix_tokens_mean": _mean(one.prefix_tokens for one in responses if one.kind == "continued"),
+        "mrt/prefix_tokens_mean": _mean(
+            one.prefix_tokens for one in responses if one.kind in ("continued", "one_episode")
+        ),
     }
 
 

@@ -32,8 +32,8 @@ class ResponsePart:
     markers: int
     """Switch markers that open a step, before tiny episodes are merged."""
     kind: str = "trace"
-    """`trace`, or in the prefix variant `continued`, `forced` and `fallback` (a plain trace for want of a prefix);
-    LOST in both."""
+    """`trace`, or in the prefix variant `continued`, `one_episode`, `forced` and `fallback` (a plain trace for want of
+    a prefix); LOST in both."""
     prefix_tokens: int = 0
     """Tokens of the shared prefix that the response starts with (prefix variant)."""
     inserted_tokens: int = 0

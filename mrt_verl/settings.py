@@ -45,7 +45,8 @@ class MRTSettings:
     gamma: float = 1.0
     """Discount per episode of credit `to_go`, in (0, 1]."""
     bonus_norm: str = "rms"
-    """`rms` scales the credit by the group's root mean square, never centred (ours); `none` leaves it."""
+    """`rms` scales the credit by the group's root mean square, never centred; `batch` by that of all groups, so that
+    the estimation noise of a group that learnt nothing is not blown up (both ours); `none` leaves it."""
     bonus_floor: float = 0.05
     """Least RMS the credit is divided by, in (0, 1]: pure estimation noise is not blown up to unit size (ours)."""
     prover: str = "ht"
@@ -117,12 +118,17 @@ class MRTSettings:
     that start like it are recognised as episodes of their own."""
     step_pattern: str = r"Step (\d+)"
     """`backtrack`: regular expression at the start of a numbered step, its first group the number."""
+    prefix_mode: str = "one_episode"
+    """Variant prefix: `one_episode` (ours: plain rollouts, and others that write one episode from a prefix of the first
+    of them and are forced to answer) or `paper` (all start from one prefix, some are forced to answer there)."""
+    plain_share: float = 0.25
+    """Prefix mode one_episode: share of the rollouts that are plain traces, in (0, 1); two at least."""
     prefix_source: str = "on_policy"
-    """Variant prefix: `on_policy` (cut from a trace of the policy) or `dataset` (column `prefix`)."""
+    """Prefix mode paper: `on_policy` (cut from a trace of the policy) or `dataset` (column `prefix`)."""
     forced_share: float = 0.5
-    """Variant prefix: share of the rollouts forced to answer at the prefix, in (0, 1)."""
+    """Prefix mode paper: share of the rollouts forced to answer at the prefix, in (0, 1)."""
     baseline: str = "group"
-    """Variant prefix: `group` normalises over all rollouts, `termination` takes the mean of the forced ones off."""
+    """Prefix mode paper: `group` normalises over all rollouts, `termination` takes the mean of the forced ones off."""
     val_branches: bool = False
     """Whether validation estimates J as well (`val-aux/DATA_SOURCE/mrt_regret/mean@n` and others); off, it costs what
     it costs without MRT."""
@@ -170,6 +176,11 @@ class MRTSettings:
 def forced_rollouts(n: int, forced_share: float) -> int:
     """Of a prompt's `n` rollouts those that the prefix variant forces to answer: one at least, and not all."""
     return min(max(round(n * forced_share), 1), n - 1)
+
+
+def plain_rollouts(n: int, plain_share: float) -> int:
+    """Of a prompt's `n` rollouts the plain traces of prefix mode one_episode; two of each kind if there are four."""
+    return min(max(round(n * plain_share), 2), max(n - 2, 1))
 
 
 def _is_list(value: Any) -> bool:
