@@ -51,10 +51,12 @@ class MRTSettings:
     """Least RMS the credit is divided by, in (0, 1]: pure estimation noise is not blown up to unit size (ours)."""
     prover: str = "ht"
     """How J is estimated: `sample` is the mean grade of `branches` forced answers, `ht` their Horvitz-Thompson sum
-    (ours: unbiased, less noise), `likelihood` the probability of the reference answer (ours: no sampling, biased where
-    several spellings are right), `anchored` that probability plus the Horvitz-Thompson sum of the other forced answers
-    (ours: unbiased at temperature 1, which its answers are drawn at; noise is left only where other spellings are), or
-    `package.module:Class` (provers.Prover)."""
+    (ours: unbiased, less noise), `seen` the probability of the distinct right ones among them (ours: still less noise,
+    too low by what they leave unseen), `likelihood` the probability of the reference answer (ours: no sampling, biased
+    where several spellings are right), `anchored` that probability plus the Horvitz-Thompson sum of the other forced
+    answers (ours: unbiased at temperature 1, which its answers are drawn at; noise is left only where other spellings
+    are), `anchored_seen` that probability plus what `seen` gives the others, or `package.module:Class`
+    (provers.Prover)."""
     branches: int = 4
     """Forced answers per boundary (G), >= 1; 4 in the reference code."""
     boundary_choice: str = "even"
@@ -88,9 +90,9 @@ class MRTSettings:
     end where the text has a token boundary however it goes on: in `\\boxed`, not in `\\boxed{`, because `{\\` and `{(`
     are tokens. Line breaks that it starts with are dropped where the context already ends in one."""
     reference_text: str | tuple[str, ...] | None = None
-    """How the policy writes a reference answer after the stop text, its end included; `likelihood` and `anchored`
-    score this spelling, or each of several. null: in the stop text's box, closed. Look at forced answers of your model
-    (`mrt.trace_dir`): a space more is another token."""
+    """How the policy writes a reference answer after the stop text, its end included; `likelihood` and the anchored
+    provers score this spelling, or each of several. null: in the stop text's box, closed. Look at forced answers of
+    your model (`mrt.trace_dir`): a space more is another token."""
     branch_max_tokens: int = 32
     """Most tokens of a forced answer, >= 1."""
     branch_stop: tuple[str, ...] = ANSWER_STOPS
