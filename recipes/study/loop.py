@@ -95,10 +95,18 @@ class Loop:
         graded = time.perf_counter()
         norm = self._update(prompts, traces, scores, index, before / self.experiment.tokens)
         self.engine.forget()
-        ended = time.perf_counter()
-        times = {"time/rollout": sampled - started, "time/grading": graded - sampled, "time/update": ended - graded}
-        length = float(np.mean([len(one.trace.ids) for one in traces]))
-        return {**metrics, **times, "tokens": float(self.spent), "grad_norm": norm, "response_length": length}
+        plain = [one.record.values.outcome for one in traces if one.record.response.kind in ("trace", "fallback")]
+        return {
+            **metrics,
+            "plain_outcome": float(np.mean(plain)) if plain else 0.0,
+            "tokens": float(self.spent),
+            "grad_norm": norm,
+            "response_length": float(np.mean([len(one.trace.ids) for one in traces])),
+            "time/rollout": sampled - started,
+            "time/grading": graded - sampled,
+            "time/update": time.perf_counter() - graded,
+            "seconds": time.perf_counter() - started,
+        }
 
     def encode(self, row: dict[str, Any]) -> list[int]:
         ids = self.tokenizer.apply_chat_template(list(row["prompt"]), add_generation_prompt=True, return_dict=False)

@@ -17,8 +17,10 @@ from mrt_verl.evaluation.engines import TokenOutput
 
 KEPT = 512
 """Traces whose keys and values are kept."""
-ROWS = 512
+ROWS = 256
 """Requests of one batch at most."""
+ANSWER_TOKENS = 32
+"""What may generate no more is a forced answer or a scored prompt, not a trace."""
 IMPOSSIBLE = -1e30
 Cache = list[tuple[torch.Tensor, torch.Tensor]]
 """Per layer keys and values, each (rows, heads, slots, head_dim)."""
@@ -136,7 +138,7 @@ class TorchEngine:
                 count = len(self._waiting)
                 for _ in range(8):
                     await asyncio.sleep(0)
-            batch, self._waiting = self._waiting[:ROWS], self._waiting[ROWS:]
+            batch = self._next_batch()
             with torch.inference_mode():
                 Batch(self, batch).run()
             for one in batch:
@@ -145,19 +147,41 @@ class TorchEngine:
                 one.future.set_result(TokenOutput(one.ids, log_probs, "completed", None, extra))
         self._running = None
 
-    def known(self, request: Request) -> Cache | None:
-        """Keys and values of the prompt's beginning, as far as they are kept; at least one token is left to compute."""
-        if request.request_id not in self._kept or request.params.get("skip_reading_prefix_cache"):
-            return None
-        ids, cache = self._kept[request.request_id]
-        pairs = zip(ids, request.prompt[:-1], strict=False)
-        request.known = next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(ids), len(request.prompt) - 1))
-        return cache if request.known else None
+    def _next_batch(self) -> list[Request]:
+        """Requests that are alike in what they compute: a long one would pad the others to its length."""
+        for one in self._waiting:
+            one.known = self._known(one)
+        self._waiting.sort(key=lambda one: (one.params["max_tokens"] > 1, len(one.prompt) - one.known))
+        first = self._waiting[0]
+        longest = 2 * (len(first.prompt) - first.known) + 8
+        is_generating = first.params["max_tokens"] > 1
+        batch = []
+        for one in self._waiting[:ROWS]:
+            if (one.params["max_tokens"] > 1) != is_generating or len(one.prompt) - one.known > longest:
+                break
+            batch.append(one)
+        del self._waiting[: len(batch)]
+        return batch
 
-    def keep(self, request_id: str, ids: list[int], cache: Cache) -> None:
-        """What later requests of this id may begin with: the first of them is the trace."""
-        if request_id not in self._kept:
-            self._kept[request_id] = (ids, cache)
+    def _known(self, request: Request) -> int:
+        """Tokens at the prompt's beginning whose keys and values are kept; at least one is left to compute."""
+        if request.request_id not in self._kept or request.params.get("skip_reading_prefix_cache"):
+            return 0
+        ids, prompt = self._kept[request.request_id][0], request.prompt[:-1]
+        if prompt[: len(ids)] == ids:
+            return len(ids)
+        return next((n for n, (a, b) in enumerate(zip(ids, prompt, strict=False)) if a != b), len(prompt))
+
+    def cache_of(self, request: Request) -> Cache:
+        """Keys and values of at least the known tokens; empty where none is known."""
+        return self._kept[request.request_id][1] if request.known else []
+
+    def keep(self, request: Request, cache: Cache) -> None:
+        """What later requests of this id may begin with, the longest of its traces; forced answers are not kept."""
+        ids = [*request.prompt, *request.ids[:-1]]
+        old = self._kept.get(request.request_id)
+        if request.params["max_tokens"] > ANSWER_TOKENS and (old is None or len(ids) > len(old[0])):
+            self._kept[request.request_id] = (ids, cache)
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
 
@@ -167,7 +191,7 @@ class Batch:
 
     def __init__(self, engine: TorchEngine, requests: list[Request]) -> None:
         self.engine, self.requests = engine, requests
-        found = [engine.known(one) for one in requests]
+        found = [engine.cache_of(one) for one in requests]
         rest = [one.prompt[one.known :] for one in requests]
         self.prefix, self.width = max(one.known for one in requests), max(map(len, rest))
         self.first = self.prefix + self.width
@@ -182,7 +206,7 @@ class Batch:
             self.open[row, self.first - len(ids) : self.first] = True
             self.ids[row, self.width - len(ids) :] = torch.tensor(ids)
             self.positions[row, self.width - len(ids) :] = torch.arange(one.known, len(one.prompt))
-            for (keys, values), (old_keys, old_values) in zip(self.cache, kept or [], strict=False):
+            for (keys, values), (old_keys, old_values) in zip(self.cache, kept, strict=False):
                 keys[row, :, self.prefix - one.known : self.prefix] = old_keys[:, : one.known]
                 values[row, :, self.prefix - one.known : self.prefix] = old_values[:, : one.known]
 
@@ -245,12 +269,11 @@ class Batch:
 
     def _keep(self, row: int, at: int, step: int) -> None:
         """Keep what a request computed: all of its tokens but the last one drawn."""
-        one = self.requests[row]
-        if one.params["max_tokens"] <= 1 or one.request_id in self.engine._kept:
+        if self.requests[row].params["max_tokens"] <= ANSWER_TOKENS:
             return
         slots = self.open[at, : self.first + step].nonzero()[:, 0]
         cache = [(keys[at][:, slots].clone(), values[at][:, slots].clone()) for keys, values in self.cache]
-        self.engine.keep(one.request_id, [*one.prompt, *one.ids[:-1]], cache)
+        self.engine.keep(self.requests[row], cache)
 
 
 class Shape:
