@@ -1,11 +1,13 @@
 """What both modes of the prefix variant are made of."""
 
 import asyncio
+import contextlib
 import random
 import time
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from mrt_verl.online import RolledOut
@@ -89,8 +91,12 @@ class PrefixGroup(ABC):
 
         The trace itself seeds the choice: the same trace is cut at the same place.
         """
-        fitting = [end for end in ends if end <= self.rollout.thinking_room]
+        fitting = self.fitting(ends)
         return random.Random(zlib.crc32(repr(ids).encode())).choice(fitting) if fitting else None
+
+    def fitting(self, ends: Sequence[int]) -> list[int]:
+        """The ends after which there is room for a forced answer."""
+        return [end for end in ends if end <= self.rollout.thinking_room]
 
     async def force(self, prefix_ids: list[int], count: int, request_id: str) -> Branches:
         """Forced answers that are rollouts of their own, with log-probs if the host trains on them."""
@@ -119,3 +125,22 @@ class PrefixGroup(ABC):
             record.response.prompt_text = self.rollout.tokenizer.decode(self.prompt_ids)
             record.response.episode_texts = [self.rollout.tokenizer.decode(trace.ids[shown_from:])]
         return RolledOut(trace, record, time.perf_counter() - started, request_id)
+
+
+class SharedGroups:
+    """Groups by prompt, kept while any of its rollouts is under way: verl starts them together in one process."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, PrefixGroup] = {}
+        self._under_way: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def of_prompt(self, uid: str, group: PrefixGroup) -> Iterator[PrefixGroup]:
+        """The prompt's group, for one of its rollouts; `group` if it is the first."""
+        self._under_way[uid] += 1
+        try:
+            yield self._groups.setdefault(uid, group)
+        finally:
+            self._under_way[uid] -= 1
+            if not self._under_way[uid]:
+                del self._groups[uid], self._under_way[uid]

@@ -59,10 +59,10 @@ class ForcedPrefixGroup(PrefixGroup):
                 self.prompt_ids, self.sampling_params, request_id, insert=False, purpose="prefix"
             )
             tokens = len(source.ids)
-        ends = [episode.end for episode in source.episodes]
+        ends = [episode.end for episode in source.episodes if episode.end > 0]
         # the dataset chose where to cut; nothing can be learnt after the last episode of a trace
-        ends = ends[-1:] if self.given is not None else ends[:-1]
-        end = self.cut([one for one in ends if one > 0], source.ids)
+        given = self.given is not None
+        end = max(self.fitting(ends), default=None) if given else self.cut(ends[:-1], source.ids)
         if end is None:
             return ForcedPrefix([], None, tokens, request_id)
         count = forced_rollouts(self.count, self.settings.forced_share)

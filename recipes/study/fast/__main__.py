@@ -1,8 +1,9 @@
-"""The fast study: runs of `loop` on one core each, two side by side; every run's result is one JSON file.
+"""The fast study: runs of `loop` on one core each, two side by side; the result of each is one JSON file.
 
     python -m recipes.study.fast tune            every arm at three learning rates, on development problems
     python -m recipes.study.fast run             every arm at its rate, six runs, on held-out problems
-    python -m recipes.study.fast run --arms grpo mrt --seeds 2
+    python -m recipes.study.fast run --arms grpo likelihood --seeds 2
+    python -m recipes.study.fast summary         the tables and curves.png of what has been run
 
 What has a result is skipped; a killed study goes on where it was. README.md says what was fixed before the runs.
 """
@@ -22,9 +23,10 @@ from data_prep.search_task import VERSION, Problem, make_problems
 from mrt_verl.evaluation.settings import read_settings
 from mrt_verl.settings import MRTSettings
 from recipes.quickstart.prepare import rows
-from recipes.study.fast_arms import ARMS, RATES, TUNED
-from recipes.study.fast_evaluation import evaluate
-from recipes.study.loop import Experiment, Loop
+from recipes.study.fast.arms import ARMS, RATES
+from recipes.study.fast.evaluation import evaluate
+from recipes.study.fast.loop import Experiment, Loop
+from recipes.study.fast.summary import best_rates, draw, read_results, table_of_arms, table_of_differences, tuning_table
 
 RESULTS = Path(f"recipes/study/results/fast-v{VERSION}")
 WARM_STARTS = Path("recipes/study/warm_starts")
@@ -108,18 +110,34 @@ def jobs_of(command: str, arms: Sequence[str], seeds: int | None) -> list[Job]:
         return [Job(arm, "1", seed, rate, True) for seed in TUNING_SEEDS[:seeds] for arm in arms for rate in RATES]
     warm_starts = sorted(path.name for path in WARM_STARTS.iterdir())
     pairs = [(seed, warm_start) for seed in SEEDS[:seeds] for warm_start in warm_starts]
-    return [Job(arm, warm_start, seed, TUNED[arm], False) for seed, warm_start in pairs for arm in arms]
+    rates = best_rates(read_results(RESULTS / "tuning"))
+    return [Job(arm, warm_start, seed, rates[arm], False) for seed, warm_start in pairs for arm in arms]
+
+
+def summarise(arms: Sequence[str]) -> list[str]:
+    """The tables of all results, each followed by an empty line; draws curves.png beside them."""
+    lines: list[str] = []
+    if (RESULTS / "tuning").exists():
+        lines += [*tuning_table(read_results(RESULTS / "tuning"), arms), ""]
+    if (RESULTS / "runs").exists():
+        results = read_results(RESULTS / "runs")
+        lines += [*table_of_arms(results, arms), "", *table_of_differences(results, arms), ""]
+        draw(results, arms, RESULTS / "curves.png")
+    return lines
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("tune", "run"))
+    parser.add_argument("command", choices=("tune", "run", "summary"))
     parser.add_argument(
         "--arms", nargs="+", default=list(ARMS), choices=list(ARMS), metavar="ARM", help=", ".join(ARMS)
     )
     parser.add_argument("--seeds", type=int, help="seeds of every arm (all)")
     parser.add_argument("--workers", type=int, default=2, help="runs side by side (%(default)s)")
     arguments = parser.parse_args()
+    if arguments.command == "summary":
+        print("\n".join(summarise(arguments.arms)))
+        return
     jobs = [job for job in jobs_of(arguments.command, arguments.arms, arguments.seeds) if not job.path.exists()]
     print(f"{len(jobs)} runs to do", flush=True)
     context = multiprocessing.get_context("spawn")

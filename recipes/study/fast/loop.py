@@ -1,6 +1,6 @@
 """The study's loop without verl, Ray and vLLM: a third host of the package's rollout, grading and advantage.
 
-One process and one core: rollouts by `torch_engine`, one update of on-policy policy gradient a step, Adam, a learning
+One process and one core: rollouts by `engine`, one update of on-policy policy gradient a step, Adam, a learning
 rate that decays over the tokens the run may generate. What it does to a batch is what verl does at the study's settings
 (one update a step, loss a mean over tokens, gradients clipped at 1, no KL).
 """
@@ -29,7 +29,7 @@ from mrt_verl.rollout import Response, Rollout
 from mrt_verl.rollout_grading import grade_rollout, reward_row
 from mrt_verl.settings import MRTSettings
 from mrt_verl.trace import Trace
-from recipes.study.torch_engine import TorchEngine
+from recipes.study.fast.engine import TorchEngine
 
 SAMPLING = {"temperature": 1.0, "top_p": 1.0, "top_k": -1, "logprobs": True}
 Score = Callable[[float, int], float]

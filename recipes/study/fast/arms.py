@@ -35,5 +35,4 @@ ARMS: dict[str, Arm] = {
     "one_episode": Arm(ONE_EPISODE, {"rollouts": 8}),
 }
 RATES = (6e-4, 1e-3)
-TUNED: dict[str, float] = {}
-"""Learning rates, chosen on development problems by `fast tune`."""
+"""Learning rates that are tried for every arm, on development problems."""

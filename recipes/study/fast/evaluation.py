@@ -1,4 +1,4 @@
-"""What the fast study measures of a model, by the package's own evaluation on the engine of `torch_engine`."""
+"""What the fast study measures of a model, by the package's own evaluation on the engine of `engine`."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from mrt_verl.evaluation.sampling import RecordSampler
 from mrt_verl.grading import Grader
 from mrt_verl.progress import paper_regret
 from mrt_verl.settings import MRTSettings
-from recipes.study.torch_engine import TorchEngine
+from recipes.study.fast.engine import TorchEngine
 
 BUDGET = 160
 TRACES = 2

@@ -139,8 +139,13 @@ class TorchEngine:
                 for _ in range(8):
                     await asyncio.sleep(0)
             batch = self._next_batch()
-            with torch.inference_mode():
-                Batch(self, batch).run()
+            try:
+                with torch.inference_mode():
+                    Batch(self, batch).run()
+            except Exception as error:  # whoever waits for it is told
+                for one in batch:
+                    one.future.set_exception(error)
+                continue
             for one in batch:
                 extra = {"num_cached_tokens": one.known, "prompt_logprobs": one.rows}
                 log_probs = one.log_probs if one.params.get("logprobs") else None
