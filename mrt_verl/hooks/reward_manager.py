@@ -13,14 +13,15 @@ from verl import DataProto
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 from verl.experimental.reward_loop.reward_manager.registry import register
 
-from mrt_verl.grading import Grade, Grader, Verdict
+from mrt_verl.grading import Grade, Grader, Verdict, extract_answer
 from mrt_verl.grading.answers import AnswerGrader
+from mrt_verl.grading.comparison import as_references
 from mrt_verl.grading.outcomes import FileFunction
 from mrt_verl.grading.text.boxes import answer_end
 from mrt_verl.hooks.overlong import OverlongBuffer
 from mrt_verl.metrics import validation_values
 from mrt_verl.provers import ForcedAnswer
-from mrt_verl.rollout_record import LOST, RECORD, GradingPart, ResponsePart, RolloutRecord
+from mrt_verl.rollout_record import LOST, RECORD, GradingPart, ResponsePart, RolloutRecord, TextPart
 from mrt_verl.settings import MRTSettings
 from mrt_verl.value_estimates import estimate_values
 
@@ -62,6 +63,8 @@ class MRTRewardManager(RewardManagerBase):
         record.grading = self._grading([own, *before, *chain.from_iterable(forced)])
         record.grading.grade_seconds = time.perf_counter() - started
         record.grading.timeout_example = self._timeout_example(record, response_ids, own, [*forced, before])
+        if self.settings.trace_dir is not None:
+            record.texts = self._texts(record.response, response_ids, fields, own, forced, before)
         score = own.score
         info = {**_extras(own), "acc": float(own.verdict is Verdict.RIGHT), RECORD: record.to_json()}
         if self.settings.val_branches and fields.get("mrt_validate", False):
@@ -82,6 +85,36 @@ class MRTRewardManager(RewardManagerBase):
             answer = ForcedAnswer(text, response.finished, None)
             return (await self.answers.grade_forced([answer], response_ids[: response.prefix_tokens], row))[0]
         return await self.answers.grade_final(response_ids, response.answer_start, row, finished=response.finished)
+
+    def _texts(
+        self,
+        response: ResponsePart,
+        response_ids: list[int],
+        row: Mapping[str, Any],
+        own: Grade,
+        forced: Sequence[Sequence[Grade]],
+        before: Sequence[Grade],
+    ) -> TextPart:
+        """What a trace file shows beside the numbers."""
+        first, last = (response.episodes[0][0], response.episodes[-1][2]) if response.episodes else (None, None)
+        answer = "" if response.answer_start is None else self.answers.decode(response_ids[response.answer_start :])
+        stop_text = self.settings.stop_text if response.kind == "forced" else ""
+        references = as_references(row["reward_model"]["ground_truth"])
+        messages = row.get("raw_prompt")
+        asked = messages[-1]["content"] if messages is not None and len(messages) else response.prompt_text
+        return TextPart(
+            uid=str(row.get("uid", "")),
+            data_source=str(row.get("data_source", "")),
+            problem=asked if isinstance(asked, str) else str(response.prompt_text),
+            reference=references[0] if len(references) == 1 else list(references),
+            lead_text=self.tokenizer.decode(response_ids[:first]),
+            rest_text="" if last is None else self.tokenizer.decode(response_ids[last:]),
+            extracted=extract_answer(answer, stop_text=stop_text, thinking=None, finished=response.finished),
+            verdict=str(own.verdict),
+            detail=own.detail,
+            forced_verdicts=[[str(grade.verdict) for grade in grades] for grades in forced],
+            before_verdicts=[str(grade.verdict) for grade in before],
+        )
 
     def _grading(self, grades: Sequence[Grade]) -> GradingPart:
         verdicts = Counter(grade.verdict for grade in grades)

@@ -37,6 +37,7 @@ def write_report(
     training: Mapping[str, Metrics] | None = None,
     title: str = "Accuracy, regret and progress",
     notes: Sequence[str] = (),
+    traces: Sequence[Run] = (),
     resamples: int = RESAMPLES,
 ) -> dict[str, Any]:
     """Write index.html, plots (PNG and SVG) and summary.json into `out`; returns the summary.
@@ -45,6 +46,7 @@ def write_report(
         runs: comparable ones (load.load_runs); each other is compared with the first.
         training: metrics by step of training runs, by name.
         notes: sentences for the top of the page.
+        traces: of training steps, to be read beside those of the runs (training_traces.read_trace_dir).
     """
     out.mkdir(parents=True, exist_ok=True)
     measured = [Measures(run) for run in runs]
@@ -63,12 +65,35 @@ def write_report(
         gain=colour_of(0.5),
         loss=colour_of(-0.5),
         unknown=colour_of(None),
-        examples=[group for run in runs if (group := pick_examples(run))],
+        examples=[group for run in [*runs, *traces] if (group := pick_examples(run))],
         settings=common_settings(runs),
         differences=differing_settings(runs),
     )
     write_text(out / "index.html", page)
     return summary
+
+
+def write_training_page(
+    out: Path, *, training: Mapping[str, Metrics], traces: Sequence[Run], title: str, notes: Sequence[str] = ()
+) -> None:
+    """Write index.html of a training run alone into `out`: its curves and traces, no measure of an evaluation."""
+    out.mkdir(parents=True, exist_ok=True)
+    records = [record for run in traces for problem in run.problems for record in problem]
+    right = sum(record.own.score > 0 for record in records)
+    found = [f"{len(records)} rollouts of {len(traces)} steps, {right} of them right."] if traces else []
+    drawn = draw_training(training, out)
+    page = render(
+        title=title,
+        notes=list(notes),
+        findings=found,
+        figures=[(caption, data_uri(out / name)) for name, caption in drawn.items()],
+        gain=colour_of(0.5),
+        loss=colour_of(-0.5),
+        unknown=colour_of(None),
+        examples=[group for run in traces if (group := pick_examples(run))],
+        settings=[("page", f"{date.today()}; {_joined(versions())}")],
+    )
+    write_text(out / "index.html", page)
 
 
 def draw(
