@@ -33,7 +33,7 @@ def keep(name: str, evaluation: Path, metrics: Path | None, to: Path = RECORDED)
     settings = json.loads((evaluation / SETTINGS).read_text())
     settings["name"] = NAMES[name]
     settings["model"] = f"recorded {date.today()}: {name}"
-    settings["recorded"] = {"task_version": VERSION, "steps": STEPS, "overrides": _own_overrides(name)}
+    settings["recorded"] = made_by(name)
     (folder / SETTINGS).write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
     # no time of packing in it: the same run is the same file
     (folder / f"{TRACES}.gz").write_bytes(gzip.compress((evaluation / TRACES).read_bytes(), mtime=0))
@@ -52,7 +52,7 @@ def unpack(name: str, out: Path, data: Path) -> Path | None:
     if not source.exists():
         return None
     settings = json.loads((source / SETTINGS).read_text())
-    if settings["recorded"]["task_version"] != VERSION:
+    if settings["recorded"] != made_by(name):
         return None
     target.mkdir(parents=True, exist_ok=True)
     (target / TRACES).write_bytes(gzip.decompress((source / f"{TRACES}.gz").read_bytes()))
@@ -65,8 +65,13 @@ def unpack(name: str, out: Path, data: Path) -> Path | None:
     return target
 
 
-def _own_overrides(name: str) -> list[str]:
-    return [] if name == "before" else overrides_of(name, STEPS)
+def made_by(name: str) -> dict[str, Any]:
+    """What a run depends on: one that was made with anything else is no longer shown."""
+    made: dict[str, Any] = {"task_version": VERSION}
+    if name != "before":
+        texts = b"".join((Path("recipes/quickstart") / file).read_bytes() for file in ("train.yaml", "short.yaml"))
+        made |= {"overrides": overrides_of(name, STEPS), "settings": hashlib.sha256(texts).hexdigest()}
+    return made
 
 
 def _rounded(data: dict[str, Any]) -> dict[str, float]:

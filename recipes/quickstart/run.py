@@ -23,7 +23,7 @@ def main() -> None:
     # Ray runs its workers at a niceness of 15, which on a machine that does anything else is a standstill
     os.environ.setdefault("RAY_worker_niceness", "0")
     steps = int(os.environ.get("QUICKSTART_STEPS") or STEPS)
-    arms = parse_arms(os.environ.get("QUICKSTART_ARMS", "mrt"))
+    arms = parse_arms(os.environ["QUICKSTART_ARMS"])
     started = time.monotonic()
     prepare_quickstart(OUT)
     for arm in arms:
