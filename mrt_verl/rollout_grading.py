@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from mrt_verl.grading import Grade, Verdict
+from mrt_verl.grading import Grade, Verdict, extract_answer
 from mrt_verl.grading.answers import AnswerGrader
+from mrt_verl.grading.comparison import as_references
 from mrt_verl.grading.text.boxes import answer_end
 from mrt_verl.provers import ForcedAnswer
 from mrt_verl.reward_layout import bonus_spans, write_rewards
-from mrt_verl.rollout_record import GradingPart, ResponsePart, RolloutRecord
+from mrt_verl.rollout_record import GradingPart, ResponsePart, RolloutRecord, TextPart
 from mrt_verl.value_estimates import estimate_values
 
 ANSWERED = ("forced", "one_episode")
@@ -40,6 +41,10 @@ async def grade_rollout(
     record.grading = _count([own, *before, *chain.from_iterable(forced)])
     record.grading.grade_seconds = time.perf_counter() - started
     record.grading.timeout_example = _timeout_example(answers, record, response_ids, own, [*forced, before])
+    if answers.settings.trace_dir is not None:
+        record.texts = _texts(answers, response, response_ids, row, own)
+        record.texts.forced_verdicts = [[str(grade.verdict) for grade in grades] for grades in forced]
+        record.texts.before_verdicts = [str(grade.verdict) for grade in before]
     return own
 
 
@@ -76,6 +81,30 @@ def _timeout_example(
     texts = [*record.branches.forced, record.branches.forced_before]
     pairs = chain.from_iterable(zip(some, grades, strict=True) for some, grades in zip(texts, forced, strict=True))
     return next((answer.text[-200:] for answer, grade in pairs if grade.verdict is Verdict.TIMEOUT), None)
+
+
+def _texts(
+    answers: AnswerGrader, response: ResponsePart, response_ids: list[int], row: Mapping[str, Any], own: Grade
+) -> TextPart:
+    """What a trace file shows beside the numbers."""
+    first, last = (response.episodes[0][0], response.episodes[-1][2]) if response.episodes else (None, None)
+    answer = "" if response.answer_start is None else answers.decode(response_ids[response.answer_start :])
+    stop_text = answers.settings.stop_text if response.kind in ANSWERED else ""
+    references = as_references(row["reward_model"]["ground_truth"])
+    messages = row.get("raw_prompt")
+    asked = messages[-1]["content"] if messages is not None and len(messages) else response.prompt_text
+    decode = answers.tokenizer.decode
+    return TextPart(
+        uid=str(row.get("uid", "")),
+        data_source=str(row.get("data_source", "")),
+        problem=asked if isinstance(asked, str) else str(response.prompt_text),
+        reference=references[0] if len(references) == 1 else list(references),
+        lead_text=decode(response_ids[:first]),
+        rest_text="" if last is None else decode(response_ids[last:]),
+        extracted=extract_answer(answer, stop_text=stop_text, thinking=None, finished=response.finished),
+        verdict=str(own.verdict),
+        detail=own.detail,
+    )
 
 
 def reward_row(record: RolloutRecord, score: float, response_mask: Sequence[int]) -> np.ndarray:
