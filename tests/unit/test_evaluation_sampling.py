@@ -83,7 +83,8 @@ def test_a_plain_trace():
     assert [e.text for e in record.episodes] == [" a\n\n", "Wait b\n\n"]
     assert [e.j for e in record.episodes] == [0.0, 1.0]
     assert [len(e.forced) for e in record.episodes] == [3, 2]  # the own answer is one sample of the last
-    assert forced(server) == [""] * 2 + [" a\n\n"] * 3 + [" a\n\nWait b\n\n"] * 2
+    # the last boundary is asked from where the policy closed its thinking itself
+    assert forced(server) == [""] * 2 + [" a\n\n"] * 3 + [" a\n\nWait b\n\n" + CLOSE.strip()] * 2
     assert (record.j_before, len(record.before), record.before_tokens) == (0.0, 2, 3.0)
     assert (record.own.extracted, record.own.verdict, record.own.score) == ("7", "right", 1.0)
     assert record.episodes[0].answer_tokens == 3.0  # stop text, digit, brace

@@ -150,8 +150,7 @@ class Loop:
         for part in np.array_split(used, max(len(used) // 16, 1)) if len(used) else []:
             rows = sorted(part.tolist(), key=lambda row: len(traces[row].trace.ids))
             log_probs = self._log_probs([prompts[row] for row in rows], [traces[row].trace.ids for row in rows], width)
-            loss = -(log_probs * advantages[rows] * response_mask[rows]).sum() / total
-            loss.backward()
+            policy_loss(log_probs, advantages[rows], response_mask[rows], total).backward()
         norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0))
         self.optimizer.step()
         return norm
@@ -198,6 +197,18 @@ class Prompt:
     async def _sample(self, request_id: str, session: int, trace: Trace | None) -> Response:
         purpose = f"rollout {session}"
         return await self.loop.rollout.sample(self.prompt_ids, SAMPLING, request_id, trace=trace, purpose=purpose)
+
+
+def policy_loss(
+    log_probs: torch.Tensor, advantages: torch.Tensor, response_mask: torch.Tensor, total: torch.Tensor
+) -> torch.Tensor:
+    """The gradient of verl's clipped loss where the policy is still the one that sampled: its ratios are 1.
+
+    Args:
+        log_probs, advantages, response_mask: (rows, width), of a part of the batch.
+        total: trained tokens of the whole batch (`loss_agg_mode=token-mean`).
+    """
+    return -(log_probs * advantages * response_mask).sum() / total
 
 
 def generated_tokens(one: RolledOut) -> int:

@@ -1,0 +1,137 @@
+"""The study's loop on its own warm start: two small steps of each kind of arm, what is counted, and the summary."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from data_prep.search_task import make_problems
+from recipes.quickstart.prepare import rows
+from recipes.study.fast.__main__ import PROBLEM_SEED, TRAIN, WARM_STARTS, base_settings, jobs_of
+from recipes.study.fast.arms import ARMS, shorter_is_better
+from recipes.study.fast.intervals import ratio_interval, t_interval
+from recipes.study.fast.loop import Experiment, Loop
+from recipes.study.fast.summary import (
+    at_equal,
+    best_rates,
+    read_results,
+    table_of_arms,
+    table_of_differences,
+    token_efficiency,
+    tuning_table,
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """As the study runs; two threads on two busy cores wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def problems():
+    return rows(make_problems(PROBLEM_SEED)[TRAIN][:8], "train")
+
+
+def load():
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    path = WARM_STARTS / "1"
+    return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32), AutoTokenizer.from_pretrained(path)
+
+
+@pytest.mark.parametrize("name", ["grpo", "likelihood", "seen", "paper_prefix", "one_episode"])
+def test_an_arm_trains(problems, name):
+    model, tokenizer = load()
+    before = [weight.detach().clone() for weight in model.parameters()]
+    arm = ARMS[name]
+    sizes = {"prompts": 2, "rollouts": 4}
+    settings = replace(base_settings(), **arm.settings)
+    experiment = Experiment(settings=settings, seed=1, tokens=800, learning_rate=1e-3, **{**arm.experiment, **sizes})
+    log = list(Loop(model, tokenizer, experiment).steps(problems))
+    assert log[-1]["tokens"] >= 800 > (log[-2]["tokens"] if len(log) > 1 else 0)
+    assert any((a != b).any() for a, b in zip(before, model.parameters(), strict=True))
+    assert all(torch.isfinite(weight).all() for weight in model.parameters())
+    assert log[0]["mrt/branch_failures"] == 0
+    assert (log[0]["mrt/branch_tokens_ratio"] > 0) == (name != "grpo")
+    assert log[0]["mrt/episodes_mean"] > 0
+
+
+def test_the_same_seed_gives_the_same_run(problems):
+    logs = []
+    for _ in range(2):
+        model, tokenizer = load()
+        experiment = Experiment(base_settings(), seed=3, tokens=600, learning_rate=1e-3, prompts=2, is_plain=True)
+        logs.append([step["grad_norm"] for step in Loop(model, tokenizer, experiment).steps(problems)])
+    assert logs[0] == pytest.approx(logs[1], rel=1e-3)
+
+
+def test_the_length_penalty():
+    assert shorter_is_better(1.0, 80) == pytest.approx(0.9)
+    assert shorter_is_better(1.0, 400) == pytest.approx(0.8)
+    assert shorter_is_better(0.0, 80) == 0.0
+
+
+def test_intervals():
+    """Of 1, 2, 3: t = 4.303 at two degrees of freedom, s = 1."""
+    assert t_interval([1, 2, 3]) == pytest.approx((2.0, 2 - 4.303 / 3**0.5, 2 + 4.303 / 3**0.5, 3), abs=1e-9)
+    assert t_interval([0.5]) == (0.5, 0.5, 0.5, 1)
+    assert ratio_interval([1.0, 4.0])[0] == pytest.approx(2.0)
+    assert ratio_interval([0.0, 4.0])[:3] == (0.0, 0.0, 0.0)
+    assert t_interval([0.1, 0.2]).text("+").startswith("+0.150 [-0.485, +0.785]")
+
+
+def result(arm, seed, *, curve, outcome, rate=1e-3, **changes):
+    training = {"tokens": [1000.0 * n for n in range(1, 21)], "seconds": [1.0] * 20, "plain_outcome": [outcome] * 20}
+    one = dict.fromkeys(("pass_at_1", "pass_at_2", "regret_of_the_paper", "regret_at_twice", "markers", "closed"), 0.5)
+    one |= {"arm": arm, "warm_start": "1", "seed": seed, "learning_rate": rate, "task": 2, "updates": 20, "seconds": 20}
+    one |= {"regret": 0.4, "think_tokens": 50.0, "grid": [0.0, 80.0, 160.0], "curve": curve, "training": training}
+    return {**one, **changes}
+
+
+GRPO = result("grpo", 1, curve=[0.0, 0.2, 0.4], outcome=0.5)
+MRT = result("likelihood", 1, curve=[0.0, 0.4, 0.6], outcome=0.75, pass_at_1=0.75)
+
+
+def test_token_efficiency():
+    """GRPO's curve is at 0.8 x 0.4 after 128 tokens, the other's after 64."""
+    assert token_efficiency((MRT, GRPO), 0.8) == pytest.approx(2.0)
+    assert token_efficiency((GRPO, {**GRPO, "curve": [0.0, 0.4, 0.8]}), 0.8) == 0.0
+
+
+@pytest.mark.parametrize("key", ["updates", "tokens", "seconds"])
+def test_outcomes_at_equal_cost(key):
+    assert at_equal((MRT, GRPO), key) == pytest.approx(0.25)
+
+
+def test_tables(tmp_path):
+    for one in (GRPO, MRT, {**GRPO, "seed": 2}, {**MRT, "seed": 2}):
+        (tmp_path / f"{one['arm']}-{one['seed']}.json").write_text(json.dumps(one))
+    results = read_results(tmp_path)
+    arms = table_of_arms(results, list(ARMS))
+    assert len(arms) == 4 and arms[3].startswith("| `likelihood` | 0.001 | 2 | 0.750 [0.750, 0.750]")
+    differences = table_of_differences(results, list(ARMS))
+    assert len(differences) == 3 and "+0.250 [+0.250, +0.250]" in differences[2]
+    assert "not run" in tuning_table([GRPO, {**MRT, "learning_rate": 6e-4}], ["grpo", "likelihood"])[2]
+
+
+def test_results_of_two_versions_are_refused(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps(GRPO))
+    (tmp_path / "b.json").write_text(json.dumps({**GRPO, "task": 3}))
+    with pytest.raises(ValueError, match=r"several versions of the task: \[2, 3\]"):
+        read_results(tmp_path)
+
+
+def test_the_rate_with_the_lowest_regret_on_development_problems():
+    tuned = [{**GRPO, "learning_rate": rate, "regret": regret} for rate, regret in ((6e-4, 0.42), (1e-3, 0.45))]
+    assert best_rates(tuned) == {"grpo": 6e-4}
+
+
+def test_tuning_and_runs_share_no_seed():
+    tuning = {job.seed for job in jobs_of("tune", ["grpo"], None)}
+    assert tuning and all(job.is_tuning for job in jobs_of("tune", ["grpo"], None))
+    assert not tuning & {1, 2, 3}
