@@ -23,7 +23,7 @@ from data_prep.search_task import VERSION, Problem, make_problems
 from mrt_verl.evaluation.settings import read_settings
 from mrt_verl.settings import MRTSettings
 from recipes.quickstart.prepare import rows
-from recipes.study.fast.arms import ARMS, RATES
+from recipes.study.fast.arms import ARMS, MAIN, RATES
 from recipes.study.fast.evaluation import evaluate
 from recipes.study.fast.loop import Experiment, Loop
 from recipes.study.fast.summary import best_rates, draw, read_results, table_of_arms, table_of_differences, tuning_table
@@ -136,9 +136,10 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="runs side by side (%(default)s)")
     arguments = parser.parse_args()
     if arguments.command == "summary":
-        print("\n".join(summarise(arguments.arms)))
+        print("\n".join(summarise(arguments.arms or list(ARMS))))
         return
-    jobs = [job for job in jobs_of(arguments.command, arguments.arms, arguments.seeds) if not job.path.exists()]
+    arms = arguments.arms or list(ARMS if arguments.command == "tune" else MAIN)
+    jobs = [job for job in jobs_of(arguments.command, arms, arguments.seeds) if not job.path.exists()]
     print(f"{len(jobs)} runs to do", flush=True)
     context = multiprocessing.get_context("spawn")
     with context.Pool(arguments.workers, maxtasksperchild=1) as pool:
