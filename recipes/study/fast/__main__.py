@@ -129,9 +129,7 @@ def summarise(arms: Sequence[str]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("tune", "run", "summary"))
-    parser.add_argument(
-        "--arms", nargs="+", default=list(ARMS), choices=list(ARMS), metavar="ARM", help=", ".join(ARMS)
-    )
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), metavar="ARM", help=", ".join(ARMS))
     parser.add_argument("--seeds", type=int, help="seeds of every arm (all)")
     parser.add_argument("--workers", type=int, default=2, help="runs side by side (%(default)s)")
     arguments = parser.parse_args()
