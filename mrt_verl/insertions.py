@@ -104,7 +104,7 @@ class Backtrack:
         steps = find_steps(pause.tokenizer, ids, self._step, self._marker)
         if not steps:
             return None
-        j_end = await pause.estimate_j(ids)
+        j_end = await pause.estimate_j(pause.response_ids)  # with the close, as the last boundary is asked
         if j_end is None or j_end > 0.5:
             return None
         steps = steps[:: -(-len(steps) // self._max_steps)]  # evenly thinned out, the first one stays

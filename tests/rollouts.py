@@ -7,6 +7,7 @@ from typing import Any
 from tests.fakes import FakeServer, Request, Written, run_at_once
 
 STOP = "Time is up.\n</think>\n\nThe answer is \\boxed{"
+TAIL = STOP.partition("Time is up.\n")[2]
 ATTEMPT = "Let me try 3 and 7. 3 + 7 = 10, no.\n\n"
 WAIT = "Wait, let me try 9 and 4. 9 + 4 = 6, yes.\n\n"
 ANSWER = "</think>\n\nThe answer is \\boxed{9, 4}<|im_end|>"
@@ -38,8 +39,8 @@ def author(trace: str | Write, forced: Write = lambda _: FORCED) -> Write:
 
 
 def is_forced(request: Request) -> bool:
-    """Whether a forced answer is asked for."""
-    return request.text.endswith(STOP)
+    """Whether a forced answer is asked for: after the stop text, or after a close of the policy's own and its end."""
+    return request.text.endswith(TAIL)
 
 
 def split(server: FakeServer) -> tuple[list[Request], list[Request]]:

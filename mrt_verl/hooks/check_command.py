@@ -10,7 +10,7 @@ from mrt_verl.hooks.checks import find_problems
 from mrt_verl.hooks.checks.versions import verl_refusal
 from mrt_verl.hooks.command_line import word_problems
 from mrt_verl.provers import prover_class
-from mrt_verl.settings import MRTSettings, forced_rollouts
+from mrt_verl.settings import MRTSettings, forced_rollouts, plain_rollouts
 
 NAMES = {"--config-name": "ppo_trainer", "--config-dir": None}
 
@@ -83,6 +83,10 @@ def plan_lines(config: Any) -> Iterator[str]:
     yield f"variant     {settings.variant}; bonus weight mrt.alpha={settings.alpha:g}, credit {settings.credit}"
     yield f"group       {prompts} prompts x {n} rollouts of at most {data.max_response_length:,} tokens a step"
     if settings.variant == "prefix":
+        if settings.prefix_mode == "one_episode":
+            plain = plain_rollouts(n, settings.plain_share)
+            yield f"prefix      {plain} of {n} rollouts of a prompt are plain, {n - plain} write one episode and answer"
+            return
         forced = forced_rollouts(n, settings.forced_share)
         yield f"prefix      {forced} of {n} rollouts of a prompt are forced to answer, {n - forced} think on"
         return

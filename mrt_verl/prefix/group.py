@@ -118,12 +118,12 @@ class PrefixGroup(ABC):
         return len(stop_ids)
 
     def rolled_out(
-        self, trace: Trace, record: RolloutRecord, shown_from: int, started: float, request_id: str
+        self, trace: Trace, record: RolloutRecord, shown: slice, started: float, request_id: str
     ) -> RolledOut:
-        """The rollout, with its texts from a token on if traces are logged."""
+        """The rollout, with the text of some of its tokens if traces are logged."""
         if self.settings.trace_dir is not None:
             record.response.prompt_text = self.rollout.tokenizer.decode(self.prompt_ids)
-            record.response.episode_texts = [self.rollout.tokenizer.decode(trace.ids[shown_from:])]
+            record.response.episode_texts = [self.rollout.tokenizer.decode(trace.ids[shown])]
         return RolledOut(trace, record, time.perf_counter() - started, request_id)
 
 

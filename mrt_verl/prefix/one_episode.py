@@ -64,4 +64,4 @@ class OneEpisodeGroup(PrefixGroup):
             branch_prompt_tokens=answer.prompt_tokens,
             branch_cached_tokens=answer.cached_tokens,
         )
-        return self.rolled_out(trace, RolloutRecord(response, branches), cut, started, request_id)
+        return self.rolled_out(trace, RolloutRecord(response, branches), slice(cut, end), started, request_id)

@@ -89,7 +89,7 @@ class ForcedPrefixGroup(PrefixGroup):
             branch_prompt_tokens=forced.prompt_tokens // len(forced.answers),
             branch_cached_tokens=forced.cached_tokens // len(forced.answers),
         )
-        return self.rolled_out(trace, RolloutRecord(response, branches), 0, started, prefix.request_id)
+        return self.rolled_out(trace, RolloutRecord(response, branches), slice(None), started, prefix.request_id)
 
     async def _think_on(self, prefix: ForcedPrefix, forced: Branches, session: int, host: Host) -> RolledOut:
         """The rollout that goes on thinking: one step, paid outcome - J of the prefix."""
@@ -107,4 +107,4 @@ class ForcedPrefixGroup(PrefixGroup):
             own_is_sample=True,
         )
         record.branches.add_cost(paid)
-        return self.rolled_out(trace, record, cut, started, prefix.request_id)
+        return self.rolled_out(trace, record, slice(cut, None), started, prefix.request_id)

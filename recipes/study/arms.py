@@ -33,7 +33,7 @@ ARMS: dict[str, tuple[str, ...]] = {
     "mrt_sample": ("reward_model=mrt", "mrt.prover=sample", "mrt.branches=4"),
     "mrt_ht": ("reward_model=mrt", "mrt.prover=ht", "mrt.branches=4"),
     "mrt_regret": ("reward_model=mrt", *LIKELIHOOD, "mrt.credit=regret"),
-    "mrt_prefix": ("reward_model=mrt_prefix", "mrt.baseline=termination"),
+    "mrt_prefix": ("reward_model=mrt_prefix", "mrt.prefix_mode=paper", "mrt.baseline=termination"),
 }
 SEEDS = {"grpo": 5, "mrt": 5}
 """Seeds of the arms that are compared first; 3 of every other."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mrt_verl.provers import prover_class
-from mrt_verl.settings import MRTSettings, forced_rollouts
+from mrt_verl.settings import MRTSettings, forced_rollouts, plain_rollouts
 from recipes.tools.model_shapes import Shape, read_shape
 
 GIB = 2**30
@@ -40,12 +40,20 @@ def token_lines(config: Any, expected_share: float) -> Iterator[str]:
     rollouts = prompts * n
     trace = int(expected_share * response)
     yield f"rollouts    {prompts} prompts x {n} = {rollouts} a step"
+    mrt = _settings(config)
+    if mrt is not None and mrt.variant == "prefix" and mrt.prefix_mode == "one_episode":
+        plain = plain_rollouts(n, mrt.plain_share)
+        yield f"traces      {prompts} x {plain} plain ones, expected {prompts * plain * trace:,} tokens"
+        yield (
+            f"one episode {prompts} x {n - plain}, of a trace that has {mrt.max_episodes} of them expected "
+            f"{prompts * (n - plain) * (trace // mrt.max_episodes + mrt.branch_max_tokens):,} tokens"
+        )
+        return
     if forced := _forced(config):
         yield from _prefix_lines(config, forced, trace)
         return
     yield f"traces      worst: {rollouts} x {response:,} = {rollouts * response:,} tokens"
     yield f"            expected: {rollouts} x {expected_share:.0%} of the budget = {rollouts * trace:,} tokens"
-    mrt = _settings(config)
     if mrt is None:
         yield "branches    none"
     else:
@@ -59,9 +67,9 @@ def _settings(config: Any) -> MRTSettings | None:
 
 
 def _forced(config: Any) -> int:
-    """Rollouts of a prompt that are forced to answer at its prefix; 0 but in the prefix variant."""
+    """Rollouts of a prompt that are forced to answer at its prefix; 0 but in the paper's prefix variant."""
     mrt = _settings(config)
-    if mrt is None or mrt.variant != "prefix":
+    if mrt is None or mrt.variant != "prefix" or mrt.prefix_mode != "paper":
         return 0
     return forced_rollouts(config.actor_rollout_ref.rollout.n, mrt.forced_share)
 
@@ -87,7 +95,12 @@ def expected_tokens(config: Any, expected_share: float) -> tuple[int, int, int]:
     """(generated tokens of a step's traces, tokens of its update, traces that have to follow one another)."""
     n, prompts = config.actor_rollout_ref.rollout.n, config.data.train_batch_size
     trace = int(expected_share * config.data.max_response_length)
-    forced = _forced(config)
+    mrt, forced = _settings(config), _forced(config)
+    if mrt is not None and mrt.variant == "prefix" and not forced:
+        plain = plain_rollouts(n, mrt.plain_share)
+        one = trace // mrt.max_episodes + mrt.branch_max_tokens
+        # a response holds its prefix, half a trace
+        return prompts * (plain * trace + (n - plain) * one), prompts * (plain * trace + (n - plain) * trace // 2), 2
     if not forced:
         return prompts * n * trace, prompts * n * trace, 1
     own = MRTSettings.from_config(config.mrt).prefix_source == "on_policy"

@@ -200,6 +200,14 @@ OF_MACHINE = (
     ),
     (
         ("reward_model=mrt_prefix", "mrt.prefix_source=dataset"),
+        r"mrt\.prefix_source=dataset with mrt\.prefix_mode=one_episode; allowed: on_policy",
+    ),
+    (
+        ("reward_model=mrt_prefix", f"{ROLLOUT}.n=3"),
+        r"rollout\.n=3 with mrt\.prefix_mode=one_episode; allowed: 4 or more",
+    ),
+    (
+        ("reward_model=mrt_prefix", "mrt.prefix_mode=paper", "mrt.prefix_source=dataset"),
         r"mrt\.prefix_source=dataset: .*has no column `prefix`; python -m data_prep prefixes",
     ),
     ((f"{ROLLOUT}.dtype=bfloat16",), r"VERL_PLATFORM=cpu with actor_rollout_ref\.rollout\.dtype=bfloat16"),

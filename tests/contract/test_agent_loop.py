@@ -31,10 +31,14 @@ def rollout(compose, tokenizer):
 
 
 def prefixes(requests, tokenizer):
-    """The prompts of forced answers without the stop text."""
-    stop = tokenizer.encode(rollouts.STOP)
-    assert all(list(request.prompt_ids[-len(stop) :]) == stop for request in requests)
-    return [list(request.prompt_ids[: -len(stop)]) for request in requests]
+    """The prompts of forced answers without the stop text, or the end of it that follows the policy's own close."""
+    found = []
+    for request in requests:
+        text = rollouts.STOP if request.text.endswith(rollouts.STOP) else rollouts.TAIL.removeprefix("</think>")
+        stop = tokenizer.encode(text)
+        assert list(request.prompt_ids[-len(stop) :]) == stop
+        found.append(list(request.prompt_ids[: -len(stop)]))
+    return found
 
 
 def test_the_fake_server_returns_what_verls_server_does():
@@ -64,7 +68,8 @@ def test_branches_continue_the_trace_on_its_own_replica(rollout, tokenizer):
     (output,), server = rollout(ATTEMPT + WAIT + ANSWER)
     (trace,), branches = split(server)
     at_boundaries = [branch for branch in branches if branch.request_id == trace.request_id]
-    ends = [end for _, _, end in record(output)["episodes"]]
+    (_, _, first), _ = record(output)["episodes"]
+    ends = [first, record(output)["answer_start"]]  # the last from where the policy closed its thinking itself
     expected = [output.prompt_ids + output.response_ids[:end] for end in ends]
     assert sorted(prefixes(at_boundaries, tokenizer)) == sorted([expected[0]] * 3 + [expected[1]] * 2)
     before = [branch for branch in branches if branch.request_id != trace.request_id]
@@ -170,8 +175,8 @@ def backtracking(request):
     return " 9 and 4.</think>" if "go back" in request.text else STEPS_TO_A_WRONG_ANSWER
 
 
-@pytest.mark.parametrize(("end", "others"), [("\n\n", 3), ("", 4)])
-def test_boundaries_find_the_forced_answers_that_decided_an_insertion(rollout, tokenizer, end, others):
+@pytest.mark.parametrize("end", ["\n\n", ""])
+def test_boundaries_find_the_forced_answers_that_decided_an_insertion(rollout, tokenizer, end):
     row = {"reward_model": {"ground_truth": "no forced answer says this"}}
 
     def write(request):
@@ -180,12 +185,12 @@ def test_boundaries_find_the_forced_answers_that_decided_an_insertion(rollout, t
     (output,), server = rollout(write, *BACKTRACK, **row)
     assert record(output)["inserted_tokens"] > 0
     times = collections.Counter(map(tuple, prefixes(split(server)[1], tokenizer)))
-    ends = [end for _, _, end in record(output)["episodes"]]
+    ends = [record(output)["episodes"][0][2], record(output)["answer_start"]]
     at_boundaries = [tuple(output.prompt_ids + output.response_ids[:end]) for end in ends]
     assert len(ends) == 2 and all(times[prefix] == 3 for prefix in at_boundaries)
-    # besides: the answers without thinking, where step 1 begins, steps 2 and 3; and the close itself, where the
-    # insertion made another token of the full stop before it
-    assert len(times) == len(ends) + others and set(times.values()) == {3}
+    # besides: the answers without thinking, where step 1 begins, steps 2 and 3, and the first close, which the
+    # insertion took away
+    assert len(times) == len(ends) + 4 and set(times.values()) == {3}
     assert record(output)["branch_tokens"] == 3 * len(times) * len(tokenizer.encode(FORCED))
 
 

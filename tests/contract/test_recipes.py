@@ -200,6 +200,8 @@ def test_papers_values():
         ("mrt", [], (8 * 4 * 100, 8 * 4 * 100, 1)),
         # 8 traces to cut, 8 x 3 from the middle of one; the update sees 8 x 3 whole traces and a forced half one
         ("mrt_prefix", [], (8 * 100 + 8 * 3 * 50, 8 * 3 * 100 + 8 * 50, 2)),
+        # 2 plain traces of a prompt, 2 that write a sixth of one and answer
+        ("mrt_prefix", ["mrt.prefix_mode=one_episode"], (8 * (2 * 100 + 2 * (16 + 32)), 8 * (2 * 100 + 100), 2)),
         ("mrt_prefix", ["mrt.prefix_source=dataset"], (8 * 3 * 50, 8 * 3 * 100 + 8 * 50, 1)),
     ],
 )

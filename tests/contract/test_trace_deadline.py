@@ -79,7 +79,7 @@ def test_a_piece_after_an_insertion(group, insertion):
     assert kinds(group(lambda _: False, *forcing)) == ["trace"] * 3
 
 
-PREFIX = ("mrt.variant=prefix", "mrt.forced_share=0.5")
+PREFIX = ("mrt.variant=prefix", "mrt.prefix_mode=paper", "mrt.forced_share=0.5")
 
 
 def go_on(request):

@@ -98,8 +98,9 @@ class Author:
         return int(share * (len(request.prompt_ids) - 1)) // 4 * 4
 
     def _is_branch(self, request: Request) -> bool:
-        # a stop text loses line breaks that stand before it already
-        return request.text.endswith(self.stop_text.lstrip("\n")) or self._is_score(request)
+        # a stop text loses line breaks that stand before it already, and its close where the policy closed its thinking
+        tail = self.stop_text.rpartition(self.think_close)[2] if self.think_close else self.stop_text
+        return request.text.endswith(tail.lstrip("\n")) or self._is_score(request)
 
     def _is_score(self, request: Request) -> bool:
         return "detokenize" in request.params

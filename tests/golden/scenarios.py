@@ -69,7 +69,7 @@ CREDITS = (
     {"norm_adv_by_std_in_grpo": False},
     {"bonus_floor": 0.9},
 )
-PREFIX: dict[str, Any] = {"reward_model": "mrt_prefix", "response_tokens": 112}
+PREFIX: dict[str, Any] = {"reward_model": "mrt_prefix", "response_tokens": 112, "texts": {"prefix_mode": "paper"}}
 THINKS = {"kinds": ("closes", "runs", "bare")}
 DATASET = {"prefix": "Try 3 and 7: 3 + 7 = 10.\n\n" + "Wait, take 4 and 9: 4 + 9 = 13, no.\n\n" * 6}
 """Longer than a response may be: cut at a boundary that leaves room for an answer."""
@@ -182,6 +182,13 @@ TRAINING = {
         ("mrt.prefix_source=dataset",), rollouts=3, row={"prefix": None}, author=THINKS, **PREFIX
     ),
     "prefix_taken_over": Training(author={"dies_at": (0,), "seed": 3}, **PREFIX),
+    "prefix_one_episode": Training(
+        rollouts=6,
+        author={**THINKS, "seed": 4},
+        reward_model="mrt_prefix",
+        response_tokens=112,
+        estimates=({"alpha": 0.5},),
+    ),
     "validation_plain": Training(
         ("mrt.insertion=budget_forcing",), rollouts=3, row={"mrt_validate": True}, author={"kinds": MIXED, "seed": 1}
     ),

@@ -107,7 +107,7 @@ def dumped(run, step):
 
 def test_prefix_variant(train):
     # a prompt whose first trace is one episode has no prefix: sixteen, so that a step without any does not happen
-    prompts = ("data.train_batch_size=16", "actor_rollout_ref.actor.ppo_mini_batch_size=16")
+    prompts = ("data.train_batch_size=16", "actor_rollout_ref.actor.ppo_mini_batch_size=16", "mrt.prefix_mode=paper")
     run = train("trainer.val_before_train=False", "trainer.test_freq=-1", *prompts, reward_model="mrt_prefix")
     for step, traces in run.traces.items():
         assert run.steps[step]["training/rollout_probs_diff_max"] < 1e-4
@@ -122,6 +122,21 @@ def test_prefix_variant(train):
                 assert trace["episodes"][0]["start"] == trace["prefix_tokens"] > 0
         expected = sorted(t["outcome"] + sum(_progress(t)) for t in traces)
         assert dumped(run, step) == pytest.approx(expected, abs=1e-5)
+
+
+def test_one_episode_from_a_plain_rollout(train):
+    run = train("trainer.val_before_train=False", "trainer.test_freq=-1", reward_model="mrt_prefix")
+    for step, traces in run.traces.items():
+        # prefix and stop text are left out of the loss, what was sampled in pieces agrees with the trainer
+        assert run.steps[step]["training/rollout_probs_diff_max"] < 1e-4
+        kinds = [trace["kind"] for trace in traces]
+        assert kinds.count("trace") == kinds.count("one_episode") == len(traces) // 2 > 0
+        for trace in traces:
+            if trace["kind"] == "one_episode":
+                (episode,) = trace["episodes"]
+                assert episode["start"] == trace["prefix_tokens"] <= episode["end"]
+                assert trace["inserted_tokens"] > 0
+        assert dumped(run, step) == pytest.approx(sorted(trace["outcome"] for trace in traces), abs=1e-5)
 
 
 def test_inserted_boundaries(train):

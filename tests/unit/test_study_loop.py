@@ -8,10 +8,10 @@ import torch
 
 from data_prep.search_task import make_problems
 from recipes.quickstart.prepare import rows
-from recipes.study.fast.study import PROBLEM_SEED, TRAIN, WARM_STARTS, base_settings, jobs_of
 from recipes.study.fast.arms import ARMS, shorter_is_better
 from recipes.study.fast.intervals import ratio_interval, t_interval
 from recipes.study.fast.loop import Experiment, Loop
+from recipes.study.fast.study import PROBLEM_SEED, TRAIN, WARM_STARTS, base_settings, jobs_of
 from recipes.study.fast.summary import (
     at_equal,
     best_rates,

@@ -99,6 +99,18 @@ def check_group_filter(settings: MRTSettings, config: Any) -> Iterator[str]:
 
 def check_variant(settings: MRTSettings, config: Any) -> Iterator[str]:
     """Settings that would train something else in the prefix variant."""
+    if settings.variant == "prefix" and settings.prefix_mode == "one_episode":
+        n = config.actor_rollout_ref.rollout.n
+        if n < 4:
+            yield (
+                f"actor_rollout_ref.rollout.n={n} with mrt.prefix_mode=one_episode; allowed: 4 or more, two plain "
+                "rollouts and two from a prefix, or mrt.prefix_mode=paper"
+            )
+        if settings.prefix_source == "dataset":
+            yield (
+                "mrt.prefix_source=dataset with mrt.prefix_mode=one_episode; allowed: on_policy, its prefixes are cut "
+                "from a rollout of the group, or mrt.prefix_mode=paper"
+            )
     if settings.variant == "prefix" and settings.branch_temperature is not None:
         yield (
             f"mrt.branch_temperature={settings.branch_temperature} with mrt.variant=prefix; allowed: null, because its "
