@@ -3,10 +3,12 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mrt_verl.evaluation.options import add_sampling_options, positive, sampling_fields
 from mrt_verl.evaluation.plan import RESERVED
 
+AS_WRITTEN = argparse.RawDescriptionHelpFormatter
 RUN_EXAMPLE = """example:
   mrt-eval run --model after=outputs/run/checkpoints/global_step_100 --baseline before=MODEL \\
     --data data/math500/test.parquet --budgets 2048,4096,8192 --out outputs/evaluation --temperature 0.6 \\
@@ -35,12 +37,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    shown = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="python -m mrt_verl.evaluation", description=__doc__, epilog=EXAMPLES,
-                                     formatter_class=shown)  # fmt: skip
+    parser = argparse.ArgumentParser(
+        prog="python -m mrt_verl.evaluation", description=__doc__, epilog=EXAMPLES, formatter_class=AS_WRITTEN
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    help_run = "sample traces with forced answers at every episode boundary"
-    run = commands.add_parser("run", help=help_run, description=help_run, epilog=RUN_EXAMPLE, formatter_class=shown)
+    _add_run(commands)
+    _add_report(commands)
+    return parser
+
+
+def _add_run(commands: Any) -> None:
+    text = "sample traces with forced answers at every episode boundary"
+    run = commands.add_parser("run", help=text, description=text, epilog=RUN_EXAMPLE, formatter_class=AS_WRITTEN)
     run.set_defaults(command=run_models)
     add = run.add_argument
     add("--model", required=True, metavar="[NAME=]MODEL", help="Hugging Face model or verl checkpoint")
@@ -61,9 +69,12 @@ def build_parser() -> argparse.ArgumentParser:
     add("--window", type=positive, help="linearised: finished episodes kept in context (all)")
     add("--seed", type=int, default=0, help="of the engine (%(default)s)")
     add_sampling_options(run)
-    help_report = "one page from any number of runs"
+
+
+def _add_report(commands: Any) -> None:
+    text = "one page from any number of runs"
     report = commands.add_parser(
-        "report", help=help_report, description=help_report, epilog=REPORT_EXAMPLE, formatter_class=shown
+        "report", help=text, description=text, epilog=REPORT_EXAMPLE, formatter_class=AS_WRITTEN
     )
     report.set_defaults(command=report_runs)
     add = report.add_argument
@@ -74,7 +85,6 @@ def build_parser() -> argparse.ArgumentParser:
     add("--training", nargs="+", action="extend", default=[], metavar="[NAME=]LOG", help=TRAINING)
     add("--common", action="store_true", help="only problems that every run has in full")
     add("--title", default="Accuracy, regret and progress")
-    return parser
 
 
 def run_models(options: argparse.Namespace) -> None:

@@ -62,13 +62,13 @@ def inspect_model(options: argparse.Namespace) -> None:
         best = sample_and_read(options, "proposed", [*options.overrides, *recut])
         print("\n".join(describe_findings(best)), flush=True)
         proposals = [*proposals[:1], *(one for one in propose(best) if not one.override.startswith("mrt.episodes="))]
-    print(f"\n{verdict(best)}")
-    for one in proposals:
-        print(f"  {one.override:<28} {one.reason}")
-    print("to paste: " + " ".join(["reward_model=mrt", *options.overrides, *(one.override for one in proposals)]))
+    paste = "to paste: " + " ".join(["reward_model=mrt", *options.overrides, *(one.override for one in proposals)])
+    reasons = [f"{one.override}: {one.reason}" for one in proposals]
+    print("\n".join(["", verdict(best), *(f"  {line}" for line in reasons), paste]))
     runs = [options.out / name for name in ("asked", *(["proposed"] if recut else []))]
     page = options.out / "report"
-    report(runs, page, title=f"What MRT sees in {Path(options.model).name}")
+    title = f"What MRT sees in {Path(options.model).name}"
+    report(runs, page, title=title, notes=[verdict(best), *reasons, paste])
     told = {"verdict": verdict(best), "proposals": [asdict(one) for one in proposals], "findings": lines}
     (options.out / "inspect.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"page: {page / 'index.html'}")

@@ -112,8 +112,8 @@ def main(arguments: list[str]) -> None:
     log, steps, *metrics = arguments
     print(f"the first step comes after a minute or two; all output is in {log}", flush=True)
     Path(log).parent.mkdir(parents=True, exist_ok=True)
-    seen = follow(sys.stdin, Path(log), int(steps) or None)
-    if metrics and seen:
+    follow(sys.stdin, Path(log), int(steps) or None)
+    if metrics and Path(metrics[0]).exists():
         print(f"metrics: {metrics[0]}", flush=True)
 
 

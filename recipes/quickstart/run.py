@@ -58,7 +58,7 @@ def train(arm: str, steps: int) -> None:
         assert trainer.stdout is not None
         follow(trainer.stdout, log, steps)
     if trainer.returncode:
-        print("".join(log.read_text(encoding="utf-8").splitlines(keepends=True)[-LAST_LINES:]), file=sys.stderr)
+        print("".join(log.read_text(encoding="utf-8").splitlines(keepends=True)[-LAST_LINES:]), end="", file=sys.stderr)
         raise SystemExit(f"{arm}: the trainer ended with status {trainer.returncode}; all its output is in {log}")
 
 

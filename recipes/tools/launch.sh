@@ -27,7 +27,7 @@ train() {
   local recipe=$1
   shift
   log_to "$recipe"
-  "$PYTHON_BIN" -m verl.trainer.main_ppo --config-dir . ${HARDWARE:+"+hardware=$HARDWARE"} \
+  followed "$PYTHON_BIN" -m verl.trainer.main_ppo --config-dir . ${HARDWARE:+"+hardware=$HARDWARE"} \
     "+recipes=[$recipe${SCALE:+,scale_$SCALE}]" "$@"
 }
 
@@ -35,8 +35,16 @@ sft() {
   local recipe=$1
   shift
   log_to "$recipe"
-  "$PYTHON_BIN" -m torch.distributed.run --standalone --nproc-per-node="${GPUS:-8}" \
+  followed "$PYTHON_BIN" -m torch.distributed.run --standalone --nproc-per-node="${GPUS:-8}" \
     -m verl.trainer.sft_trainer --config-dir . "+recipes=[$recipe${SCALE:+,scale_${SCALE}_sft}]" "$@"
+}
+
+followed() { # with SCALE=cpu: a line a step, everything in a file, and a last line that says where the metrics are
+  [ -n "$TINY" ] || { "$@"; return; }
+  local log=${VERL_FILE_LOGGER_PATH%/*}/train.log
+  set -o pipefail
+  "$@" 2>&1 | "$PYTHON_BIN" -m recipes.quickstart.follow "$log" 0 "$VERL_FILE_LOGGER_PATH" \
+    || { tail -n 40 "$log" >&2; return 1; }
 }
 
 log_to() { # metrics of every start in a file of its own

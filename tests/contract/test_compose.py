@@ -6,7 +6,9 @@ import pytest
 from omegaconf import OmegaConf
 
 from data_prep.search_task import MARKERS, STOP_TEXT
+from mrt_verl.hooks.checks import sizes
 from mrt_verl.settings import MRTSettings
+from recipes.quickstart.arms import ARMS, overrides_of
 
 
 def select(config, key):
@@ -99,9 +101,17 @@ def test_verl_behind_a_link_is_still_verl(tmp_path, monkeypatch):
 def test_the_quickstart_composes(compose, monkeypatch):
     monkeypatch.setenv("VERL_PLATFORM", "cpu")
     recipes = Path(__file__).parents[2] / "recipes"
-    config = compose("reward_model=mrt", "+hardware=cpu", "+quickstart=train", f"hydra.searchpath=[file://{recipes}]")
+    searched = f"hydra.searchpath=[file://{recipes}]"
+    config = compose("reward_model=mrt", "+hardware=cpu", "+quickstart=train", searched)
     settings = MRTSettings.from_config(config.mrt)
     assert settings.stop_text == STOP_TEXT
+    for arm in ARMS:  # what run.sh trains
+        short = compose(*overrides_of(arm, 7), searched)
+        assert (short.trainer.total_training_steps, short.data.train_batch_size) == (7, 8)
+        assert (short.mrt.alpha, short.mrt.prover) == ({"mrt": 1.0, "grpo": 0.0}[arm], "likelihood")
+        assert short.mrt.stop_text == STOP_TEXT and short.ray_kwargs.ray_init.include_dashboard is False
+        of_run = MRTSettings.from_config(short.mrt)
+        assert not [line for check in sizes.CHECKS for line in check(of_run, short)]
     assert settings.markers == MARKERS
     assert config.data.train_batch_size % config.actor_rollout_ref.actor.ppo_mini_batch_size == 0
     assert config.actor_rollout_ref.rollout.dtype == "float32"

@@ -22,7 +22,7 @@ from data_prep.search_task import (
 from mrt_verl.evaluation import EvaluationResult
 from mrt_verl.evaluation.load import load_runs
 from mrt_verl.evaluation.problems import read_problems
-from recipes.quickstart import prepare, recorded, report
+from recipes.quickstart import prepare, recorded, report, run
 from recipes.quickstart.arms import parse_arms
 from recipes.quickstart.follow import Progress, follow, summarise
 from recipes.quickstart.make_model import (
@@ -264,10 +264,10 @@ def test_a_kept_run_comes_back_for_the_same_problems_only(tmp_path, monkeypatch)
     problems = make_problems(0)[:3]
     write_parquet(rows(problems, "test"), data)
     uids = [one.uid for one in read_problems(data)]
-    run = write_run(tmp_path / "run", [record(problem=p, uid=uid) for p, uid in enumerate(uids)], problems=3)
+    sampled = write_run(tmp_path / "run", [record(problem=p, uid=uid) for p, uid in enumerate(uids)], problems=3)
     log = tmp_path / "metrics.jsonl"
     log.write_text(json.dumps({"step": 1, "data": {"mrt/regret": 0.123456789, "perf/x": 1.0}}) + "\n")
-    recorded.keep("grpo", run, log, tmp_path / "recorded")
+    recorded.keep("grpo", sampled, log, tmp_path / "recorded")
     kept = json.loads((tmp_path / "recorded/grpo/metrics.jsonl").read_text())
     assert kept == {"step": 1, "data": {"mrt/regret": 0.12346}}
     run_json = json.loads((tmp_path / "recorded/grpo/run.json").read_text())
@@ -288,6 +288,44 @@ def test_what_is_recorded_is_of_this_task_and_these_settings(name):
     kept = json.loads((recorded.RECORDED / name / "run.json").read_text())
     assert kept["recorded"] == recorded.made_by(name)
     assert kept["problems"] == recorded.PROBLEMS
+
+
+@pytest.fixture
+def trainer(tmp_path, monkeypatch):
+    """trainer(script): `run.train` starts that shell script in place of Python; everything is below tmp_path."""
+    monkeypatch.setattr(run, "directory_of", lambda arm: tmp_path / arm)
+
+    def stand_in(script):
+        path = tmp_path / "python"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        monkeypatch.setattr(run.sys, "executable", str(path))
+
+    return stand_in
+
+
+def test_a_run_is_followed_and_not_repeated(trainer, tmp_path, capsys):
+    latest = "checkpoints/latest_checkpointed_iteration.txt"
+    trainer(
+        f'echo "step:1 - mrt/outcome:0.5"; echo "$VERL_FILE_LOGGER_PATH"; echo "$*"\n'
+        f"mkdir {tmp_path}/mrt/checkpoints; echo 2 > {tmp_path}/mrt/{latest}"
+    )
+    run.train("mrt", 2)
+    assert "step   1/2  accuracy 0.50" in capsys.readouterr().out
+    _, logger, words = (tmp_path / "mrt/train.log").read_text().splitlines()
+    assert logger.startswith(f"{tmp_path}/mrt/logs/")
+    assert "reward_model=mrt" in words and "trainer.total_training_steps=2" in words
+    trainer("exit 9")
+    run.train("mrt", 2)
+    assert "mrt: trained already" in capsys.readouterr().out
+
+
+def test_a_trainer_that_fails_shows_the_end_of_its_output(trainer, capsys):
+    trainer('for n in $(seq 100); do echo "line $n"; done; exit 3')
+    with pytest.raises(SystemExit, match="mrt: the trainer ended with status 3"):
+        run.train("mrt", 2)
+    shown = capsys.readouterr().err.splitlines()
+    assert (len(shown), shown[-1]) == (run.LAST_LINES, "line 100")
 
 
 def test_arms():
