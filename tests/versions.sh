@@ -19,11 +19,16 @@ part() { # part VERSION NAME COMMAND…: its log, and one line of how it ended
     [ $rc = 0 ] || failed=1
 }
 for wanted in "$@"; do
-    from="verl==$wanted" site=.versions/verl-$wanted options=()
-    # a checkout is installed as it is now, and as it will be next time
-    [ ! -d "$wanted/verl" ] || { from=$(cd "$wanted" && pwd) site=.versions/checkout options=(--no-build-isolation --upgrade); }
-    if [ ! -d "$site/verl" ] || [ -d "$wanted/verl" ]; then
-        "$PYTHON" -m pip install -q --no-deps --target "$site" "${options[@]}" "$from"
+    site=.versions/verl-$wanted
+    if [ -d "$wanted/verl" ]; then # as it is now, through a copy: building leaves files in the place it builds from
+        site=.versions/checkout
+        rm -rf "$site" .versions/copy
+        mkdir -p .versions/copy
+        find "$wanted" -maxdepth 1 -type f -exec cp -t .versions/copy {} +
+        cp -r "$wanted/verl" .versions/copy
+        "$PYTHON" -m pip install -q --no-deps --no-build-isolation --target "$site" .versions/copy
+    elif [ ! -d "$site/verl" ]; then
+        "$PYTHON" -m pip install -q --no-deps --target "$site" "verl==$wanted"
     fi
     export PYTHONPATH="$PWD/$site:$PWD"
     version=$("$PYTHON" -W ignore -c 'from importlib.metadata import version; print(version("verl"))')

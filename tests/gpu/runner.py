@@ -34,7 +34,8 @@ ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
     "PYTHONWARNINGS": "ignore",
 }
-ON_A_CPU = {"VERL_PLATFORM": "cpu", "OMP_NUM_THREADS": "1"}
+ON_A_CPU = {"VERL_PLATFORM": "cpu", "OMP_NUM_THREADS": "1", "RAY_worker_niceness": "0"}
+"""Ray runs its workers at a niceness of 15, which on a machine that does anything else is a standstill."""
 
 
 def run_stage(stage: Stage, device: str, out: Path, limit: float) -> Outcome:
