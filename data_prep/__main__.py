@@ -10,6 +10,13 @@ from data_prep.problems import DataError, Source
 from data_prep.sources import SOURCES
 from mrt_verl.extras import explain_missing
 
+EXAMPLES = """examples:
+  mrt-data file --from mine.jsonl --question problem --answer solution --out data/mine
+  mrt-data gsm8k --from copies/gsm8k --out data/gsm8k
+  mrt-data check --data data/mine/train.parquet
+
+The exit code is 0, 1 for input that cannot be used, 2 for a bad option, 130 if interrupted."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, 1 for an input that cannot be used, 130 if interrupted."""
@@ -28,10 +35,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m data_prep", description=__doc__)
+    shown = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="python -m data_prep", description=__doc__, epilog=EXAMPLES, formatter_class=shown
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for source in SOURCES.values():
-        _add_source(commands.add_parser(source.name, help=source.summary, description=source.summary), source)
+        example = f"example: mrt-data {source.name} --out data/{source.name} {source.example}".rstrip()
+        _add_source(
+            commands.add_parser(source.name, help=source.summary, description=source.summary, epilog=example), source
+        )
     for command in (prefixes, star, backtrack, check):
         command.add_command(commands)
     return parser

@@ -36,7 +36,12 @@ COLUMNS = {
 def add_command(commands: Any) -> None:
     """Add the command to the command line."""
     text = "warm-start traces of the backtracking setting: a failed path, a backtrack sentence, a path that succeeds"
-    parser: argparse.ArgumentParser = commands.add_parser("backtrack", help=text, description=text)
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "backtrack",
+        help=text,
+        description=text,
+        epilog="example: mrt-data backtrack --traces data/prefixes --out data/backtrack",
+    )
     add = parser.add_argument
     add("--traces", type=Path, required=True, help="directory of `prefixes` or of an evaluation run")
     add("--out", type=Path, required=True, help="directory for train.parquet and manifest.json")

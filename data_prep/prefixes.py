@@ -32,6 +32,7 @@ def add_command(commands: Any) -> None:
         "prefixes",
         help=text,
         description=text,
+        epilog="example: mrt-data prefixes --model MODEL --data data/champ/train.parquet --out data/prefixes",
     )
     add = parser.add_argument
     add("--model", required=True, help="Hugging Face model or verl checkpoint")

@@ -95,6 +95,8 @@ class Source:
     is_hub: bool = False
     instruction: str = INSTRUCTION
     """Follows the question in the prompt, after a blank line; `--instruction` replaces it."""
+    example: str = ""
+    """Options that its example in `--help` needs beside `--out`."""
     check_reach: Callable[[argparse.Namespace], None] = lambda options: None
     """Raises DataError if the source is out of reach, before anything else is read."""
 

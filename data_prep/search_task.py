@@ -38,6 +38,10 @@ REMARKS = (
 )
 """One of them follows a closed box in REMARKED of the demonstrations; the others end there."""
 REMARKED = 0.7
+OTHER_STOP_TEXTS = tuple(
+    f"{words}\n{ANSWER_TEXT}" for words in ("I must stop here.", "No time is left.", "Enough.", "That is all I can do.")
+)
+"""For warm starts that shall not have seen the stop text that they are trained with later."""
 VERSION = 2
 """Of the task's texts; models and results of different versions are kept apart. 1 ended its traces in ` 3, 7}`."""
 
@@ -106,6 +110,8 @@ class TraceStyle:
     """A trace is cut off at a random boundary and answers at once: what makes forced answers mean something."""
     trust_find: float = 0.95
     """A cut trace answers with the pair it found; otherwise with one it has not tried."""
+    stop_texts: tuple[str, ...] = (STOP_TEXT,)
+    """What cuts a trace off, all equally often."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +145,8 @@ def demonstrate(problem: Problem, style: TraceStyle, rng: "np.random.Generator")
             cut = False
             break
     answer = _final_pair(problem, tried, found, style, rng)
-    return Demonstration("".join(paragraphs), STOP_TEXT if cut else "", format_pair(answer), _tail(answer, rng))
+    forced = _choice(style.stop_texts, rng) if cut else ""
+    return Demonstration("".join(paragraphs), forced, format_pair(answer), _tail(answer, rng))
 
 
 def write_attempt(target: int, pair: Pair, says_yes: bool, opening: str) -> str:
@@ -160,6 +167,11 @@ def _tail(answer: Pair, rng: "np.random.Generator") -> str:
     first, second = answer
     remark = str(rng.choice(REMARKS)).format(first=first, second=second, target=first + second)
     return end + ("" if end.endswith("\n") else " ") + remark
+
+
+def _choice(texts: Sequence[str], rng: "np.random.Generator") -> str:
+    # no draw where there is no choice: the demonstrations of one stop text stay what they were
+    return texts[0] if len(texts) == 1 else str(rng.choice(texts))
 
 
 def _opening(paragraphs: Sequence[str], rng: "np.random.Generator") -> str:

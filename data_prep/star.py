@@ -37,7 +37,9 @@ class Candidate:
 def add_command(commands: Any) -> None:
     """Add the command to the command line."""
     text = "the STaR set from sampled traces: prefixes of most progress with a right answer, as messages for SFT"
-    parser: argparse.ArgumentParser = commands.add_parser("star", help=text, description=text)
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "star", help=text, description=text, epilog="example: mrt-data star --traces data/prefixes --out data/star"
+    )
     add = parser.add_argument
     add("--traces", type=Path, required=True, help="directory of `prefixes` or of an evaluation run")
     add("--out", type=Path, required=True, help="directory for train.parquet and manifest.json")

@@ -59,7 +59,7 @@ def read_run(directory: Path) -> TraceRun:
 def sampled_answers(record: TraceRecord, episode: EpisodeRecord, mrt: Mapping[str, Any]) -> list[Answer]:
     """The forced answers after an episode that the model gave.
 
-    The provers `likelihood` and `anchored` put answers in front of them that it did not give: the reference, with its
+    The provers that score the reference put answers in front of them that it did not give: the reference, with its
     probability as weight.
     """
     scored = set(spell(mrt["stop_text"], mrt["reference_text"], as_references(record.reference)))

@@ -17,7 +17,8 @@ Where what happens, in the order of the data:
     reward_layout.py     outcome and progress in verl's token-level rewards
     advantage.py         reward rows → advantages: GRPO's outcome advantage plus the scaled credit
     rollout_record.py    what a rollout hands on beside the tokens verl knows
-    metrics.py           mrt/* from these records; step_report.py: warnings and trace files of a step
+    metrics.py           mrt/* from these records (metric_table.py: what each says)
+    step_report.py       a step's metrics, warnings and trace files (trace_rows.py)
 
     hooks/               all that imports verl: a table of its hooks, and one file for each
     check.py             everything that is wrong with a run, before it starts

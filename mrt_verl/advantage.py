@@ -48,6 +48,8 @@ def mrt_advantage(
             kept = token_level_rewards[known], response_mask[known], index[rows]
             advantages[known] = mrt_advantage(*kept, settings, normalise)
         return advantages
+    if settings.variant == "prefix" and settings.prefix_mode == "one_episode":
+        return one_episode_advantage(events, index, settings, normalise).unsqueeze(1) * response_mask
     outcome = normalise(events.outcome, index)
     if settings.variant == "prefix":
         return prefix_advantage(events, outcome, index, settings, normalise).unsqueeze(1) * response_mask
@@ -97,15 +99,32 @@ def prefix_advantage(
     return torch.where(is_mixed, (over_j + alpha * progress) / scale, outcome)
 
 
+def one_episode_advantage(
+    events: RewardEvents, index: np.ndarray, settings: MRTSettings, normalise: Normalise
+) -> torch.Tensor:
+    """One advantage (bs,) per rollout of prefix mode one_episode (ours): GRPO(outcome) among the rollouts of its kind.
+
+    One-episode rollouts show where their episode starts, plain ones do not. Those of a prompt start from the same J,
+    which cancels: GRPO of their outcomes is that of their progress, times alpha. A group of one kind is plain GRPO.
+    """
+    one_episode = events.started.to(events.outcome.dtype)
+    kinds = np.unique(index, return_inverse=True)[1].reshape(-1) * 2 + events.started.cpu().numpy()
+    return normalise(events.outcome, kinds) * (1 + (float(settings.alpha) - 1) * one_episode)
+
+
 def scale_credit(events: RewardEvents, index: np.ndarray, settings: MRTSettings) -> torch.Tensor:
-    """Credit (bs, k_max), free of alpha, divided by its group's RMS over episodes, but by no less than bonus_floor."""
+    """Credit (bs, k_max), free of alpha, divided by its RMS over the episodes of its group or of the batch.
+
+    By no less than bonus_floor.
+    """
     progress = (events.bonus / float(settings.alpha)).cpu().numpy()
     valid = events.valid.cpu().numpy()
     credit = torch.from_numpy(compute_credit(progress, valid, settings.credit, float(settings.gamma)))
     credit = credit.to(events.bonus.device)
     if settings.bonus_norm == "none":
         return credit
-    group_sum = _group_sums(index, credit.device)
+    groups = np.zeros(len(index), dtype=np.int64) if settings.bonus_norm == "batch" else index
+    group_sum = _group_sums(groups, credit.device)
     squares = group_sum(credit.square().sum(dim=1))
     episodes = group_sum(events.valid.sum(dim=1).to(credit.dtype))
     rms = (squares / episodes.clamp(min=1)).sqrt().clamp(min=float(settings.bonus_floor))

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 USAGE = """usage: python -m mrt_verl.check reward_model=mrt [OVERRIDE …] [--config-name NAME] [--config-dir DIR]
 
-the overrides are those of `python -m verl.trainer.main_ppo`, as in
+the overrides are those of `python -m verl.trainer.main_ppo`; it starts nothing. Exit code 0: the run may start, 2: not.
+
+example:
   python -m mrt_verl.check reward_model=mrt actor_rollout_ref.rollout.name=vllm actor_rollout_ref.rollout.n=8"""
 
 

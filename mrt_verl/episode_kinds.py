@@ -14,7 +14,7 @@ import numpy as np
 from mrt_verl.episodes import EpisodeSplitter
 from mrt_verl.registry import resolve
 from mrt_verl.settings import MRTSettings
-from mrt_verl.token_text import decode, paragraph_starts
+from mrt_verl.token_text import PARAGRAPH, decode, paragraph_starts
 
 TOKENS = "tokens:"
 NUMBERED = re.compile(r"[#*\s]*(?:[Ss]tep\s+)?\d+\s*[.:)]")
@@ -26,6 +26,10 @@ Openings = tuple[list[tuple[int, int]], int]
 
 class ParagraphSplitter(EpisodeSplitter):
     """Every paragraph opens an episode."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.pause_texts = (PARAGRAPH,)
 
     def find_openings(self, ids: np.ndarray, start: int, written: Sequence[tuple[int, int]]) -> Openings:
         return openings_at(self._paragraphs(ids, start), start, written)
@@ -53,6 +57,7 @@ class TokenSplitter(EpisodeSplitter):
     def from_settings(cls, tokenizer: Any, settings: MRTSettings) -> Self:
         splitter = super().from_settings(tokenizer, settings)
         splitter.every = tokens_of(settings.episodes)
+        splitter.pause_tokens, splitter.pause_texts = splitter.every, ()
         return splitter
 
     def find_openings(self, ids: np.ndarray, start: int, written: Sequence[tuple[int, int]]) -> Openings:
@@ -97,7 +102,7 @@ def splitter_class(name: str) -> type[EpisodeSplitter]:
     return resolve("episodes", name, SPLITTERS, further="tokens:N")
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=2)  # the prefix variant has a second one, without cap
 def load_splitter(tokenizer: Any, settings: MRTSettings) -> EpisodeSplitter:
     """The run's splitter; one per process, since its vocabulary table is built once. Raises as `splitter_class`."""
     return splitter_class(settings.episodes).from_settings(tokenizer, settings)

@@ -17,6 +17,7 @@ from mrt_verl.markers import Markers
 from mrt_verl.settings import MRTSettings
 from mrt_verl.token_text import (
     HAS_TEXT,
+    PARAGRAPH,
     Tag,
     find_steps,
     rows_of,
@@ -63,6 +64,9 @@ class EpisodeSplit:
 class EpisodeSplitter:
     """Finds episodes on the token ids of one tokenizer."""
 
+    pause_tokens: int | None = None
+    """Tokens after which a response that is sampled episode by episode is looked at; None looks at `pause_texts`."""
+
     def __init__(
         self,
         tokenizer: Any,
@@ -99,6 +103,8 @@ class EpisodeSplitter:
         self._min_steps = min_steps
         self._max_episodes = max_episodes
         self.markers = Markers(tokenizer, markers, single_step_markers)
+        self.pause_texts = (PARAGRAPH,) if single_step_markers else tuple(PARAGRAPH + marker for marker in markers)
+        """Texts of which one stands wherever the policy may have opened an episode, for the same purpose."""
 
     @classmethod
     def from_settings(cls, tokenizer: Any, settings: MRTSettings) -> Self:

@@ -1,7 +1,6 @@
-"""mrt/* training metrics from the graded records of a step: one function per family, all names in METRICS (pure)."""
+"""mrt/* training metrics from the graded records of a step: one function per family (metric_table.py: names)."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -9,51 +8,8 @@ from mrt_verl.grading.grades import GraderStats
 from mrt_verl.progress import mean_answer_tokens, normalised_regret, success_points
 from mrt_verl.rollout_record import LOST, RolloutRecord
 
-
-class Metric(NamedTuple):
-    """What a metric says."""
-
-    meaning: str
-    range: str
-
-
-METRICS = {
-    "mrt/outcome": Metric("mean outcome of the step's rollouts that have one", "0 to 1 where the outcome is 0/1"),
-    "mrt/outcomes_unknown": Metric(
-        "rollouts of the step whose own answer could not be graded: advantage 0, left out of their group", "count"
-    ),
-    "mrt/progress_mean": Metric("mean progress of a rewarded step, J after it minus J before it", "-1 to 1"),
-    "mrt/progress_std": Metric("standard deviation of the same; estimation noise included", "0 to 1"),
-    "mrt/j_before": Metric("success probability without thinking, J_{-1}", "0 to 1; more with weighted answers"),
-    "mrt/j_first": Metric("J after the first episode with a known one", "as j_before"),
-    "mrt/j_last": Metric("J after the last episode with a known one", "as j_before"),
-    "mrt/regret": Metric(
-        "normalised regret at the response budget, as an evaluation's; forced rollouts apart", "0 to 1"
-    ),
-    "mrt/episodes_mean": Metric("episodes of a rollout, after merging and the cap", "0 to mrt.max_episodes"),
-    "mrt/markers_mean": Metric("switch markers that open a step, before merging and the cap", ">= 0"),
-    "mrt/think_tokens_mean": Metric("tokens of the thinking block", "0 to the response budget"),
-    "mrt/inserted_mean": Metric("tokens written for the policy in a rollout", ">= 0; 0 without insertions"),
-    "mrt/branch_tokens_ratio": Metric("tokens generated for branches and prefixes / sampled tokens of traces", ">= 0"),
-    "mrt/prefix_cache_hit": Metric("share of the branches' prompt tokens served from the prefix cache", "0 to 1"),
-    "mrt/branch_seconds_mean": Metric("seconds from the end of a trace to its last forced answer", ">= 0"),
-    "mrt/branch_failures": Metric("branches of the step that failed or timed out, left out of their J", "count"),
-    "mrt/trace_timeouts": Metric("traces of the step that were lost: no answer within mrt.trace_timeout_s", "count"),
-    "mrt/grade_seconds_mean": Metric("seconds to grade all answers of a rollout", ">= 0"),
-    "mrt/grade_timeouts": Metric("answers of the step whose grading timed out, left out of J", "count"),
-    "mrt/grade_errors": Metric("answers of the step whose grading failed, left out of J", "count"),
-    "mrt/no_answer_share": Metric("share of the graded answers without an answer in them", "0 to 1"),
-    "mrt/fallback_share": Metric("prefix variant: share of rollouts that found no prefix", "0 to 1"),
-    "mrt/prefix_tokens_mean": Metric("prefix variant: tokens of the prefix of rollouts that went on", ">= 0"),
-    "mrt/reference_probability": Metric(
-        "provers that score the reference: its mean probability at the last boundary of rollouts that answered right",
-        "0 to 1; near 0 mrt.reference_text is not how the policy writes answers; absent for other provers",
-    ),
-    "mrt/gradings_per_second": Metric("answers graded a second while any was under way, over all workers", "> 0"),
-    "mrt/grade_cache_hits": Metric("share of gradings answered by an equal one", "0 to 1"),
-    "mrt/grade_restarts": Metric("grading processes killed and replaced since the last step", "count"),
-}
-"""Every metric of a step; means are over rollouts unless said otherwise. docs/metrics.md is tested against it."""
+WENT_ON = ("continued", "one_episode")
+"""Kinds of rollouts that thought on from a prefix."""
 
 
 def compute_metrics(records: Sequence[RolloutRecord], *, budget: int) -> dict[str, float]:
@@ -143,7 +99,9 @@ def prefix_metrics(records: Sequence[RolloutRecord]) -> dict[str, float]:
     responses = [record.response for record in records]
     return {
         "mrt/fallback_share": _mean(one.kind == "fallback" for one in responses),
-        "mrt/prefix_tokens_mean": _mean(one.prefix_tokens for one in responses if one.kind == "continued"),
+        "mrt/prefix_tokens_mean": _mean(
+            one.prefix_tokens for one in responses if one.kind in ("continued", "one_episode")
+        ),
     }
 
 

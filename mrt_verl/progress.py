@@ -147,6 +147,28 @@ def success_points(
     return [tokens for tokens, _ in known], [j for _, j in known]
 
 
+def paper_regret(points: Points, direct: tuple[float, float], prompt_tokens: int, budget: float) -> float:
+    """Normalised regret as arXiv 2503.07572 draws it: from the answer without thinking on, prompt tokens counted.
+
+    The mean of 1 - J(c) over c from there to the budget, J(c) through that point and those of the trace.
+
+    Args:
+        points: success_points of the trace.
+        direct: (tokens of an answer without thinking, J_{-1}).
+        prompt_tokens: of the problem; all points are moved up by them, the budget is not.
+        budget: C in tokens, prompt included.
+
+    Returns:
+        In [0, 1] for J in [0, 1]; 1 - J_{-1} where the budget is spent by then.
+    """
+    begin, j_before = prompt_tokens + direct[0], direct[1]
+    if begin >= budget:
+        return 1.0 - j_before
+    tokens = [0.0, *(max(prompt_tokens + one - begin, 0.0) for one in points[0])]
+    # up to its first point normalised_regret's curve rises from (0, 0); this one jumps to J_{-1} there
+    return normalised_regret(tokens, [j_before, *points[1]], budget - begin)
+
+
 def normalised_regret(tokens: Sequence[float], js: Sequence[float], budget: float) -> float:
     """Normalised regret 1 - (1/C) ∫_0^C J(c) dc at budget C, in [0, 1] for J in [0, 1].
 

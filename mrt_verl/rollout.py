@@ -5,13 +5,14 @@ share and what they make of the result.
 """
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from mrt_verl.branching import branch_chosen
 from mrt_verl.episode_kinds import load_splitter
-from mrt_verl.episodes import Episode
+from mrt_verl.episodes import Episode, EpisodeSplitter
 from mrt_verl.insertions import EstimateJ, load_policy
 from mrt_verl.provers import Branches, load_prover
 from mrt_verl.sampling_params import ended_by_itself, without_end
@@ -38,6 +39,8 @@ class Boundary:
     """Positions in everything generated."""
     context_ids: list[int]
     """The episode's own tokens are its end."""
+    close_ids: Sequence[int] = ()
+    """What closed the thinking there, if the policy did: a forced answer follows it, not the stop text's close."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +147,55 @@ class Rollout:
         thinking_open = self.splitter.is_thinking_open(prompt_ids)
         split = self.splitter.split(trace.ids, thinking_open=thinking_open, inserted=trace.inserted)
         boundaries = [Boundary(episode, trace.ids[: episode.end]) for episode in split.episodes]
+        if boundaries and split.closed:
+            close = trace.ids[split.think_end : split.answer_start]
+            boundaries[-1] = replace(boundaries[-1], close_ids=close)
         room = self.response_tokens
         if self.context_tokens is not None:  # a server cuts a request to what its context leaves, without a word
             room = min(room, self.context_tokens - len(prompt_ids))
         finished = ended_by_itself(trace.ids, room, self.tokenizer.eos_token_id)
         return Response(trace, boundaries, split.final_answer_start, split.markers, finished)
+
+    @property
+    def thinking_room(self) -> int:
+        """Tokens of a response after which a forced answer still fits."""
+        return self.response_tokens - len(self.prover.stop_ids) - self.settings.branch_max_tokens
+
+    async def sample_episode(
+        self, prompt_ids: list[int], sampling_params: dict[str, Any], request_id: str, trace: Trace, *, purpose: str
+    ) -> int:
+        """Continue a trace by one episode, or to where its thinking ends; the cap on episodes does not count.
+
+        Returns:
+            Tokens that were sampled after the end of the episode and taken off again: what opened the next one.
+        """
+        begin, splitter = len(trace.ids), self.episode_splitter
+        while (left := self.thinking_room - len(trace.ids)) > 0:
+            limit = min(left, splitter.pause_tokens or left)
+            params = self._sampler.params(sampling_params, limit, *splitter.pause_texts)
+            piece = await self._sampler.piece(trace, prompt_ids, params, request_id, purpose)
+            thinking_open = splitter.is_thinking_open(prompt_ids)
+            split = splitter.split(trace.ids, thinking_open=thinking_open, growing=True)
+            ends = [episode.end for episode in split.episodes if episode.end > begin]
+            is_closed = self._sampler.close_of(trace.ids, piece) is not None
+            if len(ends) > 1 or is_closed or not (len(piece) == limit or self._is_paused(piece)):
+                thinking = trace.ids[: split.think_end]
+                end = ends[0] if len(ends) > 1 else len(without_end(thinking, self.tokenizer.eos_token_id))
+                dropped = len(trace.ids) - end
+                trace.rewrite(end, [])
+                return dropped
+        return 0
+
+    def _is_paused(self, piece: list[int]) -> bool:
+        """Whether a piece stopped at a text that may open an episode, not where the policy ended it."""
+        texts = self.episode_splitter.pause_texts
+        tail = self.tokenizer.decode(piece[-max(map(len, texts), default=1) :]) if piece else ""
+        return piece[-1:] != [self.tokenizer.eos_token_id] and any(text in tail for text in texts)
+
+    @functools.cached_property
+    def episode_splitter(self) -> EpisodeSplitter:
+        """The run's splitter without its cap on episodes."""
+        return load_splitter(self.tokenizer, replace(self.settings, boundary_choice="uncertain"))
 
     def own_is_sample(self, response: Response) -> bool:
         """Whether the response's own final answer is one of the samples of its last boundary."""
@@ -180,8 +227,9 @@ class Rollout:
         last = len(boundaries) - 1
 
         async def branch_at(number: int) -> Branches:
+            boundary = boundaries[number]
             # a trace may end the sequence inside its thinking
-            thinking = without_end(boundaries[number].context_ids, self.tokenizer.eos_token_id)
+            thinking = without_end([*boundary.context_ids, *boundary.close_ids], self.tokenizer.eos_token_id)
             own = int(own_is_sample and number == last)
             return await ask([*prompt_ids, *thinking], self.settings.branches - own)
 

@@ -1,7 +1,7 @@
 """What one rollout hands to the reward manager and to the metrics: typed parts, each filled by one party.
 
-In memory the parts are apart; on the wire (Ray, verl's reward info, the trace files of `mrt.trace_dir`) a record is one
-flat dict of their fields, whose names are public.
+In memory the parts are apart; on the wire (Ray, verl's reward info) a record is one flat dict of their fields. What a
+trace file of `mrt.trace_dir` holds of it is in trace_rows.py.
 """
 
 import json
@@ -32,8 +32,8 @@ class ResponsePart:
     markers: int
     """Switch markers that open a step, before tiny episodes are merged."""
     kind: str = "trace"
-    """`trace`, or in the prefix variant `continued`, `forced` and `fallback` (a plain trace for want of a prefix);
-    LOST in both."""
+    """`trace`, or in the prefix variant `continued`, `one_episode`, `forced` and `fallback` (a plain trace for want of
+    a prefix); LOST in both."""
     prefix_tokens: int = 0
     """Tokens of the shared prefix that the response starts with (prefix variant)."""
     inserted_tokens: int = 0
@@ -110,6 +110,31 @@ class GradingPart:
 
 
 @dataclass(slots=True)
+class TextPart:
+    """What a person reads of a rollout, by the reward manager; there only if traces are logged (`mrt.trace_dir`)."""
+
+    uid: str
+    """verl's, the same for the rollouts of a prompt in a step."""
+    data_source: str
+    problem: str
+    """The prompt's last message; the whole prompt where the row holds no messages."""
+    reference: Any
+    lead_text: str
+    """The response up to its first episode; all of it where there is none."""
+    rest_text: str
+    """The response after its last episode: the closing tag and the final answer."""
+    extracted: str | None
+    """The answer that was found in the final answer."""
+    verdict: str
+    """grading.Verdict of the final answer."""
+    detail: str
+    """Why there is no verdict, where there is none."""
+    forced_verdicts: list[list[str]] = field(default_factory=list)
+    """Per boundary those of BranchPart.forced."""
+    before_verdicts: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class RolloutRecord:
     """One rollout; plain values only, since it travels as a dict and as a JSON string."""
 
@@ -117,6 +142,7 @@ class RolloutRecord:
     branches: BranchPart = field(default_factory=BranchPart)
     values: ValuePart = field(default_factory=ValuePart)
     grading: GradingPart = field(default_factory=GradingPart)
+    texts: TextPart | None = None
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> "RolloutRecord":
@@ -134,6 +160,7 @@ class RolloutRecord:
             BranchPart(**own(BranchPart)),
             ValuePart(**own(ValuePart)),
             GradingPart(**own(GradingPart)),
+            TextPart(**texts) if (texts := row.get("texts")) else None,
         )
         # JSON knows no tuples
         record.response.episodes = [(start, marker_end, end) for start, marker_end, end in record.response.episodes]
@@ -143,12 +170,13 @@ class RolloutRecord:
         return record
 
     def to_dict(self) -> dict[str, Any]:
-        """All parts' fields in one flat dict."""
+        """All parts' fields in one flat dict; the texts, where there are any, as one value."""
         return {
             **asdict(self.response),
             **asdict(self.branches),
             **asdict(self.values),
             **asdict(self.grading),
+            **({"texts": asdict(self.texts)} if self.texts is not None else {}),
         }
 
     @classmethod

@@ -6,9 +6,10 @@ from typing import Any
 
 CHOICES = {
     "variant": ("online", "prefix"),
-    "bonus_norm": ("rms", "none"),
+    "bonus_norm": ("rms", "batch", "none"),
     "outcome": ("math_verify", "compute_score"),
     "boundary_choice": ("even", "uncertain"),
+    "prefix_mode": ("one_episode", "paper"),
     "prefix_source": ("on_policy", "dataset"),
     "baseline": ("group", "termination"),
     "val_branches": (True, False),
@@ -29,6 +30,7 @@ WHOLE = {
 """Whole numbers and the least value of each."""
 RANGES = {
     "alpha": ("a number >= 0", 0.0, math.inf, "["),
+    "plain_share": ("a number in (0, 1)", 0.0, 1.0, "()"),
     "forced_share": ("a number in (0, 1)", 0.0, 1.0, "()"),
     "gamma": ("a number in (0, 1]", 0.0, 1.0, "("),
     "bonus_floor": ("a number in (0, 1]", 0.0, 1.0, "("),

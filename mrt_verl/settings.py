@@ -45,15 +45,18 @@ class MRTSettings:
     gamma: float = 1.0
     """Discount per episode of credit `to_go`, in (0, 1]."""
     bonus_norm: str = "rms"
-    """`rms` scales the credit by the group's root mean square, never centred (ours); `none` leaves it."""
+    """`rms` scales the credit by the group's root mean square, never centred; `batch` by that of all groups, so that
+    the estimation noise of a group that learnt nothing is not blown up (both ours); `none` leaves it."""
     bonus_floor: float = 0.05
     """Least RMS the credit is divided by, in (0, 1]: pure estimation noise is not blown up to unit size (ours)."""
     prover: str = "ht"
     """How J is estimated: `sample` is the mean grade of `branches` forced answers, `ht` their Horvitz-Thompson sum
-    (ours: unbiased, less noise), `likelihood` the probability of the reference answer (ours: no sampling, biased where
-    several spellings are right), `anchored` that probability plus the Horvitz-Thompson sum of the other forced answers
-    (ours: unbiased at temperature 1, which its answers are drawn at; noise is left only where other spellings are), or
-    `package.module:Class` (provers.Prover)."""
+    (ours: unbiased, less noise), `seen` the probability of the distinct right ones among them (ours: still less noise,
+    too low by what they leave unseen), `likelihood` the probability of the reference answer (ours: no sampling, biased
+    where several spellings are right), `anchored` that probability plus the Horvitz-Thompson sum of the other forced
+    answers (ours: unbiased at temperature 1, which its answers are drawn at; noise is left only where other spellings
+    are), `anchored_seen` that probability plus what `seen` gives the others, or `package.module:Class`
+    (provers.Prover)."""
     branches: int = 4
     """Forced answers per boundary (G), >= 1; 4 in the reference code."""
     boundary_choice: str = "even"
@@ -87,9 +90,9 @@ class MRTSettings:
     end where the text has a token boundary however it goes on: in `\\boxed`, not in `\\boxed{`, because `{\\` and `{(`
     are tokens. Line breaks that it starts with are dropped where the context already ends in one."""
     reference_text: str | tuple[str, ...] | None = None
-    """How the policy writes a reference answer after the stop text, its end included; `likelihood` and `anchored`
-    score this spelling, or each of several. null: in the stop text's box, closed. Look at forced answers of your model
-    (`mrt.trace_dir`): a space more is another token."""
+    """How the policy writes a reference answer after the stop text, its end included; `likelihood` and the anchored
+    provers score this spelling, or each of several. null: in the stop text's box, closed. Look at forced answers of
+    your model (`mrt.trace_dir`): a space more is another token."""
     branch_max_tokens: int = 32
     """Most tokens of a forced answer, >= 1."""
     branch_stop: tuple[str, ...] = ANSWER_STOPS
@@ -117,12 +120,17 @@ class MRTSettings:
     that start like it are recognised as episodes of their own."""
     step_pattern: str = r"Step (\d+)"
     """`backtrack`: regular expression at the start of a numbered step, its first group the number."""
+    prefix_mode: str = "one_episode"
+    """Variant prefix: `one_episode` (ours: plain rollouts, and others that write one episode from a prefix of the first
+    of them and are forced to answer) or `paper` (all start from one prefix, some are forced to answer there)."""
+    plain_share: float = 0.25
+    """Prefix mode one_episode: share of the rollouts that are plain traces, in (0, 1); two at least."""
     prefix_source: str = "on_policy"
-    """Variant prefix: `on_policy` (cut from a trace of the policy) or `dataset` (column `prefix`)."""
+    """Prefix mode paper: `on_policy` (cut from a trace of the policy) or `dataset` (column `prefix`)."""
     forced_share: float = 0.5
-    """Variant prefix: share of the rollouts forced to answer at the prefix, in (0, 1)."""
+    """Prefix mode paper: share of the rollouts forced to answer at the prefix, in (0, 1)."""
     baseline: str = "group"
-    """Variant prefix: `group` normalises over all rollouts, `termination` takes the mean of the forced ones off."""
+    """Prefix mode paper: `group` normalises over all rollouts, `termination` takes the mean of the forced ones off."""
     val_branches: bool = False
     """Whether validation estimates J as well (`val-aux/DATA_SOURCE/mrt_regret/mean@n` and others); off, it costs what
     it costs without MRT."""
@@ -170,6 +178,11 @@ class MRTSettings:
 def forced_rollouts(n: int, forced_share: float) -> int:
     """Of a prompt's `n` rollouts those that the prefix variant forces to answer: one at least, and not all."""
     return min(max(round(n * forced_share), 1), n - 1)
+
+
+def plain_rollouts(n: int, plain_share: float) -> int:
+    """Of a prompt's `n` rollouts the plain traces of prefix mode one_episode; two of each kind if there are four."""
+    return min(max(round(n * plain_share), 2), max(n - 2, 1))
 
 
 def _is_list(value: Any) -> bool:

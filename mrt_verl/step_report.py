@@ -10,6 +10,7 @@ from mrt_verl.metrics import GradingMeter, compute_metrics, reference_metrics, r
 from mrt_verl.provers import prover_class
 from mrt_verl.rollout_record import LOST, RolloutRecord
 from mrt_verl.settings import MRTSettings
+from mrt_verl.trace_rows import choose_rollouts, trace_row
 
 logger = logging.getLogger(__name__)
 
@@ -108,11 +109,11 @@ def warn_of_spelling(
 
 
 def log_traces(records: Sequence[RolloutRecord], settings: MRTSettings, step: int) -> None:
-    """Write the first `traces_per_step` rollouts of a step to `trace_dir`/<step>.jsonl, if that is set."""
+    """Write `traces_per_step` rollouts of a step, of several prompts, to `trace_dir`/<step>.jsonl, if that is set."""
     if settings.trace_dir is None:
         return
     directory = Path(settings.trace_dir)
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / f"{step}.jsonl").open("w", encoding="utf-8") as file:
-        for record in records[: settings.traces_per_step]:
-            file.write(json.dumps({"step": step, **record.to_dict()}, ensure_ascii=False) + "\n")
+        for record in choose_rollouts(records, settings.traces_per_step):
+            file.write(json.dumps(trace_row(record, step), ensure_ascii=False) + "\n")

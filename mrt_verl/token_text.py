@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 HALF_CHARACTER = "\ufffd"
+PARAGRAPH = "\n\n"
 _CHARACTER_BYTES = 4
 _NEAR_TOKENS = 12
 """Tokens at the end of a text that are enough to tell how the next ones are cut."""
@@ -193,7 +194,7 @@ def append(tokenizer: Any, ids: Sequence[int], text: str) -> tuple[int, list[int
 
 def paragraph_break(tokenizer: Any, ids: Sequence[int]) -> str:
     """The line breaks that must follow these tokens for a new paragraph to start; none at the start of a text."""
-    tail = decode(tokenizer, ids[-_NEAR_TOKENS:]) if len(ids) else "\n\n"
+    tail = decode(tokenizer, ids[-_NEAR_TOKENS:]) if len(ids) else PARAGRAPH
     return "\n" * max(0, 2 - tail[len(tail.rstrip()) :].count("\n"))
 
 

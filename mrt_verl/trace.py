@@ -9,15 +9,18 @@ import numpy as np
 
 from mrt_verl.insertions import EstimateJ, InsertionPolicy, Pause
 from mrt_verl.sampling_params import ended_by_itself, request_seed, segment_params
-from mrt_verl.token_text import Paragraph, Tag, append, decode, new_paragraph
+from mrt_verl.token_text import PARAGRAPH, Paragraph, Tag, append, decode, new_paragraph
 
-PARAGRAPH = "\n\n"
 PARAGRAPH_TOKENS = 3
 """Tokens at the end of a piece among which the blank line is that it stopped at."""
 Result = TypeVar("Result")
 
 
-class TraceTimeout(RuntimeError):
+class TraceLost(RuntimeError):
+    """A rollout did not come; its group trains on the others."""
+
+
+class TraceTimeout(TraceLost):
     """The engine did not answer within `mrt.trace_timeout_s`."""
 
 
@@ -128,18 +131,18 @@ class TraceSampler:
         while (left := self.response_length - len(trace.ids)) > 0:
             every = policy.pause_every if policy is not None else None
             limit = min(left, every) if every else left
-            params = self._params(sampling_params, limit) if policy else {**sampling_params, "max_tokens": limit}
-            piece = await self._piece(trace, prompt_ids, params, request_id, purpose)
-            close = self._close_of(trace.ids, piece)
+            params = self.params(sampling_params, limit) if policy else {**sampling_params, "max_tokens": limit}
+            piece = await self.piece(trace, prompt_ids, params, request_id, purpose)
+            close = self.close_of(trace.ids, piece)
             if policy is None or not (close or (every and limit < left)):
                 return trace
             if close is None:
                 if ended_by_itself(piece, limit, self.tokenizer.eos_token_id):
                     return trace  # at whatever its engine takes for an end of sequence
                 # finish the paragraph, an insertion opens a new one
-                params = self._params(sampling_params, left - limit, PARAGRAPH)
-                piece = await self._piece(trace, prompt_ids, params, request_id, purpose)
-                close = self._close_of(trace.ids, piece)
+                params = self.params(sampling_params, left - limit, PARAGRAPH)
+                piece = await self.piece(trace, prompt_ids, params, request_id, purpose)
+                close = self.close_of(trace.ids, piece)
                 if not (close or self._ends_a_paragraph(piece)):
                     return trace
             text = await policy.insert(
@@ -152,14 +155,14 @@ class TraceSampler:
                 policy = None
         return trace
 
-    def _params(self, sampling_params: dict[str, Any], max_tokens: int, *texts: str) -> dict[str, Any]:
+    def params(self, sampling_params: dict[str, Any], max_tokens: int, *texts: str) -> dict[str, Any]:
         """Of a piece that also ends where it closes the thinking, or at one of the texts."""
         pause_texts = [*texts, *self._pause_texts]
         return segment_params(
             sampling_params, max_tokens=max_tokens, pause_ids=self._pause_ids, pause_texts=pause_texts
         )
 
-    async def _piece(
+    async def piece(
         self, trace: Trace, prompt_ids: list[int], params: dict[str, Any], request_id: str, purpose: str
     ) -> list[int]:
         """Sample one piece; its tokens, [] if the engine returned nothing."""
@@ -179,7 +182,7 @@ class TraceSampler:
         ends = piece[-1:] == [self.tokenizer.eos_token_id]
         return not ends and PARAGRAPH in self.tokenizer.decode(piece[-PARAGRAPH_TOKENS:])
 
-    def _close_of(self, ids: list[int], piece: list[int]) -> tuple[int, int] | None:
+    def close_of(self, ids: list[int], piece: list[int]) -> tuple[int, int] | None:
         """Tokens [first, end) of what closes the thinking in the last piece of a trace, None if nothing does."""
         if self._close is None:
             return (len(ids) - 1, len(ids)) if piece and piece[-1:] == self._pause_ids else None

@@ -123,4 +123,5 @@ SOURCE = Source(
     splits=("train",),
     read=read,
     add_options=add_options,
+    example="--from mine.jsonl --question problem --answer solution",
 )

@@ -75,6 +75,7 @@ SOURCE = Source(
     splits=("train",),
     read=read,
     add_options=add_options,
+    example="--task chain_sum",
     check_answers=False,
     instruction="Put the final answer in \\boxed{}.",
 )

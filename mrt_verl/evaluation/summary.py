@@ -11,25 +11,39 @@ from mrt_verl.evaluation import traces as of_trace
 from mrt_verl.evaluation.bootstrap import estimate, mean_estimate, ratio_estimate, resample_weights
 from mrt_verl.evaluation.curves import Floats, cumulative_regrets, tokens_to_reach
 from mrt_verl.evaluation.measures import Measures, doubling
-from mrt_verl.evaluation.records import TraceRecord
+from mrt_verl.evaluation.records import Answer, TraceRecord
 
 RESAMPLES = 1000
 TARGETS = (0.5, 0.75, 0.9, 1.0)
 """Accuracies at which token efficiency is taken: shares of what the baseline reaches at the largest budget."""
 MAX_EPISODES = 20
 """Episode indices that tables and plots show."""
+FEW_PROBLEMS = 10
+"""A bootstrap over fewer says more about the draw than about the model: such a report has no intervals."""
 
 
 def summarise(measured: Sequence[Measures], resamples: int = RESAMPLES) -> dict[str, Any]:
     """summary.json: `runs`, one entry each, and `comparisons` of the first run with each other one; JSON types."""
     problems = len(measured[0].run.problems)
     weights = resample_weights(problems, resamples)
-    return {
-        "problems": problems,
-        "resamples": resamples,
+    tables = {
         "runs": [summarise_run(measures, weights) for measures in measured],
         "comparisons": [compare(measured[0], baseline, weights) for baseline in measured[1:]],
     }
+    return {
+        "problems": problems,
+        "resamples": resamples,
+        **(tables if problems >= FEW_PROBLEMS else without_intervals(tables)),
+    }
+
+
+def without_intervals(node: Any) -> Any:
+    """The same numbers, `low` and `high` unknown."""
+    if isinstance(node, list):
+        return [without_intervals(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    return {key: None if key in ("low", "high") else without_intervals(value) for key, value in node.items()}
 
 
 def summarise_run(measures: Measures, weights: Floats) -> dict[str, Any]:
@@ -56,12 +70,26 @@ def summarise_run(measures: Measures, weights: Floats) -> dict[str, Any]:
         "think_tokens": _average([record.think_tokens for record in traces]),
         "episodes": _average([len(record.episodes) for record in traces]),
         "closed": _average([record.closed for record in traces if record.episodes]),
+        **_at_the_end(traces),
         "without_thinking": _average([not record.episodes for record in traces]),
         "no_answer": _average([record.own.verdict == "no_answer" for record in traces]),
         "branch_failures": sum(record.branch_failures for record in traces),
         "ungraded": sum(answer.verdict in ("timeout", "error") for r in traces for answer in _answers(r)),
         "answers": sum(1 for r in traces for _ in _answers(r)),
     }
+
+
+def _at_the_end(traces: Sequence[TraceRecord]) -> dict[str, Any]:
+    """Of traces that closed their thinking: their own answers, and those forced where they closed it, by themselves."""
+    closed = [record for record in traces if record.closed and record.episodes and record.episodes[-1].forced]
+    forced = [_success(record.episodes[-1].forced) for record in closed]
+    return {"closed_own": _average([record.own.score for record in closed]), "closed_forced": _average(forced)}
+
+
+def _success(answers: Sequence[Answer]) -> float:
+    """What forced answers alone say of J: the mean score, or the weighted sum."""
+    weighted = [answer.score * answer.weight for answer in answers if answer.weight is not None]
+    return float(sum(weighted)) if weighted else float(np.mean([answer.score for answer in answers]))
 
 
 def _votes(measures: Measures, weights: Floats) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class AnswerGrader:
         """
         if self.settings.outcome == "compute_score":
             thinking = self.decode(prefix_ids)
-            prefix = thinking + after_context(thinking, self.settings.stop_text)
+            prefix = thinking + after_context(thinking, self.settings.stop_text, self.settings.think_close)
             return [await self._compute_score(prefix + text, row) for text, _, _ in answers]
         return await self.grader.grade(
             [text for text, _, _ in answers],

@@ -1,13 +1,11 @@
 """The agent loop "mrt": one rollout of the online variant, with what the rollouts of a prompt share."""
 
-import asyncio
+import contextlib
 import functools
 import logging
-import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
-from uuid import uuid4
 
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase
 
@@ -21,10 +19,12 @@ from mrt_verl.hooks.engine import VerlEngine
 from mrt_verl.hooks.loop_output import MRTAgentLoopOutput, make_output
 from mrt_verl.hooks.replica import pinned
 from mrt_verl.hooks.row_inputs import RowInputs, read_inputs
+from mrt_verl.online import RolledOut, roll_out
+from mrt_verl.provers import Branches, Prover
 from mrt_verl.rollout import Response, Rollout
-from mrt_verl.rollout_record import LOST, BranchPart, ResponsePart, RolloutRecord
+from mrt_verl.rollout_record import LOST, ResponsePart, RolloutRecord
 from mrt_verl.settings import MRTSettings
-from mrt_verl.trace import Trace, TraceTimeout
+from mrt_verl.trace import Trace, TraceLost
 from mrt_verl.value_estimates import estimate_j, weights_of
 
 logger = logging.getLogger(__name__)
@@ -63,12 +63,12 @@ class MRTAgentLoop(AgentLoopBase):
         )
 
     async def run(self, sampling_params: dict[str, Any], **row: Any) -> MRTAgentLoopOutput:
-        """One rollout of one dataset row; a trace that takes too long is lost, which its group outlives."""
+        """One rollout of one dataset row; one that is lost its group outlives."""
         prompt_ids = await self.read_row(row)
         try:
             return await self.respond(prompt_ids, sampling_params, row)
-        except TraceTimeout as error:
-            logger.warning("a trace is lost, its group trains on the others: %s", error)
+        except TraceLost as error:
+            logger.warning("a rollout is lost, its group trains on the others: %s", error)
             return self.make_lost(prompt_ids, sampling_params, row)
 
     async def read_row(self, row: dict[str, Any]) -> list[int]:
@@ -96,33 +96,46 @@ class MRTAgentLoop(AgentLoopBase):
         return await self.run_trace(prompt_ids, sampling_params, row)
 
     async def run_trace(
-        self, prompt_ids: list[int], sampling_params: dict[str, Any], row: dict[str, Any], kind: str = "trace"
+        self, prompt_ids: list[int], sampling_params: dict[str, Any], row: dict[str, Any]
     ) -> MRTAgentLoopOutput:
-        """A trace from the prompt with J at its boundaries; without J if it is a `fallback` of the prefix variant."""
+        """A trace from the prompt with J at its boundaries; a validated one without, unless `mrt.val_branches`."""
+        is_branching = self.settings.val_branches or not row.get("mrt_validate", False)
+        rolled_out = await self.roll_out(prompt_ids, sampling_params, row, "trace", is_branching=is_branching)
+        return self.make_output(prompt_ids, rolled_out)
+
+    async def roll_out(
+        self,
+        prompt_ids: list[int],
+        sampling_params: dict[str, Any],
+        row: dict[str, Any],
+        kind: str,
+        *,
+        is_branching: bool,
+    ) -> RolledOut:
+        """A trace from the prompt, as online.roll_out."""
         with self._shared.of_prompt(row["uid"]) as shared:
             branches = self._branches(shared, sampling_params, row)
-            is_branching = kind != "fallback" and (self.settings.val_branches or not row.get("mrt_validate", False))
-            before = None
-            if is_branching:
-                prefix = self.rollout.before_thinking(prompt_ids)
-                asked = branches.ask(self.rollout.prover, prefix, self.settings.branches, uuid4().hex)
-                before = asyncio.create_task(asked)
-            request_id = uuid4().hex
-            started = time.perf_counter()
-            try:
-                response = await self.sample(prompt_ids, sampling_params, request_id, row, branches)
-            except BaseException:
-                if before is not None:
-                    before.cancel()  # the answers themselves are those of the prompt's other rollouts too
-                raise
-            trace_seconds = time.perf_counter() - started
-            record = self.make_record(prompt_ids, response, kind)
-            if before is not None:
-                started = time.perf_counter()
-                await self._branch(record.branches, prompt_ids, response, branches, before, request_id)
-                record.branches.branch_seconds = time.perf_counter() - started
-            record.branches.add_cost(branches.paid)
-            return self.make_output(prompt_ids, response.trace, record, trace_seconds)
+            return await roll_out(
+                *(self.rollout, prompt_ids, branches),
+                lambda request_id: self.sample(prompt_ids, sampling_params, request_id, row, branches),
+                kind=kind,
+                is_branching=is_branching,
+                pinned=lambda request_id: self._pinned(request_id, prompt_ids),
+            )
+
+    async def go_on(
+        self, prompt_ids: list[int], sampling_params: dict[str, Any], row: dict[str, Any], trace: Trace, request_id: str
+    ) -> tuple[Response, Sequence[Branches]]:
+        """A trace continued to its end, and the branches that its insertions paid for."""
+        with self._shared.of_prompt(row["uid"]) as shared:
+            branches = self._branches(shared, sampling_params, row)
+            response = await self.sample(prompt_ids, sampling_params, request_id, row, branches, trace)
+        return response, branches.paid
+
+    @contextlib.asynccontextmanager
+    async def _pinned(self, request_id: str, prompt_ids: list[int]) -> AsyncIterator[Prover]:
+        async with pinned(self.server_manager, request_id, prompt_ids) as replica:
+            yield self.rollout.prover.on(self.engine.on(replica))
 
     async def sample(
         self,
@@ -152,58 +165,11 @@ class MRTAgentLoop(AgentLoopBase):
             estimate_j=None if row.get("mrt_validate", False) else estimate,
         )
 
-    async def _branch(
-        self,
-        part: BranchPart,
-        prompt_ids: list[int],
-        response: Response,
-        branches: RolloutBranches,
-        asked_before: "asyncio.Task[Any]",
-        request_id: str,
-    ) -> None:
-        """Forced answers without thinking and at the response's boundaries, into the record."""
-        before = await asked_before
-        part.forced_before = list(before.answers)
-        part.before_tokens = self.rollout.answer_tokens(before)
-        if not response.boundaries:
-            return
-        part.own_is_sample = self.rollout.own_is_sample(response)
-        async with pinned(self.server_manager, request_id, prompt_ids) as replica:
-            prover = self.rollout.prover.on(self.engine.on(replica))
-            at = await self.rollout.branch(
-                prompt_ids,
-                response.boundaries,
-                lambda prefix, count: branches.ask(prover, prefix, count, request_id),
-                own_is_sample=part.own_is_sample,
-                before=before,
-            )
-        numbers = range(len(response.boundaries))
-        part.forced = [list(at[n].answers) if n in at else [] for n in numbers]
-        part.answer_tokens = [self.rollout.answer_tokens(at[n]) if n in at else 0.0 for n in numbers]
-
     def _branches(
         self, shared: PromptBranches, sampling_params: dict[str, Any], row: dict[str, Any]
     ) -> RolloutBranches:
         references = as_references(row.get("reward_model", {}).get("ground_truth", ""))
         return RolloutBranches(shared, sampling_params=sampling_params, references=references)
-
-    def make_record(self, prompt_ids: list[int], response: Response, kind: str) -> RolloutRecord:
-        """What a response tells before anything is graded."""
-        ids, episodes = response.ids, response.episodes
-        part = ResponsePart(
-            episodes=[(episode.start, episode.marker_end, episode.end) for episode in episodes],
-            answer_start=response.answer_start,
-            finished=response.finished,
-            think_tokens=sum(episode.end - episode.start for episode in episodes),
-            response_tokens=len(ids),
-            markers=response.markers,
-            kind=kind,
-            inserted_tokens=sum(end - start for start, end in response.trace.inserted),
-        )
-        if self.settings.trace_dir is not None:
-            part.prompt_text = self.tokenizer.decode(prompt_ids)
-            part.episode_texts = [self.tokenizer.decode(ids[episode.start : episode.end]) for episode in episodes]
-        return RolloutRecord(part)
 
     def make_lost(
         self, prompt_ids: list[int], sampling_params: dict[str, Any], row: dict[str, Any]
@@ -220,12 +186,10 @@ class MRTAgentLoop(AgentLoopBase):
         response = ResponsePart([], None, False, think_tokens=0, response_tokens=0, markers=0, kind=LOST)
         if self.settings.trace_dir is not None:
             response.prompt_text, response.episode_texts = self.tokenizer.decode(prompt_ids), []
-        return self.make_output(prompt_ids, trace, RolloutRecord(response), 0.0)
+        return self.make_output(prompt_ids, RolledOut(trace, RolloutRecord(response), 0.0, ""))
 
-    def make_output(
-        self, prompt_ids: list[int], trace: Trace, record: RolloutRecord, trace_seconds: float
-    ) -> MRTAgentLoopOutput:
+    def make_output(self, prompt_ids: list[int], rolled_out: RolledOut) -> MRTAgentLoopOutput:
         """The rollout as verl wants it."""
-        eos = self.tokenizer.eos_token_id
-        of_row = self.inputs.output
-        return make_output(prompt_ids, trace, record, of_row, eos_token_id=eos, trace_seconds=trace_seconds)
+        trace, record, seconds, _ = rolled_out
+        eos, of_row = self.tokenizer.eos_token_id, self.inputs.output
+        return make_output(prompt_ids, trace, record, of_row, eos_token_id=eos, trace_seconds=seconds)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics, AgentLoopOutput
 
-from mrt_verl.reward_layout import bonus_spans, write_rewards
+from mrt_verl.rollout_grading import reward_row
 from mrt_verl.rollout_record import RECORD, RolloutRecord
 from mrt_verl.trace import Trace
 
@@ -20,19 +20,7 @@ class MRTAgentLoopOutput(AgentLoopOutput):
         extra_fields.pop(RECORD, None)
         graded = extra_fields.get("reward_extra_info", {}).get(RECORD)
         if graded is not None and self.reward_score is not None:
-            record = RolloutRecord.from_json(graded)
-            response, steps = record.response, record.values.progress
-            spans = bonus_spans(response.episodes, response.answer_start, steps)
-            progress: list[float | None] = [value for _, _, value in steps]
-            if response.kind == "continued" and not steps:  # else the estimator would take it for a forced one
-                spans, progress = [(response.prefix_tokens, response.response_tokens)], [None]
-            rewards = write_rewards(
-                outcome=None if record.values.outcome is None else self.reward_score,
-                spans=spans,
-                progress=progress,
-                response_mask=self.response_mask,
-                alpha=record.values.alpha,
-            )
+            rewards = reward_row(RolloutRecord.from_json(graded), self.reward_score, self.response_mask)
             fields["rm_scores"] = torch.from_numpy(rewards)
         return fields
 

@@ -2,11 +2,7 @@
 
 import os
 import platform
-import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from itertools import chain
 from typing import Any
 
 from verl import DataProto
@@ -16,13 +12,11 @@ from verl.experimental.reward_loop.reward_manager.registry import register
 from mrt_verl.grading import Grade, Grader, Verdict
 from mrt_verl.grading.answers import AnswerGrader
 from mrt_verl.grading.outcomes import FileFunction
-from mrt_verl.grading.text.boxes import answer_end
 from mrt_verl.hooks.overlong import OverlongBuffer
 from mrt_verl.metrics import validation_values
-from mrt_verl.provers import ForcedAnswer
-from mrt_verl.rollout_record import LOST, RECORD, GradingPart, ResponsePart, RolloutRecord
+from mrt_verl.rollout_grading import grade_rollout
+from mrt_verl.rollout_record import LOST, RECORD, RolloutRecord
 from mrt_verl.settings import MRTSettings
-from mrt_verl.value_estimates import estimate_values
 
 
 @register("mrt")
@@ -46,22 +40,11 @@ class MRTRewardManager(RewardManagerBase):
         row = data[-1:][0]
         fields = row.non_tensor_batch
         record = RolloutRecord.from_dict(fields["tool_extra_fields"][RECORD])
-        response, branches = record.response, record.branches
         response_ids = row.batch["responses"][: int(fields["response_len"])].tolist()
-        if response.kind == LOST:  # there is nothing to grade; verl wants numbers
+        if record.response.kind == LOST:  # there is nothing to grade; verl wants numbers
             return {"reward_score": 0.0, "reward_extra_info": {"acc": 0.0, RECORD: record.to_json()}}
-        started = time.perf_counter()
-        own = await self._grade_own(response, response_ids, fields)
-        forced = [
-            await self.answers.grade_forced(answers, response_ids[:end], fields)
-            for answers, (_, _, end) in zip(branches.forced, response.episodes, strict=False)
-        ]
-        before_ids = response_ids[: response.prefix_tokens]
-        before = await self.answers.grade_forced(branches.forced_before, before_ids, fields)
-        record.values = estimate_values(branches, own, forced, before, alpha=self.settings.alpha)
-        record.grading = self._grading([own, *before, *chain.from_iterable(forced)])
-        record.grading.grade_seconds = time.perf_counter() - started
-        record.grading.timeout_example = self._timeout_example(record, response_ids, own, [*forced, before])
+        own = await grade_rollout(self.answers, record, response_ids, fields)
+        record.grading.grader = {"worker": f"{platform.node()}:{os.getpid()}", **asdict(self.grader.stats())}
         score = own.score
         info = {**_extras(own), "acc": float(own.verdict is Verdict.RIGHT), RECORD: record.to_json()}
         if self.settings.val_branches and fields.get("mrt_validate", False):
@@ -72,39 +55,6 @@ class MRTRewardManager(RewardManagerBase):
             if self.overlong.log:
                 info |= {"overlong_reward": penalty, "overlong": penalty < 0}
         return {"reward_score": score, "reward_extra_info": info}
-
-    async def _grade_own(self, response: ResponsePart, response_ids: list[int], row: Mapping[str, Any]) -> Grade:
-        """The outcome; that of a rollout which was forced to answer by the rule that grades all forced answers."""
-        if response.kind == "forced":
-            start = response.prefix_tokens + response.inserted_tokens
-            text = self.answers.decode(response_ids[start:])
-            text = text[: answer_end(self.settings.stop_text, text, self.settings.branch_stop)]
-            answer = ForcedAnswer(text, response.finished, None)
-            return (await self.answers.grade_forced([answer], response_ids[: response.prefix_tokens], row))[0]
-        return await self.answers.grade_final(response_ids, response.answer_start, row, finished=response.finished)
-
-    def _grading(self, grades: Sequence[Grade]) -> GradingPart:
-        verdicts = Counter(grade.verdict for grade in grades)
-        return GradingPart(
-            answers=len(grades),
-            no_answers=verdicts[Verdict.NO_ANSWER],
-            grade_timeouts=verdicts[Verdict.TIMEOUT],
-            grade_errors=verdicts[Verdict.ERROR],
-            error_example=next((grade.detail for grade in grades if grade.verdict is Verdict.ERROR), None),
-            grader={"worker": f"{platform.node()}:{os.getpid()}", **asdict(self.grader.stats())},
-        )
-
-    def _timeout_example(
-        self, record: RolloutRecord, response_ids: list[int], own: Grade, forced: Sequence[Sequence[Grade]]
-    ) -> str | None:
-        """The end of one answer whose grading timed out."""
-        if own.verdict is Verdict.TIMEOUT:
-            return self.answers.decode(response_ids[record.response.answer_start or 0 :])[-200:]
-        texts = [*record.branches.forced, record.branches.forced_before]
-        pairs = chain.from_iterable(
-            zip(answers, grades, strict=True) for answers, grades in zip(texts, forced, strict=True)
-        )
-        return next((answer.text[-200:] for answer, grade in pairs if grade.verdict is Verdict.TIMEOUT), None)
 
 
 def _extras(grade: Grade) -> dict[str, float | str]:

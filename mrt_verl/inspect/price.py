@@ -33,7 +33,8 @@ def extra_tokens(
     answer = float(np.average([length for length, _ in lengths], weights=weights)) if sum(weights) else 0.0
     return {
         f"sample or ht, G = {branches}": boundaries * branches * answer / traces,
-        "ht, G = 2": boundaries * 2 * answer / traces,
-        "anchored, G = 1": boundaries * (answer + SCORED_TOKENS) / traces,
+        "ht or seen, G = 2": boundaries * 2 * answer / traces,
+        "seen, G = 1": boundaries * answer / traces,
+        "anchored or anchored_seen, G = 1": boundaries * (answer + SCORED_TOKENS) / traces,
         "likelihood": boundaries * SCORED_TOKENS / traces,
     }

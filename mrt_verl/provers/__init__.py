@@ -4,10 +4,13 @@
     answer_end.py   where a forced answer ends in its tokens
     spelling.py     how a reference answer is written after the stop text, in text and in tokens
     sample.py       the mean grade of G forced answers
-    ht.py           the same answers weighted by their own probabilities (Horvitz-Thompson)
-    scoring.py      the scored reference, which the next two share
+    stems.py        those answers weighted by the probabilities of their stems
+    ht.py           with Horvitz-Thompson weights: unbiased
+    seen.py         with their own probabilities: less noise, never above J in expectation
+    scoring.py      the scored reference, which the next three share
     likelihood.py   the probability of the reference answer
-    anchored.py     that probability, and the answers drawn beside it
+    anchored.py     that probability, and the other answers drawn, weighted as in `ht`
+    anchored_seen.py    the same, weighted as in `seen`
 
 A prover of your own is a subclass of Prover, named by `mrt.prover=package.module:Class` (docs/extending.md).
 """
@@ -15,10 +18,12 @@ A prover of your own is a subclass of Prover, named by `mrt.prover=package.modul
 from typing import Any
 
 from mrt_verl.provers.anchored import AnchoredProver
+from mrt_verl.provers.anchored_seen import AnchoredSeenProver
 from mrt_verl.provers.base import Branches, ForcedAnswer, Prover, Sample
 from mrt_verl.provers.ht import HorvitzThompsonProver
 from mrt_verl.provers.likelihood import LikelihoodProver
 from mrt_verl.provers.sample import SampleProver
+from mrt_verl.provers.seen import SeenProver
 from mrt_verl.registry import resolve
 from mrt_verl.settings import MRTSettings
 
@@ -27,8 +32,10 @@ __all__ = ["PROVERS", "Branches", "ForcedAnswer", "Prover", "Sample", "load_prov
 PROVERS: dict[str, type[Prover]] = {
     "sample": SampleProver,
     "ht": HorvitzThompsonProver,
+    "seen": SeenProver,
     "likelihood": LikelihoodProver,
     "anchored": AnchoredProver,
+    "anchored_seen": AnchoredSeenProver,
 }
 
 

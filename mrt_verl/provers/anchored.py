@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from mrt_verl.provers.base import Branches, ForcedAnswer, Sample
-from mrt_verl.provers.ht import HorvitzThompsonProver
+from mrt_verl.provers.ht import inverse_inclusion
 from mrt_verl.provers.scoring import ScoringProver
 from mrt_verl.provers.spelling import TokenPath
+from mrt_verl.provers.stems import StemProver
 from mrt_verl.sampling_params import UNTRUNCATED
 from mrt_verl.settings import MRTSettings
 
@@ -19,8 +20,10 @@ _SPACED_CLOSE = re.compile(r" +\}\Z")
 """A token of spaces and a brace closes a scored box as well."""
 
 
-class AnchoredProver(ScoringProver, HorvitzThompsonProver):
+class AnchoredProver(ScoringProver, StemProver):
     """The reference's probability and the Horvitz-Thompson sum of all that does not begin with it."""
+
+    stem_weight = staticmethod(inverse_inclusion)
 
     @classmethod
     def check(cls, settings: MRTSettings) -> None:
@@ -41,7 +44,7 @@ class AnchoredProver(ScoringProver, HorvitzThompsonProver):
         references: Sequence[str] = (),
     ) -> Branches:
         untruncated = {**sampling_params, **UNTRUNCATED}
-        drawn = await HorvitzThompsonProver.branch(
+        drawn = await StemProver.branch(
             self, prefix_ids, count=count, sampling_params=untruncated, request_id=request_id
         )
         scored, paths = await self.score(prefix_ids, references, request_id, drawn.samples)

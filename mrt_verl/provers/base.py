@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 MAX_CONTEXT = 1 << 40
 """Tokens of a context that is not known."""
+TAG_TOKENS = 8
+"""Tokens in which a closing tag and the line break after it stand."""
 SCORE_TOKENS = 6
 """Tokens generated for one scored text at most: one a request is the least."""
 
@@ -75,6 +77,8 @@ class Prover(ABC):
     """Whether its samples need exact log-probs of the distribution they were drawn from."""
     scores_reference: ClassVar[bool] = False
     """Whether it scores the reference answer, which needs to know how an answer is written after the stop text."""
+    is_unbiased: ClassVar[bool] = True
+    """Whether what it draws is J in expectation; an evaluation asks for that."""
     draws_plain_samples: ClassVar[bool] = False
     """Whether its answers all count alike. Then a trace's own final answer can be one of them, and in the prefix
     variant they can be rollouts of their own."""
@@ -127,7 +131,8 @@ class Prover(ABC):
 
     def stop_after(self, prefix_ids: Sequence[int]) -> tuple[str, tuple[int, ...]]:
         """The stop text as it follows a prefix, and its token ids."""
-        text = after_context(str(self.tokenizer.decode(list(prefix_ids[-2:]))), self.settings.stop_text)
+        near = str(self.tokenizer.decode(list(prefix_ids[-TAG_TOKENS:])))
+        text = after_context(near, self.settings.stop_text, self.settings.think_close)
         return text, encode(self.tokenizer, text)
 
     @abstractmethod

@@ -15,6 +15,8 @@ from mrt_verl.settings import MRTSettings
 class LikelihoodProver(ScoringProver):
     """The reference answer's probability; nothing is sampled, whatever `mrt.branches` says."""
 
+    is_unbiased = False
+
     @classmethod
     def answers_drawn(cls, settings: MRTSettings) -> int:
         return 0

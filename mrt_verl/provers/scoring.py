@@ -43,7 +43,7 @@ class Requests:
 
 
 class ScoringProver(Prover):
-    """What `likelihood` and `anchored` share: the reference answer scored on every way its tokens may be written.
+    """What `likelihood` and the anchored provers share: the reference scored on every way its tokens may be written.
 
     Only on vLLM: sglang's log-probs are not those of the truncated distribution, and verl's scored prompts skip its
     prefix cache. An endpoint returns no log-probs of a prompt.

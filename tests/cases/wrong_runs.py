@@ -37,11 +37,11 @@ GROUPS_AND_SERVERS = (
     ),
     (
         (f"{MODEL}.lora_rank=8", "mrt.prover=anchored"),
-        r"mrt\.prover=anchored with a LoRA adapter of rank 8; allowed: sample, ht, or .*lora\.merge=True",
+        r"mrt\.prover=anchored with a LoRA adapter of rank 8; allowed: sample, ht, seen, or .*lora\.merge=True",
     ),
     (
         (f"{MODEL}.lora.rank=16", "mrt.prover=likelihood"),
-        r"mrt\.prover=likelihood with a LoRA adapter of rank 16; allowed: sample, ht, or .*lora\.merge=True",
+        r"mrt\.prover=likelihood with a LoRA adapter of rank 16; allowed: sample, ht, seen, or .*lora\.merge=True",
     ),
     ((f"{ROLLOUT}.temperature=0",), r"rollout\.temperature=0; allowed: above 0"),
     ((f"{ROLLOUT}.temperature=-1",), r"rollout\.temperature=-1; allowed: above 0"),
@@ -82,7 +82,7 @@ VALUES = (
     (("mrt.bonus_norm=std",), r"mrt\.bonus_norm='std'; allowed: rms, none"),
     (("mrt.boundary_choice=random",), r"mrt\.boundary_choice='random'; allowed: even, uncertain"),
     (("mrt.outcome=exact",), r"mrt\.outcome='exact'; allowed: math_verify, compute_score"),
-    (("mrt.prover=guess",), r"mrt\.prover='guess'; allowed: sample, ht, likelihood, anchored, or pack"),
+    (("mrt.prover=guess",), r"mrt\.prover='guess'; allowed: sample, ht, seen, likelihood, anchored, anch"),
     (("mrt.credit=sum",), r"mrt\.credit='sum'; allowed: progress, to_go, regret, or package"),
     (("mrt.episodes=lines",), r"mrt\.episodes='lines'; allowed: markers, .*or package\.module:Name"),
     (("mrt.insertion=no.such:Policy",), r"mrt\.insertion='no\.such:Policy': No module named 'no'"),
@@ -106,6 +106,10 @@ TEXTS = (
     (
         ("mrt.prover=likelihood", "mrt_stop=explain"),
         r"mrt\.prover='likelihood' with mrt\.stop_text=.*; allowed: a stop text that ends in",
+    ),
+    (
+        ("mrt_stop=explain", "mrt.prover=seen"),
+        r"mrt\.prover='seen' with mrt\.stop_text=.*; allowed: a stop text that ends in .*Use mrt\.prover=ht",
     ),
     (
         ("mrt.prover=anchored", "mrt.reference_text='It is {reference}, or not'"),

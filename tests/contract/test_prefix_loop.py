@@ -17,7 +17,7 @@ def rollout(compose, tokenizer):
     from mrt_verl.hooks.prefix_loop import MRTPrefixAgentLoop
 
     def run(trace, *overrides, **row):
-        own = ("reward_model=mrt_prefix", "actor_rollout_ref.rollout.n=4")
+        own = ("reward_model=mrt_prefix", "mrt.prefix_mode=paper", "actor_rollout_ref.rollout.n=4")
         config = compose(*own, *rollouts.OVERRIDES, *overrides)
 
         def write(request):

@@ -67,6 +67,21 @@ def grade(manager, data):
     return result, RolloutRecord.from_json(result["reward_extra_info"]["mrt"])
 
 
+def test_texts_of_a_logged_trace(manager, tokenizer):
+    """What a trace file shows, only where one is written."""
+    data = make_data(tokenizer, make_record(tokenizer), THINKING + ANSWER)
+    assert grade(manager(), data)[1].texts is None
+    data.non_tensor_batch["uid"] = np.array(["u"], dtype=object)
+    messages = [{"role": "system", "content": "Think."}, {"role": "user", "content": "What is 3 + 7?"}]
+    data.non_tensor_batch["raw_prompt"] = np.array([messages], dtype=object)  # as verl hands it over
+    texts = grade(manager("mrt.trace_dir=not/written"), data)[1].texts
+    assert (texts.uid, texts.problem, texts.reference) == ("u", "What is 3 + 7?", "10")
+    assert (texts.extracted, texts.verdict, texts.detail) == ("10", "right", "")
+    assert (texts.lead_text, THINKING + texts.rest_text) == ("", THINKING + ANSWER)
+    assert texts.forced_verdicts == [["right", "wrong", "no_answer"]]
+    assert texts.before_verdicts == ["wrong", "right", "no_answer", "wrong"]
+
+
 def test_outcome_j_and_progress(manager, tokenizer):
     result, record = grade(manager(), make_data(tokenizer, make_record(tokenizer), THINKING + ANSWER))
     assert result["reward_score"] == result["reward_extra_info"]["acc"] == record.values.outcome == 1.0

@@ -89,9 +89,9 @@ def test_a_verl_that_tells_no_cached_tokens(compose, installed, caplog, tmp_path
     assert [one.getMessage() for one in caplog.records] == [
         "verl 0.9.0 does not report cached tokens: mrt/prefix_cache_hit stays 0"
     ]
-    for prover in ("likelihood", "anchored"):
+    for prover in ("likelihood", "anchored", "anchored_seen"):
         (line,) = versions.check_versions(MRTSettings(prover=prover), config)
-        assert line.startswith(f"mrt.prover={prover} with verl 0.9.0; allowed: sample, ht, or verl 0.9.1. ")
+        assert line.startswith(f"mrt.prover={prover} with verl 0.9.0; allowed: sample, ht, seen, or verl 0.9.1. ")
 
 
 def test_one_warning_for_each_version_that_was_not_tested(compose, installed, caplog):

@@ -13,5 +13,6 @@ purpose: the two windows (one of W episodes holds W, not W + 1), `acc` of insert
 the score), the texts of forced answers that ended in a stop string (193 leaves differ by that line break alone), and
 all 31 when forced answers came to end at the close of their box: their texts, `ht`'s weights by stems, the requests of
 `likelihood` and `anchored` for what closes a box, and stop texts without line breaks that stood before them already.
+`online_seen` and `online_anchored_seen` are as old as their provers.
 `mrt/regret` of 18 scenarios became the evaluation's regret; insertions replace tokens that merge across their place.
 """

@@ -101,6 +101,14 @@ TRAINING = {
         author={"kinds": MIXED, "failures": 0.1},
         row={"reward_model": {"ground_truth": ["10", "12"]}},
     ),
+    "online_seen": Training(
+        ("mrt.prover=seen", "mrt.branches=2", "mrt.branch_temperature=0.7"),
+        author={"kinds": MIXED, "failures": 0.1},
+    ),
+    "online_anchored_seen": Training(
+        ("mrt.prover=anchored_seen", "mrt.branches=1"),
+        author={"kinds": MIXED, "failures": 0.1},
+    ),
     "online_even_budget": Training(
         ("mrt.prover=sample", "mrt.branch_token_budget=80", "mrt.min_episode_tokens=0"),
         author={"kinds": ("runs", "closes", "closes", "runs")},

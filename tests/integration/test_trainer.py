@@ -45,7 +45,12 @@ def test_metrics_of_every_step(run):
 
 def _has_credit(traces):
     """Whether anything was learned from: some progress, or a group in which outcomes differ."""
-    return any(amount for trace in traces for _, _, amount in trace["progress"]) or _outcomes_differ(traces)
+    return any(_progress(trace) for trace in traces) or _outcomes_differ(traces)
+
+
+def _progress(trace):
+    """Progress of a rollout's rewarded steps."""
+    return [one["progress"] for one in trace["episodes"] if one["progress"] is not None]
 
 
 def _outcomes_differ(traces):
@@ -69,18 +74,21 @@ def test_every_boundary_was_branched(run):
             counts = [4] * len(trace["episodes"])
             if counts and own:
                 counts[-1] -= 1
-            assert [len(answers) for answers in trace["forced"]] == counts
+            assert [len(one["forced"]) for one in trace["episodes"]] == counts
             assert len(trace["forced_before"]) == 4
 
 
 def test_dense_rewards_reach_the_trainer(run):
     """verl's own dump holds the sum of each row of rewards: outcome + alpha · (J_last - J_before)."""
     for step, traces in run.traces.items():
-        expected = [trace["outcome"] + sum(progress for _, _, progress in trace["progress"]) for trace in traces]
+        expected = [trace["outcome"] + sum(_progress(trace)) for trace in traces]
         dumped = [row["score"] for row in run.dumps[step]]
         assert sorted(dumped) == pytest.approx(sorted(expected), abs=1e-5)
-        telescoped = [t["outcome"] + t["js"][-1] - t["j_before"] for t in traces if t["js"]]
-        assert sorted(e for e, t in zip(expected, traces, strict=True) if t["js"]) == pytest.approx(sorted(telescoped))
+        thought = [t for t in traces if t["episodes"]]
+        telescoped = [t["outcome"] + t["episodes"][-1]["j"] - t["j_before"] for t in thought]
+        assert sorted(e for e, t in zip(expected, traces, strict=True) if t["episodes"]) == pytest.approx(
+            sorted(telescoped)
+        )
 
 
 def test_two_ranks(train):
@@ -109,9 +117,9 @@ def test_prefix_variant(train):
         for trace in traces:
             if trace["kind"] == "continued":
                 # paid for what it added to the prefix; a trace that ends there has J of the forced half
-                assert trace["progress"][0][2] == pytest.approx(trace["outcome"] - trace["j_before"])
-                assert trace["episodes"][0][0] == trace["prefix_tokens"] > 0
-        expected = sorted(t["outcome"] + sum(value for *_, value in t["progress"]) for t in traces)
+                assert trace["episodes"][0]["progress"] == pytest.approx(trace["outcome"] - trace["j_before"])
+                assert trace["episodes"][0]["start"] == trace["prefix_tokens"] > 0
+        expected = sorted(t["outcome"] + sum(_progress(t)) for t in traces)
         assert dumped(run, step) == pytest.approx(expected, abs=1e-5)
 
 
@@ -132,6 +140,6 @@ def test_inserted_boundaries(train):
         assert data["mrt/inserted_mean"] > 0
         assert data["mrt/branch_failures"] == 0
         inserted = [trace for trace in traces if trace["inserted_tokens"]]
-        assert any("go back to step" in "".join(trace["episode_texts"]) for trace in inserted)
-        expected = sorted(t["outcome"] + sum(value for *_, value in t["progress"]) for t in traces)
+        assert any("go back to step" in trace["response"] for trace in inserted)
+        expected = sorted(t["outcome"] + sum(_progress(t)) for t in traces)
         assert dumped(run, step) == pytest.approx(expected, abs=1e-5)

@@ -101,6 +101,18 @@ def test_every_prompt_has_a_scale_of_its_own():
     assert advantages[:, 0].tolist() == pytest.approx([1.0, 1.0, 1.0, 1.0])
 
 
+def test_one_scale_for_the_batch():
+    """A group of noise stays small beside one that learnt something; a common factor cancels."""
+    rollouts = [(1.0, [(0, 1)], [value], [1, 1]) for value in (0.8, 0.1, 0.8, -0.1)]
+    (rewards, mask), uids = batch(rollouts), np.array(["a", "b", "a", "b"], dtype=object)
+    advantages, _ = compute_mrt_advantage(rewards, mask, uids, config(bonus_norm="batch"))
+    rms = math.sqrt((0.64 + 0.01) / 2)
+    assert advantages[:, 0].tolist() == pytest.approx([0.8 / rms, 0.1 / rms, 0.8 / rms, -0.1 / rms])
+    halves, _ = batch([(1.0, spans, [value / 2 for value in progress], own) for _, spans, progress, own in rollouts])
+    halved, _ = compute_mrt_advantage(halves, mask, uids, config(bonus_norm="batch"))
+    assert halved[:, 0].tolist() == pytest.approx(advantages[:, 0].tolist())
+
+
 @pytest.mark.parametrize(
     ("credit", "expected"), [("progress", [0.5, 0.25]), ("to_go", [0.625, 0.25]), ("regret", [0.625, 0.125])]
 )

@@ -1,16 +1,23 @@
 """The page, its pictures and summary.json, from made-up runs."""
 
+import base64
+import hashlib
 import json
+import platform
 import re
+from datetime import date
 from html.parser import HTMLParser
 
 import pytest
 from PIL import Image
 
 from mrt_verl.evaluation.command import main
-from mrt_verl.evaluation.page.examples import colour_of, count_votes, pick_examples, shorten
-from mrt_verl.evaluation.page.tables import interval
+from mrt_verl.evaluation.measures import Measures
+from mrt_verl.evaluation.page.examples import colour_of, count_votes, pick_examples, shorten, why_graded
+from mrt_verl.evaluation.page.style import DARK, INK
+from mrt_verl.evaluation.page.tables import explain_points, interval
 from mrt_verl.evaluation.page.training import draw_training, read_metrics
+from mrt_verl.evaluation.summary import summarise
 from tests.evaluation_records import answer, episode, record, run_of, write_run
 
 NASTY = '</div><script>alert("x")</script> & <img src=x>'
@@ -61,8 +68,10 @@ def out(tmp_path_factory):
 
 
 def test_files(out):
-    pictures = ["accuracy.png", "episodes.png", "progress.png", "regret.png", "training.png"]
-    assert sorted(path.name for path in out.iterdir()) == sorted([*pictures, "index.html", "summary.json"])
+    names = ["accuracy", "episodes", "progress", "regret", "training_regret", "training_validation"]
+    pictures = [f"{name}.png" for name in names]
+    vectors = [f"{name}.svg" for name in names]
+    assert sorted(path.name for path in out.iterdir()) == sorted([*pictures, *vectors, "index.html", "summary.json"])
     for name in pictures:
         with Image.open(out / name) as image:
             assert image.format == "PNG"
@@ -71,16 +80,52 @@ def test_files(out):
 
 
 def test_the_page_is_whole_and_self_contained(out):
-    page = Page((out / "index.html").read_text())
+    text = (out / "index.html").read_text()
+    page = Page(text)
     images = [attrs for tag, attrs in page.tags if tag == "img"]
-    assert len(images) == 5
-    assert all(attrs["src"].startswith("data:image/png;base64,") and attrs["alt"] for attrs in images)
-    assert not any(tag == "script" for tag, _ in page.tags)
+    assert len(images) == 6
+    assert all(attrs["src"].startswith("data:image/svg+xml;base64,") and attrs["alt"] for attrs in images)
     links = [attrs["href"] for tag, attrs in page.tags if tag in ("a", "link")]
     assert all(link.startswith(("#", "data:")) for link in links)
     anchors = {attrs["id"] for _, attrs in page.tags if "id" in attrs}
     assert {link[1:] for link in links if link.startswith("#")} <= anchors
-    assert not re.search(r"https?://", (out / "index.html").read_text())
+    assert not re.search(r"https?://", text)
+
+
+def test_the_browser_runs_the_pages_own_script_and_loads_nothing(out):
+    text = (out / "index.html").read_text()
+    page = Page(text)
+    assert [attrs for tag, attrs in page.tags if tag == "script"] == [{}]
+    (policy,) = [attrs["content"] for _, attrs in page.tags if attrs.get("http-equiv") == "Content-Security-Policy"]
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy and "default-src 'none'" in policy
+
+
+def test_page_and_pictures_have_both_colour_schemes(out):
+    text = (out / "index.html").read_text()
+    assert "color-scheme: light dark" in text and "@media (prefers-color-scheme: dark)" in text
+    assert not re.search(r"style=\"background:#", text)  # every colour is a variable or lies over the background
+    for picture in out.glob("*.svg"):
+        drawing = picture.read_text()
+        assert "@media (prefers-color-scheme: dark)" in drawing
+        assert "DejaVu" not in drawing and "system-ui" in drawing  # the reader's own font, as on the page
+        colours = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", drawing))
+        assert INK in colours
+        dark_on_dark = {colour for colour in colours - set(DARK) if luminance(colour) < 0.08}
+        assert not dark_on_dark, picture.name
+
+
+def luminance(colour):
+    """Relative, of a #rrggbb, roughly."""
+    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    return 0.21 * red**2.2 + 0.72 * green**2.2 + 0.07 * blue**2.2
+
+
+def test_where_and_when_a_run_comes_from(out):
+    text = " ".join(Page((out / "index.html").read_text()).words)
+    assert "path/to/model; date not recorded" in text
+    assert f"{date.today()}; python {platform.python_version()}" in text
 
 
 def test_what_a_model_wrote_is_text(out):
@@ -91,8 +136,8 @@ def test_what_a_model_wrote_is_text(out):
 
 def test_numbers_on_the_page(out):
     text = " ".join(Page((out / "index.html").read_text()).words)
-    assert "after against before: pass@1 1.000 against 0.000 (difference +1.000 [+1.000,\xa0+1.000])" in text
-    assert "2 problems" in text
+    assert "after against before: pass@1 1.000 against 0.000 (difference +1.000 [\N{EN DASH}])" in text
+    assert "2 problems are too few for intervals" in text
     assert "Token efficiency" in text
     assert "episode 3 (inserted)" in text
     assert "The largest gain of one episode" in text
@@ -109,7 +154,7 @@ def test_summary(out):
 def test_one_run_alone(tmp_path, capsys):
     path = write_run(tmp_path / "alone", [record(), record(problem=1)])
     main(["report", str(path)])
-    assert "alone: pass@1 1.000 [1.000,\xa01.000], normalised regret 0.625" in capsys.readouterr().out
+    assert "alone: pass@1 1.000 [\N{EN DASH}], normalised regret 0.625" in capsys.readouterr().out
     assert (path / "report/index.html").is_file()
 
 
@@ -165,8 +210,8 @@ def test_metrics_of_a_killed_and_resumed_run(tmp_path):
 
 
 def test_training_without_any_known_metric(tmp_path):
-    assert not draw_training({"run": {1: {"loss": 1.0}}}, tmp_path / "training.png")
-    assert not (tmp_path / "training.png").exists()
+    assert draw_training({"run": {1: {"loss": 1.0}}}, tmp_path) == {}
+    assert not list(tmp_path.iterdir())
 
 
 def test_equal_answers_are_counted_together():
@@ -190,11 +235,47 @@ def test_examples_are_the_extreme_traces():
 
 
 def test_colours_of_progress():
-    assert colour_of(0.0) == "#ffffff"
-    assert colour_of(None) == "#f2f2f2"
-    gain, loss = colour_of(1.0), colour_of(-1.0)
-    assert int(gain[5:], 16) > int(gain[1:3], 16)  # more blue than red
-    assert int(loss[1:3], 16) > int(loss[5:], 16)
+    assert colour_of(0.0).endswith(", 0.00)")  # nothing over the background
+    (red, _, blue, gain), (other_red, _, other_blue, loss) = (
+        map(float, re.findall(r"[\d.]+", colour_of(value))) for value in (1.0, -1.0)
+    )
+    assert blue > red and other_red > other_blue
+    assert gain == loss <= 0.6  # text on it stays readable
+    assert colour_of(None) not in (colour_of(0.0), colour_of(0.01))
+
+
+def test_why_a_final_answer_was_graded_so():
+    assert why_graded(record()) == "it equals the reference 7"
+    assert why_graded(record(own=0.0)) == "it does not equal the reference 7"
+    assert "never closed" in why_graded(record(closed=False))
+    cut = record(own=0.0)
+    cut.own.finished = False
+    assert why_graded(cut).endswith("cut off by the token budget")
+
+
+def test_points_apart_from_their_line_are_explained():
+    def run(own, forced):
+        return {"name": "m", "closed_own": own, "closed_forced": forced}
+
+    assert "m 0.335 against 0.219" in explain_points([run(0.335, 0.219)])
+    assert explain_points([run(0.335, 0.32)]) == explain_points([run(None, None)]) == ""
+
+
+def test_own_and_forced_answers_at_the_same_place():
+    forced = [answer(1), answer(0), answer(0), answer(0)]
+    closed = record(own=1.0)
+    closed.episodes[-1].forced = forced
+    cut = record(own=0.0, closed=False)
+    run = summarise([Measures(run_of([[closed], [cut]]))])["runs"][0]
+    assert (run["closed_own"], run["closed_forced"]) == (1.0, 0.25)
+
+
+def test_ten_problems_have_intervals():
+    problems = [[record(own=float(p % 2), problem=p)] for p in range(10)]
+    summary = summarise([Measures(run_of(problems))])
+    assert summary["runs"][0]["pass@1"]["low"] < 0.5 < summary["runs"][0]["pass@1"]["high"]
+    few = summarise([Measures(run_of(problems[:9]))])["runs"][0]["pass@1"]
+    assert (few["low"], few["high"]) == (None, None)
 
 
 def test_shorten_keeps_both_ends():
@@ -208,6 +289,8 @@ def test_shorten_keeps_both_ends():
         ({"value": 0.5, "low": 0.25, "high": 0.75}, "0.500 [0.250,\xa00.750]"),
         ({"value": -0.5, "low": -0.75, "high": None}, "\N{MINUS SIGN}0.500 [\N{MINUS SIGN}0.750,\xa0∞]"),
         ({"value": None, "low": None, "high": None}, "not reached"),
+        ({"value": 0.5, "low": None, "high": None}, "0.500 [\N{EN DASH}]"),
+        ({"value": 0.0, "low": 0.0, "high": 1e-17}, "0.000 [\N{EN DASH}]"),
         (None, "\N{EN DASH}"),
     ],
 )

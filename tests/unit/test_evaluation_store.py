@@ -139,5 +139,6 @@ def test_run_json_appears_whole(tmp_path):
     with Store(tmp_path, settings()):
         stored = json.loads((tmp_path / SETTINGS).read_text())
         assert stored.pop("started") > 0
+        assert stored.pop("versions")["python"].startswith("3.")
         assert stored == settings()
     assert sorted(path.name for path in tmp_path.iterdir()) == [SETTINGS, TRACES]

@@ -82,3 +82,13 @@ def test_line_breaks_are_not_written_twice():
     assert after_context("<think>\n", "\n\nTime is up.") == "Time is up."
     assert after_context("no.", "\n\nTime is up.") == "\n\nTime is up."
     assert after_context("no.\n\n", "Time is up.\n") == "Time is up.\n"
+
+
+def test_a_stop_text_after_thinking_that_is_closed():
+    """Only what stands after its own close, so that nothing is closed twice."""
+    stop = "\n\nTime is up.\n</think>\n\nThe answer is \\boxed"
+    assert after_context("no.\n\n</think>", stop, "</think>") == "\n\nThe answer is \\boxed"
+    assert after_context("no.\n\n</think>\n\n", stop, "</think>") == "The answer is \\boxed"
+    assert after_context("say </think> or", stop, "</think>") == stop
+    assert after_context("no.</think>", "Stop. \\boxed", "</think>") == "Stop. \\boxed"
+    assert after_context("no.</think>", stop, None) == stop

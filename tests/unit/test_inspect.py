@@ -88,6 +88,7 @@ def test_price_by_hand(tmp_path):
     line = trace([("a" * 20, 0.5, "right"), ("b" * 20, 0.5, "right")])
     shares = extra_tokens([TraceRecord.from_dict(line)], stop_tokens=3, branches=4, max_episodes=6, group=4)
     assert shares["sample or ht, G = 4"] == pytest.approx(2.25 * 4 * 2 / 40)
+    assert shares["seen, G = 1"] == pytest.approx(2.25 * 2 / 40)
     assert shares["likelihood"] == pytest.approx(2.25 * 5 / 40)
 
 

@@ -8,7 +8,8 @@ import pytest
 from mrt_verl.evaluation.records import Answer, EpisodeRecord
 from mrt_verl.evaluation.traces import curve_points
 from mrt_verl.grading.grades import GraderStats
-from mrt_verl.metrics import METRICS, GradingMeter, compute_metrics, rollout_regret
+from mrt_verl.metric_table import METRICS
+from mrt_verl.metrics import GradingMeter, compute_metrics, rollout_regret
 from mrt_verl.progress import normalised_regret
 from mrt_verl.rollout_record import RolloutRecord
 from mrt_verl.settings import MRTSettings
@@ -207,11 +208,10 @@ def test_every_metric_is_in_the_table_and_every_one_of_the_table_is_reported():
     assert set(report([graded])) == set(METRICS)
 
 
-def test_a_steps_first_rollouts_are_written_to_the_trace_directory(tmp_path):
+def test_a_steps_rollouts_are_written_to_the_trace_directory(tmp_path):
     report([record(markers=n) for n in range(3)], step=7, trace_dir=str(tmp_path / "traces"), traces_per_step=2)
     rows = [json.loads(line) for line in (tmp_path / "traces/7.jsonl").read_text().splitlines()]
     assert [(row["step"], row["markers"]) for row in rows] == [(7, 0), (7, 1)]
-    assert RolloutRecord.from_dict(rows[1] | {"markers": 1}) == record(markers=1)
 
 
 def test_a_step_in_which_grading_fails_ends_the_run():

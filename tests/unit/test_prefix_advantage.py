@@ -19,7 +19,14 @@ def advantages(rows, baseline, alpha=1.0, index=None, **settings):
     for outcome, j in rows:
         spans, progress = ([], []) if j is None else ([(PREFIX, 5)], [None if j is UNKNOWN else outcome - j])
         rewards.append(write_rewards(outcome=outcome, spans=spans, progress=progress, response_mask=MASK, alpha=alpha))
-    mrt = {"variant": "prefix", "baseline": baseline, "alpha": alpha, "bonus_norm": "rms", "bonus_floor": 0.05}
+    mrt = {
+        "variant": "prefix",
+        "prefix_mode": "paper",
+        "baseline": baseline,
+        "alpha": alpha,
+        "bonus_norm": "rms",
+        "bonus_floor": 0.05,
+    }
     config = {"mrt": {**mrt, **settings}, "norm_adv_by_std_in_grpo": False}
     values, _ = compute_mrt_advantage(
         torch.from_numpy(np.stack(rewards)),
@@ -105,3 +112,56 @@ def test_a_continuation_of_one_token_shows_that_it_is_none_of_the_forced_ones():
     events = read_rewards(torch.from_numpy(np.stack([row, forced])), torch.tensor([[0, 0, 1]] * 2))
     assert events.started.tolist() == [True, False]
     assert not events.valid.any() and events.outcome.tolist() == [1.0, 1.0]
+
+
+def one_episode(rows, index=None, alpha=1.0):
+    """rows: (outcome, whether it is a one-episode rollout); the advantages of mode one_episode, not divided by std."""
+    rewards = [
+        write_rewards(
+            outcome=outcome,
+            spans=[(PREFIX, 5)] * is_one,
+            progress=[None] * is_one,
+            response_mask=MASK,
+            alpha=alpha,
+        )
+        for outcome, is_one in rows
+    ]
+    node = {"variant": "prefix", "prefix_mode": "one_episode", "alpha": alpha}
+    values, _ = compute_mrt_advantage(
+        torch.from_numpy(np.stack(rewards)),
+        torch.tensor([MASK] * len(rows)),
+        np.array(index or ["u"] * len(rows), dtype=object),
+        {"mrt": node, "norm_adv_by_std_in_grpo": False},
+    )
+    assert (values[:, :PREFIX] == 0).all()
+    return values[:, -1].tolist()
+
+
+KINDS = [(1.0, False), (0.0, False), (1.0, True), (0.0, True), (0.0, True), (0.0, True)]
+
+
+def test_kinds_are_normalised_apart():
+    """Plain: mean 1/2. One episode: mean 1/4. Their own means are taken off, alpha weighs the second kind alone."""
+    assert one_episode(KINDS) == pytest.approx([0.5, -0.5, 0.75, -0.25, -0.25, -0.25])
+    assert one_episode(KINDS, alpha=2.0) == pytest.approx([0.5, -0.5, 1.5, -0.5, -0.5, -0.5])
+    assert one_episode(KINDS, alpha=0.0) == pytest.approx([0.5, -0.5, 0, 0, 0, 0])
+
+
+def test_a_common_shift_of_one_kind_changes_nothing():
+    """All one-episode rollouts start from one J: an easier prefix is no merit of the episode."""
+    shifted = [(outcome + 0.5 * is_one, is_one) for outcome, is_one in KINDS]
+    assert one_episode(shifted) == pytest.approx(one_episode(KINDS))
+
+
+def test_prompts_are_apart_and_their_order_does_not_count():
+    rows, index = [*KINDS, *KINDS[::-1]], ["u"] * 6 + ["v"] * 6
+    values = one_episode(rows, index)
+    assert values[6:] == pytest.approx(values[:6][::-1])
+    mixed = [0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11]
+    assert one_episode([rows[n] for n in mixed], [index[n] for n in mixed]) == pytest.approx([values[n] for n in mixed])
+
+
+def test_plain_rollouts_for_want_of_a_prefix_are_grpo():
+    assert one_episode([(1.0, False), (0.0, False), (0.0, False), (1.0, False)]) == pytest.approx(
+        [0.5, -0.5, -0.5, 0.5]
+    )

@@ -1,18 +1,41 @@
 """The quickstart's pieces around the trainer: tokenizer, encoding, progress lines, report."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from data_prep.search_task import ANSWER_TEXT, ENDS, STOP_TEXT, Demonstration, TraceStyle, demonstrate, make_problems
+from data_prep.schema import write_parquet
+from data_prep.search_task import (
+    ANSWER_TEXT,
+    ENDS,
+    STOP_TEXT,
+    VERSION,
+    Demonstration,
+    TraceStyle,
+    demonstrate,
+    make_problems,
+)
 from mrt_verl.evaluation import EvaluationResult
-from recipes.quickstart import report
-from recipes.quickstart.follow import summarise
-from recipes.quickstart.make_model import batches, encode, make_model, make_tokenizer, tokenizer_texts, warm_start
-from recipes.quickstart.prepare import claim
+from mrt_verl.evaluation.load import load_runs
+from mrt_verl.evaluation.problems import read_problems
+from recipes.quickstart import prepare, recorded, report
+from recipes.quickstart.arms import parse_arms
+from recipes.quickstart.follow import Progress, follow, summarise
+from recipes.quickstart.make_model import (
+    STAGES,
+    batches,
+    encode,
+    make_model,
+    make_tokenizer,
+    tokenizer_texts,
+    warm_start,
+)
+from recipes.quickstart.prepare import MADE_BY, SEED, TEST, TRAIN, WARM_START, claim, prepare_quickstart, remake, rows
+from tests.evaluation_records import record, write_run
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +105,40 @@ def test_outputs_of_another_version_of_the_task_are_refused(tmp_path):
         claim(tmp_path / "old")
 
 
+def test_the_shipped_warm_start_is_of_this_task(tokenizer, tmp_path, capsys):
+    made_by = json.loads((WARM_START / MADE_BY).read_text())
+    assert made_by["task_version"] == VERSION
+    assert made_by["stages"] == [[steps, asdict(style)] for steps, style in STAGES]
+    prepare_quickstart(tmp_path)
+    shipped = AutoTokenizer.from_pretrained(tmp_path / "model")
+    rest = make_problems(SEED)[TEST + TRAIN :]
+    fresh = make_tokenizer(tokenizer_texts(rest, np.random.default_rng(SEED)))
+    assert shipped.get_vocab() == fresh.get_vocab()
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    (_, style) = STAGES[-1]
+    ids, labels = next(batches(shipped, rest, style, np.random.default_rng(1)))
+    with torch.no_grad():
+        assert model(input_ids=ids, labels=labels).loss < 1.2  # an untrained one has 6
+
+
+def test_a_warm_start_of_another_version_is_refused(tmp_path, monkeypatch):
+    (tmp_path / MADE_BY).write_text('{"task_version": 1}')
+    monkeypatch.setattr(prepare, "WARM_START", tmp_path)
+    with pytest.raises(SystemExit, match="prepare --remake"):
+        prepare_quickstart(tmp_path / "out")
+
+
+@pytest.mark.long
+def test_the_warm_start_can_be_remade(tmp_path):
+    remake(tmp_path / "warm_start", stages=((3, TraceStyle(hit=0.3)),))
+    assert {path.name for path in WARM_START.iterdir()} == {path.name for path in (tmp_path / "warm_start").iterdir()}
+    shapes = [
+        {name: tuple(value.shape) for name, value in AutoModelForCausalLM.from_pretrained(path).state_dict().items()}
+        for path in (WARM_START, tmp_path / "warm_start")
+    ]
+    assert shapes[0] == shapes[1]
+
+
 @pytest.mark.long
 def test_a_warm_start_is_saved_with_what_it_learnt(tmp_path, capsys):
     problems = make_problems(0)[:400]
@@ -96,15 +153,32 @@ def test_a_warm_start_is_saved_with_what_it_learnt(tmp_path, capsys):
 
 
 def test_progress_lines():
-    step = "(TaskRunnerV1 pid=1) step:3 - mrt/outcome:0.25 - mrt/regret:0.81234 - timing_s/step:9.71"
-    assert summarise(step) == "step   3  outcome 0.25  regret 0.812  seconds 9.71"
+    step = "(TaskRunnerV1 pid=1) step:3 - mrt/outcome:0.25 - mrt/regret:0.81234 - mrt/think_tokens_mean:91.25"
+    assert summarise(step) == "step   3  accuracy 0.25  regret 0.81  tokens 91.2"
     validated = step + " - val-core/search_task/acc/mean@1:0.5"
-    assert summarise(validated) == "step   3  outcome 0.25  regret 0.812  seconds 9.71  validation accuracy 0.500"
-    assert (
-        summarise("step:0 - val-core/search_task/acc/mean@1:np.float64(0.125)")
-        == "step   0    validation accuracy 0.125"
-    )
+    assert summarise(validated, 50) == "step   3/50  accuracy 0.25  regret 0.81  tokens 91.2  held-out accuracy 0.500"
+    before = "step:0 - val-core/search_task/acc/mean@1:np.float64(0.125)"
+    assert summarise(before) == "step   0  held-out accuracy 0.125"
+    assert summarise("step:4 - critic/score/mean:1.5e-01 - x/mrt/regret:9") == "step   4  accuracy 0.15"
     assert summarise("INFO anything else") is None
+
+
+def test_time_left_is_that_of_the_last_steps():
+    now = iter((0.0, 30.0, 40.0, 50.0, 60.0))
+    progress = Progress(steps=10, clock=lambda: next(now))
+    assert progress.line("Started a local Ray instance. View …") == "  Ray is up (30 s)"
+    assert "left" not in progress.line("step:1 - mrt/outcome:0.5")
+    assert progress.line("step:2 - mrt/outcome:0.5").endswith("  1:20 min left")
+    assert progress.line("step:3 - mrt/outcome:0.5").endswith("  1:10 min left")
+    assert progress.line("Started a local Ray instance, again") is None
+    assert Progress().line("step:1 - mrt/outcome:0.5") == "step   1  accuracy 0.50"
+
+
+def test_all_output_is_kept_and_steps_are_counted(tmp_path, capsys):
+    lines = ["noise\n", "step:1 - mrt/outcome:0.5\n", "more noise\n", "step:2 - mrt/outcome:0.5\n"]
+    assert follow(lines, tmp_path / "log", 2) == 2
+    assert (tmp_path / "log").read_text() == "".join(lines)
+    assert len(capsys.readouterr().out.splitlines()) == 2
 
 
 def test_logs_of_several_starts_become_one(tmp_path):
@@ -123,31 +197,107 @@ def test_logs_of_several_starts_become_one(tmp_path):
     assert merged[2]["data"] == {"timing_s/step": 0.75, "other": 1.0}  # the resumed run's value
 
 
-def test_the_report_compares_the_last_checkpoint_with_the_first_model(tmp_path, monkeypatch):
-    (tmp_path / "logs").mkdir()
-    (tmp_path / "logs/1.jsonl").write_text('{"step": 1, "data": {"timing_s/step": 0.5}}\n')
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints/latest_checkpointed_iteration.txt").write_text("40\n")
-    evaluated, reported = [], []
+@pytest.fixture
+def evaluated(monkeypatch):
+    """Configs and reports that `report.main` asked for."""
+    asked = {"evaluated": [], "reported": []}
 
     def evaluate(config):
-        evaluated.append(config)
+        asked["evaluated"].append(config)
         return EvaluationResult({name: config.out / name for name in config.models}, {})
 
     monkeypatch.setattr(report, "evaluate", evaluate)
-    monkeypatch.setattr(report, "report", lambda *where, **how: reported.append((*where, how)))
+    monkeypatch.setattr(report, "report", lambda *where, **how: asked["reported"].append((*where, how)))
     monkeypatch.setattr(report, "describe", lambda summary: ["findings"])
-    report.main(tmp_path, problems=100)
-    (config,) = evaluated
-    models = {"after-40-steps": f"{tmp_path}/checkpoints/global_step_40", "before": f"{tmp_path}/model"}
-    assert (config.models, config.problems) == (models, 100)
-    assert config.settings.markers == ("Wait", "Alternatively", "But wait")  # what the model was trained with
-    ((directories, out, how),) = reported
-    assert [path.name for path in directories] == ["after-40-steps", "before"]
-    assert (out, how["training"]) == (tmp_path / "report", {"quickstart": tmp_path / "metrics.jsonl"})
+    return asked
+
+
+def trained(folder, steps=50):
+    (folder / "logs").mkdir(parents=True)
+    (folder / "logs/1.jsonl").write_text('{"step": 1, "data": {"timing_s/step": 0.5}}\n')
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints/latest_checkpointed_iteration.txt").write_text(f"{steps}\n")
+
+
+def test_the_report_compares_the_arms_that_were_trained(tmp_path, evaluated):
+    trained(tmp_path)
+    trained(tmp_path / "grpo")
+    report.main(tmp_path, ["grpo", "mrt"], problems=100, recorded=False)
+    mrt, grpo = evaluated["evaluated"]
+    assert mrt.models == {"mrt-50-steps": f"{tmp_path}/checkpoints/global_step_50"}
+    assert grpo.models == {"grpo-50-steps": f"{tmp_path}/grpo/checkpoints/global_step_50"}
+    assert mrt.settings.markers == ("Wait", "Alternatively", "But wait")  # what the model was trained with
+    ((directories, out, how),) = evaluated["reported"]
+    assert [path.name for path in directories[:2]] == ["mrt-50-steps", "grpo-50-steps"]
+    assert (out, list(how["training"])) == (tmp_path / "report", ["mrt", "grpo"])
+
+
+def test_recorded_runs_stand_beside_what_was_trained(tmp_path, evaluated, monkeypatch):
+    trained(tmp_path)
+    monkeypatch.setattr(report, "unpack", lambda name, out, data: out / name)
+    report.main(tmp_path, ["mrt"], problems=100)
+    ((directories, _, how),) = evaluated["reported"]
+    assert [path.name for path in directories] == ["mrt-50-steps", "grpo", "before"]
+    assert how["common"]  # of so many problems as were evaluated here
+    report.main(tmp_path, ["mrt"], problems=100, recorded=False)
+    assert [path.name for path in evaluated["reported"][1][0]] == ["mrt-50-steps", "before"]
+
+
+def test_recorded_runs_that_cannot_be_compared_are_left_out(tmp_path, evaluated, monkeypatch, capsys):
+    trained(tmp_path)
+    monkeypatch.setattr(report, "unpack", lambda name, out, data: out / name)
+
+    def refuse(directories, out, **how):
+        evaluated["reported"].append(directories)
+        if len(directories) > 1:
+            raise ValueError("grader: another version")
+
+    monkeypatch.setattr(report, "report", refuse)
+    report.main(tmp_path, ["mrt"], problems=100)
+    assert "the recorded runs are left out: grader: another version" in capsys.readouterr().out
+    assert len(evaluated["reported"][-1]) == 1
+
+
+def test_a_kept_run_comes_back_for_the_same_problems_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorded, "RECORDED", tmp_path / "recorded")
+    data = tmp_path / "test.parquet"
+    problems = make_problems(0)[:3]
+    write_parquet(rows(problems, "test"), data)
+    uids = [one.uid for one in read_problems(data)]
+    run = write_run(tmp_path / "run", [record(problem=p, uid=uid) for p, uid in enumerate(uids)], problems=3)
+    log = tmp_path / "metrics.jsonl"
+    log.write_text(json.dumps({"step": 1, "data": {"mrt/regret": 0.123456789, "perf/x": 1.0}}) + "\n")
+    recorded.keep("grpo", run, log, tmp_path / "recorded")
+    kept = json.loads((tmp_path / "recorded/grpo/metrics.jsonl").read_text())
+    assert kept == {"step": 1, "data": {"mrt/regret": 0.12346}}
+    run_json = json.loads((tmp_path / "recorded/grpo/run.json").read_text())
+    assert run_json["recorded"] == recorded.made_by("grpo")
+    assert "mrt.alpha=0" in run_json["recorded"]["overrides"] and len(run_json["recorded"]["settings"]) == 64
+    (loaded,) = load_runs([recorded.unpack("grpo", tmp_path / "out", data)])
+    assert (loaded.name, loaded.uids) == ("grpo (recorded)", uids)
+    assert recorded.unpack("before", tmp_path / "out", data) is None
+    write_parquet(rows(problems[::-1], "test"), data)
+    assert recorded.unpack("grpo", tmp_path / "out", data) is None
+
+
+@pytest.mark.parametrize("name", recorded.NAMES)
+def test_what_is_recorded_is_of_this_task_and_these_settings(name):
+    """A change of the task or of the arms' settings calls for new recordings."""
+    if not (recorded.RECORDED / name).exists():
+        pytest.skip("not recorded: both arms are trained")
+    kept = json.loads((recorded.RECORDED / name / "run.json").read_text())
+    assert kept["recorded"] == recorded.made_by(name)
+    assert kept["problems"] == recorded.PROBLEMS
+
+
+def test_arms():
+    assert parse_arms("mrt") == ["mrt"]
+    assert parse_arms("grpo") == parse_arms("grpo mrt") == parse_arms("grpo,mrt") == ["grpo", "mrt"]
+    with pytest.raises(SystemExit, match="no arm gpro; allowed: grpo mrt"):
+        parse_arms("gpro mrt")
 
 
 def test_report_without_a_finished_step(tmp_path):
     (tmp_path / "logs").mkdir()
     with pytest.raises(SystemExit, match="no finished training step"):
-        report.main(tmp_path, problems=100)
+        report.main(tmp_path, ["mrt"], problems=100)

@@ -1,4 +1,4 @@
-"""One page from any number of runs: index.html (self-contained), PNG plots beside it, summary.json.
+"""One page from any number of runs: index.html (self-contained), plots beside it (PNG and SVG), summary.json.
 
 plots.py      accuracy and regret against tokens, episodes, progress
 training.py   training curves from metrics.jsonl or tensorboard logs
@@ -7,6 +7,6 @@ tables.py     the summary as rows of text
 write.py      puts it together (page.html is the template)
 """
 
-from mrt_verl.evaluation.page.write import write_report
+from mrt_verl.evaluation.page.write import write_report, write_training_page
 
-__all__ = ["write_report"]
+__all__ = ["write_report", "write_training_page"]

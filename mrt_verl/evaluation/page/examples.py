@@ -1,4 +1,7 @@
-"""Traces worth reading: each episode with its progress as a colour and the forced answers at its end."""
+"""Traces worth reading: each episode with its progress as a colour and the forced answers at its end.
+
+Colours are laid over the page's own background, so that they are right in light and in dark mode.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,6 +13,8 @@ from mrt_verl.evaluation.records import Answer, TraceRecord
 
 LONGEST = 1500
 """Characters of an episode that are shown; of a longer one its middle is left out."""
+ROUNDS = 3
+"""Traces shown of each kind."""
 GAIN, LOSS = (0, 114, 178), (213, 94, 0)
 """Blue and vermilion, of Okabe and Ito."""
 
@@ -33,7 +38,7 @@ class ShownEpisode:
     j: str
     progress: str
     colour: str
-    """CSS background: blue for a gain, vermilion for a loss, the stronger the larger."""
+    """CSS colour: blue for a gain, vermilion for a loss, the stronger the larger."""
     votes: list[Vote]
     inserted: bool
 
@@ -52,26 +57,60 @@ class Example:
     votes_before: list[Vote]
     episodes: list[ShownEpisode]
     own: Vote
+    graded: str
+    """Why the final answer was graded so."""
     response_tokens: int
+    gain: float
+    """Largest progress of an episode; what a reader may sort by, like the next two."""
+    loss: float
+    tail: int
+    """Tokens after J first reached 0.9."""
 
 
 def pick_examples(run: Run) -> list[Example]:
-    """Up to four different traces of a run, each the extreme one of its kind."""
+    """Different traces of a run: the extreme one of each kind, then as many again, the next ones of each kind."""
     records = [record for problem in run.problems for record in problem if record.episodes]
     kinds: Sequence[tuple[str, Callable[[TraceRecord], float]]] = (
-        ("The largest gain of one episode", lambda r: max((v for _, v in of_trace.progress(r)), default=0.0)),
-        ("The largest loss of one episode", lambda r: -min((v for _, v in of_trace.progress(r)), default=0.0)),
+        ("The largest gain of one episode", lambda r: largest_gain(r)),
+        ("The largest loss of one episode", lambda r: largest_loss(r)),
         ("The most tokens after J ≥ 0.9", lambda r: float(of_trace.overthinking_tokens(r))),
         ("The most thinking without a right answer", lambda r: r.think_tokens * float(r.own.score <= 0)),
     )
+    further = [(f"{why}, number {rank}", value) for rank in range(2, ROUNDS + 1) for why, value in kinds]
     picked: list[Example] = []
     taken: set[tuple[int, int]] = set()
-    for why, value in kinds:
+    for why, value in [*kinds, *further]:
         best = max((r for r in records if (r.problem, r.trace) not in taken), key=value, default=None)
         if best is not None and value(best) > 0:
             taken.add((best.problem, best.trace))
             picked.append(show(best, run.name, why))
     return picked
+
+
+def largest_gain(record: TraceRecord) -> float:
+    """Of an episode's progress; 0 without any."""
+    return max((value for _, value in of_trace.progress(record)), default=0.0)
+
+
+def largest_loss(record: TraceRecord) -> float:
+    """Of an episode's progress, as a positive number; 0 without any."""
+    return -min((value for _, value in of_trace.progress(record)), default=0.0)
+
+
+def why_graded(record: TraceRecord) -> str:
+    """The reason of the own answer's grade, in words."""
+    own = record.own
+    if not record.closed:
+        return "the thinking was never closed, so there is no final answer"
+    cut = "" if own.finished else ", and the response was cut off by the token budget"
+    reasons = {
+        "right": f"it equals the reference {record.reference}",
+        "wrong": f"it does not equal the reference {record.reference}",
+        "no_answer": "no answer was found after the thinking",
+        "timeout": "grading took too long; it counts as unknown",
+        "error": "grading failed; it counts as unknown",
+    }
+    return reasons.get(own.verdict, own.verdict) + cut
 
 
 def show(record: TraceRecord, run: str, why: str) -> Example:
@@ -109,7 +148,11 @@ def show(record: TraceRecord, run: str, why: str) -> Example:
         votes_before=count_votes(record.before),
         episodes=episodes,
         own=Vote(own.extracted or "no answer", 1, own.score > 0),
+        graded=why_graded(record),
         response_tokens=record.response_tokens,
+        gain=largest_gain(record),
+        loss=largest_loss(record),
+        tail=of_trace.overthinking_tokens(record),
     )
 
 
@@ -124,12 +167,12 @@ def count_votes(answers: Sequence[Answer], most: int = 5) -> list[Vote]:
 
 
 def colour_of(progress: float | None) -> str:
-    """CSS colour of a progress in [-1, 1]: white for none, fully coloured at the ends, always light enough for text."""
+    """CSS colour of a progress in [-1, 1], to lie over a background: none for 0, never so strong that text suffers."""
     if progress is None:
-        return "#f2f2f2"
+        return "rgba(128, 128, 128, 0.12)"
     strength = min(1.0, abs(progress)) ** 0.7 * 0.55  # small progress is the rule and must be seen
-    base = GAIN if progress > 0 else LOSS
-    return "#" + "".join(f"{round(255 + (channel - 255) * strength):02x}" for channel in base)
+    red, green, blue = GAIN if progress > 0 else LOSS
+    return f"rgba({red}, {green}, {blue}, {strength:.2f})"
 
 
 def shorten(text: str, most: int = LONGEST) -> str:

@@ -49,6 +49,28 @@ def describe(summary: Mapping[str, Any]) -> list[str]:
     return [*warnings, *(_describe_comparison(one, runs) for one in summary["comparisons"])]
 
 
+ALIKE = 1e-9
+"""An interval that is narrower is that of equal values, summed in different orders."""
+GAP = 0.05
+"""Between own and forced answers at the same place, from which the page explains it."""
+
+
+def explain_points(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Why own answers and J at the end of a trace differ, where they do; else nothing."""
+    parts = [
+        f"{run['name']} {number(run['closed_own'], '.3f')} against {number(run['closed_forced'], '.3f')}"
+        for run in runs
+        if run["closed_own"] is not None and abs(run["closed_own"] - run["closed_forced"]) >= GAP
+    ]
+    if not parts:
+        return ""
+    return (
+        "Points apart from their line: where a trace closed its thinking by itself, its own answer and one forced at "
+        f"the same place are not as often right ({'; '.join(parts)}). The stop text leads to another answer than the "
+        "model's own closing words do, and the line also holds traces that were cut off, which have no own answer."
+    )
+
+
 def _describe_comparison(one: Mapping[str, Any], runs: Mapping[str, Any]) -> str:
     method, baseline = runs[one["method"]], runs[one["baseline"]]
     budget = max(method["budgets"], key=int)
@@ -68,12 +90,17 @@ def _describe_comparison(one: Mapping[str, Any], runs: Mapping[str, Any]) -> str
 
 
 def interval(estimate: Mapping[str, Any] | None, form: str = ".3f") -> str:
-    """`0.271 [0.248, 0.296]`; an end that is None is not finite."""
+    """`0.271 [0.248, 0.296]`; an end that is None is not finite.
+
+    Where the bootstrap tells nothing, for want of problems or because all of them have one value, a dash stands for it.
+    """
     if estimate is None:
         return NONE
     value, low, high = (estimate[key] for key in ("value", "low", "high"))
     if value is None:
         return "not reached"
+    if (low is None and high is None) or (None not in (low, high) and high - low < ALIKE):
+        return f"{number(value, form)} [{NONE}]"
     low_text = NONE if low is None else number(low, form)
     high_text = "∞" if high is None else number(high, form)
     return f"{number(value, form)} [{low_text},\N{NO-BREAK SPACE}{high_text}]"
@@ -108,6 +135,8 @@ def _main(runs: Sequence[Mapping[str, Any]]) -> Table:
         ("response_tokens", "response tokens per trace", ".1f"),
         ("without_thinking", "traces without any thinking", ".3f"),
         ("closed", "traces that closed their thinking, of those with any", ".3f"),
+        ("closed_own", "closed traces whose own answer is right", ".3f"),
+        ("closed_forced", "the same traces, answers forced where they closed", ".3f"),
         ("no_answer", "traces without a final answer", ".3f"),
         ("branch_failures", "forced answers that failed", "d"),
         ("ungraded", "answers that could not be graded", "d"),

@@ -11,14 +11,14 @@ Metrics = dict[int, dict[str, float]]
 """{step: {metric: value}}"""
 
 PANELS = (
-    ("validation accuracy", r"val-core/.*/acc/mean@\d+"),
-    ("outcome of training rollouts", r"mrt/outcome|critic/score/mean"),
-    ("normalised regret", r"mrt/regret"),
-    ("progress per episode", r"mrt/progress_mean"),
-    ("thinking tokens per rollout", r"mrt/think_tokens_mean|response_length/mean"),
-    ("episodes per rollout", r"mrt/episodes_mean"),
+    ("validation", "held-out accuracy", r"val-core/.*/acc/mean@\d+"),
+    ("outcome", "outcome of training rollouts", r"mrt/outcome|critic/score/mean"),
+    ("regret", "normalised regret", r"mrt/regret"),
+    ("progress", "progress per episode", r"mrt/progress_mean"),
+    ("tokens", "thinking tokens per rollout", r"mrt/think_tokens_mean|response_length/mean"),
+    ("episodes", "episodes per rollout", r"mrt/episodes_mean"),
 )
-"""Title and pattern of the metric: the first alternative that a log has is drawn, so runs without MRT can join."""
+"""Name, title and pattern of the metric: the first alternative in a log is drawn, so that runs without MRT can join."""
 
 
 def read_metrics(path: Path) -> Metrics:
@@ -37,26 +37,27 @@ def read_metrics(path: Path) -> Metrics:
     return dict(sorted(metrics.items()))
 
 
-def draw_training(runs: Mapping[str, Metrics], path: Path) -> bool:
-    """The panels that some run has values for, runs side by side; False (and no file) if there is none."""
-    drawn = [(title, _series(runs, pattern)) for title, pattern in PANELS]
-    drawn = [(title, series) for title, series in drawn if series]
-    if not drawn:
-        return False
-    rows = -(-len(drawn) // 2)
-    with figure(path, width=8.5, height=2.7 * rows, rows=rows, columns=2) as (_, axes):
-        style = dict(zip(runs, looks(len(runs)), strict=True))
-        for axis, (title, series) in zip(axes.flat, drawn, strict=False):
-            for name, points in series.items():
-                colour, marker = style[name]
-                few = len(points) <= 12
-                axis.plot(*zip(*points, strict=True), color=colour, marker=marker if few else None, label=name)
-            axis.set(title=title, xlabel="training step")
-        for axis in axes.flat[len(drawn) :]:
-            axis.set_axis_off()
+def draw_training(runs: Mapping[str, Metrics], out: Path) -> dict[str, str]:
+    """A picture of each panel that some run has values for, runs together; {file: title}, empty if there is none."""
+    drawn: dict[str, str] = {}
+    for name, title, pattern in PANELS:
+        series = _series(runs, pattern)
+        if series:
+            _draw_panel(series, runs, out / f"training_{name}.png")
+            drawn[f"training_{name}.png"] = f"Training: {title}"
+    return drawn
+
+
+def _draw_panel(series: Mapping[str, Sequence[tuple[int, float]]], runs: Mapping[str, Metrics], path: Path) -> None:
+    style = dict(zip(runs, looks(len(runs)), strict=True))
+    with figure(path, height=3.4) as (drawing, axis):
+        for name, points in series.items():
+            colour, marker = style[name]
+            few = len(points) <= 12
+            axis.plot(*zip(*points, strict=True), color=colour, marker=marker if few else None, label=name)
+        axis.set(xlabel="training step")
         if len(runs) > 1:
-            axes.flat[0].legend(frameon=False, fontsize=9)
-    return True
+            drawing.legend(frameon=False, fontsize=10.5, loc="outside lower center", ncols=2)
 
 
 def _series(runs: Mapping[str, Metrics], pattern: str) -> dict[str, list[tuple[int, float]]]:

@@ -1,8 +1,11 @@
 """Writes the report of some runs."""
 
 import base64
+import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -11,20 +14,19 @@ from mrt_verl.evaluation.bootstrap import resample_weights
 from mrt_verl.evaluation.load import Run
 from mrt_verl.evaluation.measures import Measures
 from mrt_verl.evaluation.page import plots
-from mrt_verl.evaluation.page.examples import pick_examples
-from mrt_verl.evaluation.page.tables import describe, make_tables
+from mrt_verl.evaluation.page.examples import colour_of, pick_examples
+from mrt_verl.evaluation.page.tables import describe, explain_points, make_tables
 from mrt_verl.evaluation.page.training import Metrics, draw_training
-from mrt_verl.evaluation.store import STARTED, describe_differences, write_text
-from mrt_verl.evaluation.summary import RESAMPLES, summarise
+from mrt_verl.evaluation.store import STARTED, VERSIONS, describe_differences, versions, write_text
+from mrt_verl.evaluation.summary import FEW_PROBLEMS, RESAMPLES, summarise
 
 FIGURES = {
     "accuracy.png": "Accuracy against tokens",
     "regret.png": "Normalised regret against the budget",
     "progress.png": "Progress by episode",
     "episodes.png": "Episodes per trace",
-    "training.png": "Training",
 }
-IGNORED = ("name", "model", "identity", STARTED)
+IGNORED = ("name", "model", "identity", STARTED, VERSIONS, "recorded")
 """Settings in which runs are meant to differ."""
 
 
@@ -35,14 +37,16 @@ def write_report(
     training: Mapping[str, Metrics] | None = None,
     title: str = "Accuracy, regret and progress",
     notes: Sequence[str] = (),
+    traces: Sequence[Run] = (),
     resamples: int = RESAMPLES,
 ) -> dict[str, Any]:
-    """Write index.html, PNG plots and summary.json into `out`; returns the summary.
+    """Write index.html, plots (PNG and SVG) and summary.json into `out`; returns the summary.
 
     Args:
         runs: comparable ones (load.load_runs); each other is compared with the first.
         training: metrics by step of training runs, by name.
         notes: sentences for the top of the page.
+        traces: of training steps, to be read beside those of the runs (training_traces.read_trace_dir).
     """
     out.mkdir(parents=True, exist_ok=True)
     measured = [Measures(run) for run in runs]
@@ -54,9 +58,14 @@ def write_report(
         notes=list(notes),
         findings=describe(summary),
         summary=summary,
-        figures=[(name, FIGURES[name], data_uri(out / name)) for name in drawn],
+        figures=[(caption, data_uri(out / name)) for name, caption in drawn.items()],
+        points=explain_points(summary["runs"]),
+        few=summary["problems"] < FEW_PROBLEMS,
         tables=make_tables(summary),
-        examples=[group for run in runs if (group := pick_examples(run))],
+        gain=colour_of(0.5),
+        loss=colour_of(-0.5),
+        unknown=colour_of(None),
+        examples=[group for run in [*runs, *traces] if (group := pick_examples(run))],
         settings=common_settings(runs),
         differences=differing_settings(runs),
     )
@@ -64,19 +73,39 @@ def write_report(
     return summary
 
 
+def write_training_page(
+    out: Path, *, training: Mapping[str, Metrics], traces: Sequence[Run], title: str, notes: Sequence[str] = ()
+) -> None:
+    """Write index.html of a training run alone into `out`: its curves and traces, no measure of an evaluation."""
+    out.mkdir(parents=True, exist_ok=True)
+    records = [record for run in traces for problem in run.problems for record in problem]
+    right = sum(record.own.score > 0 for record in records)
+    found = [f"{len(records)} rollouts of {len(traces)} steps, {right} of them right."] if traces else []
+    drawn = draw_training(training, out)
+    page = render(
+        title=title,
+        notes=list(notes),
+        findings=found,
+        figures=[(caption, data_uri(out / name)) for name, caption in drawn.items()],
+        gain=colour_of(0.5),
+        loss=colour_of(-0.5),
+        unknown=colour_of(None),
+        examples=[group for run in traces if (group := pick_examples(run))],
+        settings=[("page", f"{date.today()}; {_joined(versions())}")],
+    )
+    write_text(out / "index.html", page)
+
+
 def draw(
     measured: Sequence[Measures], summary: Mapping[str, Any], out: Path, training: Mapping[str, Metrics]
-) -> list[str]:
-    """Draw what there is to draw; returns the files' names, in the page's order."""
+) -> dict[str, str]:
+    """Draw what there is to draw; returns {file: caption} in the page's order."""
     weights = resample_weights(summary["problems"], summary["resamples"])
     plots.draw_accuracy(measured, weights, out / "accuracy.png")
     plots.draw_regret(measured, weights, out / "regret.png")
     plots.draw_progress(summary["runs"], out / "progress.png")
     plots.draw_episodes(measured, out / "episodes.png")
-    names = ["accuracy.png", "regret.png", "progress.png", "episodes.png"]
-    if training and draw_training(training, out / "training.png"):
-        names.append("training.png")
-    return names
+    return {**FIGURES, **draw_training(training, out)}
 
 
 def render(**values: Any) -> str:
@@ -84,24 +113,40 @@ def render(**values: Any) -> str:
     import jinja2
 
     template = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+    (script,) = re.findall(r"<script>(.*?)</script>", template, re.DOTALL)
+    # the browser runs this one script and no other, and loads nothing, whatever a model may have written
+    allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(template).render(**values)
+    return environment.from_string(template).render(**values, script_hash=allowed)
 
 
 def data_uri(path: Path) -> str:
-    """A PNG as part of a page."""
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    """A plot as part of a page: its SVG, which a browser keeps from running anything."""
+    return "data:image/svg+xml;base64," + base64.b64encode(path.with_suffix(".svg").read_bytes()).decode()
 
 
 def common_settings(runs: Sequence[Run]) -> list[tuple[str, str]]:
-    """(key, value) of the settings that decide what is measured."""
+    """(key, value) of where the runs come from, and of the settings that decide what is measured."""
     settings = runs[0].settings
-    rows = [("data", settings["data"]["file"]), ("problems", str(len(runs[0].problems)))]
+    rows = [(run.name, _origin(run.settings)) for run in runs]
+    rows += [("page", f"{date.today()}; {_joined(versions())}")]
+    rows += [("data", settings["data"]["file"]), ("problems", str(len(runs[0].problems)))]
     rows += [(key, str(settings[key])) for key in ("traces", "budgets", "seed")]
     rows += [(f"sampling {key}", str(value)) for key, value in settings["sampling"].items()]
     rows += [(f"mrt.{key}", repr(settings["mrt"][key])) for key in ("branches", "prover", "stop_text", "markers")]
-    rows += [("grader", ", ".join(f"{key} {value}" for key, value in settings["grader"].items()))]
+    rows += [("grader", _joined(settings["grader"]))]
     return rows
+
+
+def _origin(settings: Mapping[str, Any]) -> str:
+    """Model, date and versions of a run; older runs have no versions."""
+    started, used = settings.get(STARTED), settings.get(VERSIONS)
+    day = f"sampled {datetime.fromtimestamp(started).date()}" if started else "date not recorded"
+    return "; ".join([str(settings["model"]), day, *([_joined(used)] if used else [])])
+
+
+def _joined(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in values.items())
 
 
 def differing_settings(runs: Sequence[Run]) -> list[str]:

@@ -70,9 +70,12 @@ def answer_end(stop_text: str, text: str, stops: Sequence[str]) -> int | None:
     return min((end for end in (stopped, closed) if end is not None), default=None)
 
 
-def after_context(context: str, stop_text: str) -> str:
-    r"""A stop text as it follows a context: without its leading line breaks where the context already ends in one.
+def after_context(context: str, stop_text: str, think_close: str | None = None) -> str:
+    r"""A stop text as it follows a context.
 
-    No policy writes the tokens `.\n\n` and `\n\n` one after the other.
+    Where the context already closes the thinking, only what stands after the stop text's own close. Where it ends in a
+    line break, without the stop text's leading ones: no policy writes the tokens `.\n\n` and `\n\n` in a row.
     """
+    if think_close and think_close in stop_text and context.rstrip().endswith(think_close):
+        stop_text = stop_text.rpartition(think_close)[2]
     return stop_text.lstrip("\n") if context.endswith("\n") else stop_text

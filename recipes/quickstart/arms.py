@@ -1,0 +1,38 @@
+"""The quickstart's arms: what each sets on top of train.yaml and short.yaml, and nothing else."""
+
+from pathlib import Path
+
+ARMS: dict[str, tuple[str, ...]] = {
+    "grpo": ("mrt.alpha=0",),  # verl's GRPO bit for bit; progress and regret are measured, and trained on by nobody
+    "mrt": (),
+}
+STEPS = 50
+OUT = Path("outputs/quickstart")
+
+
+def directory_of(arm: str, out: Path = OUT) -> Path:
+    """Where an arm's logs, traces and checkpoints are: MRT's in `out` itself."""
+    return out if arm == "mrt" else out / arm
+
+
+def overrides_of(arm: str, steps: int, out: Path = OUT) -> list[str]:
+    """What an arm's trainer is started with."""
+    run = directory_of(arm, out)
+    return [
+        *("reward_model=mrt", "+hardware=cpu", "+quickstart=[train,short]", *ARMS[arm]),
+        *(f"trainer.total_training_steps={steps}", f"trainer.experiment_name=quickstart-{arm}"),
+        *(f"trainer.default_local_dir={run}/checkpoints", f"mrt.trace_dir={run}/traces"),
+    ]
+
+
+def parse_arms(text: str) -> list[str]:
+    """The arms of `QUICKSTART_ARMS`; MRT is always one of them.
+
+    Raises:
+        SystemExit: there is no such arm.
+    """
+    named = text.replace(",", " ").split()
+    unknown = [arm for arm in named if arm not in ARMS]
+    if unknown:
+        raise SystemExit(f"QUICKSTART_ARMS={text!r}: no arm {', '.join(unknown)}; allowed: {' '.join(ARMS)}")
+    return list(dict.fromkeys([*named, "mrt"]))
