@@ -23,18 +23,8 @@ def run(report: Report, options: Options) -> None:
 
 
 async def _run(report: Report, options: Options) -> None:
-    from transformers import AutoTokenizer
-
     from mrt_verl.evaluation.engines import VLLMEngine
 
-    tokenizer = AutoTokenizer.from_pretrained(WARM_START)
-    forward = Forward.of(str(WARM_START), options.device)
-    prompts = [
-        tokenizer.apply_chat_template(
-            [{"role": "user", "content": one.question}], add_generation_prompt=True, return_dict=False
-        )
-        for one in make_problems(0)[:TRACES]
-    ]
     own: dict[str, Any] = {} if options.tiny else {"gpu_memory_utilization": 0.3, "block_size": BLOCK}
     async with VLLMEngine(str(WARM_START), max_model_len=384, dtype=options.dtype, **own) as engine:
         config = engine._engine.vllm_config
@@ -42,12 +32,27 @@ async def _run(report: Report, options: Options) -> None:
             runner="v2" if getattr(config, "use_v2_model_runner", False) else "v1",
             attention=str(getattr(config.attention_config, "backend", "")),
         )
-        traces: list[list[int]] = []
-        for temperature in TEMPERATURES:
-            traces = await _sampled(report, options, engine, forward, prompts, temperature)
-        text = [*prompts[0], *traces[0]][:100]
-        await _scored(report, options, engine, forward, text)
-        await _batched(report, options, engine, [*text, *tokenizer.encode(STOP_TEXT)])
+        await check_engine(report, options, engine)
+
+
+async def check_engine(report: Report, options: Options, engine: Any, *, traces: int = TRACES) -> None:
+    """All checks of an engine that serves the warm start."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(WARM_START)
+    forward = Forward.of(str(WARM_START), options.device)
+    prompts = [
+        tokenizer.apply_chat_template(
+            [{"role": "user", "content": one.question}], add_generation_prompt=True, return_dict=False
+        )
+        for one in make_problems(0)[:traces]
+    ]
+    written: list[list[int]] = []
+    for temperature in TEMPERATURES:
+        written = await _sampled(report, options, engine, forward, prompts, temperature)
+    text = [*prompts[0], *written[0]][:100]
+    await _scored(report, options, engine, forward, text)
+    await _batched(report, options, engine, [*text, *tokenizer.encode(STOP_TEXT)])
 
 
 async def _sampled(

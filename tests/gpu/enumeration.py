@@ -37,30 +37,35 @@ def run(report: Report, options: Options) -> None:
 
 
 async def _run(report: Report, options: Options) -> None:
-    from transformers import AutoTokenizer
-
     from mrt_verl.evaluation.engines import VLLMEngine
+
+    own: dict[str, Any] = {} if options.tiny else {"gpu_memory_utilization": 0.3, "block_size": 16}
+    async with VLLMEngine(str(WARM_START), max_model_len=384, dtype=options.dtype, **own) as engine:
+        await check_provers(report, options, engine)
+
+
+async def check_provers(report: Report, options: Options, engine: Any, *, prefixes: int = PREFIXES) -> None:
+    """Every prover on an engine that serves the warm start."""
+    from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(WARM_START)
     forward = Forward.of(str(WARM_START), options.device)
-    own: dict[str, Any] = {} if options.tiny else {"gpu_memory_utilization": 0.3, "block_size": 16}
     settings = {name: default_settings(**OWN, prover=name) for name in PROVERS}
     grader = AnswerGrader(Grader(deadline_s=30.0, thinking=None), tokenizer, settings["sample"], None)
-    async with VLLMEngine(str(WARM_START), max_model_len=384, dtype=options.dtype, **own) as engine:
-        for number, problem in enumerate(make_problems(0)[:PREFIXES]):
-            prefix = await _prefix(engine, tokenizer, problem.question)
-            prover = load_prover(engine, tokenizer, settings["sample"])
-            prompt = [*prefix, *prover.stop_after(prefix)[1]]
-            row = {"reward_model": {"ground_truth": problem.answer}}
-            answers, left = enumerate_answers(forward, tokenizer, prompt, prover.banned_ids, settings["sample"])
-            grades = await grader.grade_forced([(one.text, True, one.mass) for one in answers], [], row)
-            right = [grade.score > 0 for grade in grades]
-            report.note(**{f"prefix {number}: answers, left": [len(answers), round(left, 4)]})
-            for name in PROVERS:
-                prover = load_prover(engine, tokenizer, settings[name])
-                mean_of = expected(prover, answers, right, [problem.answer])
-                allowed = left + (1e-3 if options.tiny else 0.03)  # bfloat16 moves the probabilities themselves
-                await _compare(report, f"prefix {number}, {name}", prover, grader, prefix, row, mean_of, allowed)
+    for number, problem in enumerate(make_problems(0)[:prefixes]):
+        prefix = await _prefix(engine, tokenizer, problem.question)
+        prover = load_prover(engine, tokenizer, settings["sample"])
+        prompt = [*prefix, *prover.stop_after(prefix)[1]]
+        row = {"reward_model": {"ground_truth": problem.answer}}
+        answers, left = enumerate_answers(forward, tokenizer, prompt, prover.banned_ids, settings["sample"])
+        grades = await grader.grade_forced([(one.text, True, one.mass) for one in answers], [], row)
+        right = [grade.score > 0 for grade in grades]
+        report.note(**{f"prefix {number}: answers, left": [len(answers), round(left, 4)]})
+        for name in PROVERS:
+            prover = load_prover(engine, tokenizer, settings[name])
+            mean_of = expected(prover, answers, right, [problem.answer])
+            allowed = left + (1e-3 if options.tiny else 0.03)  # bfloat16 moves the probabilities themselves
+            await _compare(report, f"prefix {number}, {name}", prover, grader, prefix, row, mean_of, allowed)
 
 
 async def _prefix(engine: Any, tokenizer: Any, question: str) -> list[int]:
