@@ -39,7 +39,7 @@ def test_shipped_defaults_are_valid_and_complete():
         ("reference_text", "}", r"mrt\.reference_text='}'; allowed: null, or a text with \{reference\}"),
         ("credit", "sum", r"mrt\.credit='sum'; allowed: progress, to_go, regret"),
         ("prover", "guess", r"mrt\.prover='guess'; allowed: sample"),
-        ("bonus_norm", "std", r"mrt\.bonus_norm='std'; allowed: rms, none"),
+        ("bonus_norm", "std", r"mrt\.bonus_norm='std'; allowed: rms, batch, none"),
         ("outcome", "vote", r"mrt\.outcome='vote'; allowed: math_verify, compute_score"),
         ("branches", 0, r"mrt\.branches=0; allowed: a whole number >= 1"),
         ("branches", 2.0, r"mrt\.branches=2\.0; allowed: a whole number"),
