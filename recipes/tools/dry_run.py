@@ -23,14 +23,18 @@ def compose(recipe: str, overrides: Sequence[str] = (), *, config_name: str | No
     Args:
         recipe: as in `+recipes=[…]`, such as "qwen3_4b/mrt" or "qwen3_4b/mrt,multi_node/two_nodes".
     """
+    name = config_name or ("sft_trainer_engine" if "sft" in recipe else "ppo_trainer")
+    return compose_words([f"hydra.searchpath=[file://{ROOT}]", f"+recipes=[{recipe}]", *overrides], config_name=name)
+
+
+def compose_words(words: Sequence[str], *, config_name: str = "ppo_trainer") -> Any:
+    """The config that one of verl's trainers would be started with by these overrides."""
     import verl  # noqa: F401 - loads the plugin, which joins Hydra
     from hydra import compose as hydra_compose
     from hydra import initialize_config_module
 
-    name = config_name or ("sft_trainer_engine" if "sft" in recipe else "ppo_trainer")
     with initialize_config_module("verl.trainer.config", version_base=None):
-        chosen = [f"hydra.searchpath=[file://{ROOT}]", f"+recipes=[{recipe}]", *overrides]
-        return hydra_compose(name, overrides=chosen)
+        return hydra_compose(config_name, overrides=list(words))
 
 
 def token_lines(config: Any, expected_share: float) -> Iterator[str]:

@@ -41,7 +41,7 @@ def test_every_prover_gives_what_enumeration_expects(engine, tmp_path, monkeypat
     report = provers_checked(engine, tmp_path, monkeypatch, 32)
     assert report.failed == []
     assert len([name for name in report.figures if "mean, expected" in name]) == len(enumeration.PROVERS)
-    assert report.figures["prefix 0: answers, left"][1] < 0.02
+    assert report.figures["prefix 0: J, answers, left"][2] < 0.02
 
 
 def test_wrong_log_probs_are_noticed(engine, tmp_path, monkeypatch):

@@ -21,6 +21,8 @@ from tests.gpu.models import WARM_START, Forward
 from tests.gpu.report import Options, Report
 
 PREFIXES, REPEATS, ANSWERS = 4, 64, 4
+TRIED, OPEN = 64, (0.2, 0.8)
+"""Problems that are looked at, and J of those that are taken."""
 LEFT = 0.01
 """Probability of the answers that are not enumerated, at most."""
 BEAM = 64
@@ -52,7 +54,8 @@ async def check_provers(report: Report, options: Options, engine: Any, *, prefix
     forward = Forward.of(str(WARM_START), options.device)
     settings = {name: default_settings(**OWN, prover=name) for name in PROVERS}
     grader = AnswerGrader(Grader(deadline_s=30.0, thinking=None), tokenizer, settings["sample"], None)
-    for number, problem in enumerate(make_problems(0)[:prefixes]):
+    number = 0
+    for problem in make_problems(0)[:TRIED]:
         prefix = await _prefix(engine, tokenizer, problem.question)
         prover = load_prover(engine, tokenizer, settings["sample"])
         prompt = [*prefix, *prover.stop_after(prefix)[1]]
@@ -60,12 +63,19 @@ async def check_provers(report: Report, options: Options, engine: Any, *, prefix
         answers, left = enumerate_answers(forward, tokenizer, prompt, prover.banned_ids, settings["sample"])
         grades = await grader.grade_forced([(one.text, True, one.mass) for one in answers], [], row)
         right = [grade.score > 0 for grade in grades]
-        report.note(**{f"prefix {number}: answers, left": [len(answers), round(left, 4)]})
+        j = math.fsum(answer.mass for answer, is_right in zip(answers, right, strict=True) if is_right)
+        if not OPEN[0] < j < OPEN[1]:
+            continue  # where the policy is sure, a wrong prover is right too
+        report.note(**{f"prefix {number}: J, answers, left": [round(j, 4), len(answers), round(left, 4)]})
         for name in PROVERS:
             prover = load_prover(engine, tokenizer, settings[name])
             mean_of = expected(prover, answers, right, [problem.answer])
             allowed = left + (1e-3 if options.tiny else 0.03)  # bfloat16 moves the probabilities themselves
             await _compare(report, f"prefix {number}, {name}", prover, grader, prefix, row, mean_of, allowed)
+        number += 1
+        if number == prefixes:
+            break
+    report.check("prefixes at which J is open", number == prefixes, f"{number} among {TRIED} problems")
 
 
 async def _prefix(engine: Any, tokenizer: Any, question: str) -> list[int]:

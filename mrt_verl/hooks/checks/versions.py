@@ -60,7 +60,7 @@ def check_versions(settings: MRTSettings, config: Any) -> Iterator[str]:
 
 
 def tells_cached_tokens() -> bool:
-    """Whether verl's vLLM server says how much it read from its cache. Its source is read: a driver may have no vLLM."""
+    """Whether verl's vLLM server says how much it read from its cache. Its source is read: drivers may lack vLLM."""
     found = find_spec("verl")
     places = [Path(place) / SERVER for place in (found.submodule_search_locations or ())] if found else []
     return any(place.is_file() and "num_cached_tokens" in place.read_text(encoding="utf-8") for place in places)
