@@ -1,7 +1,11 @@
 """The quickstart's arms: what each sets on top of train.yaml and short.yaml, and nothing else."""
 
+import os
 from pathlib import Path
 
+DEVICE = os.environ.get("QUICKSTART_DEVICE", "cpu")
+"""`cpu` or `cuda`; run.sh looks for a GPU."""
+HARDWARE = {"cpu": ("+hardware=cpu", "+quickstart=[train,short]"), "cuda": ("+quickstart=[train,short,gpu]",)}
 ARMS: dict[str, tuple[str, ...]] = {
     "grpo": ("mrt.alpha=0",),  # verl's GRPO bit for bit; progress and regret are measured, and trained on by nobody
     "mrt": (),
@@ -19,7 +23,7 @@ def overrides_of(arm: str, steps: int, out: Path = OUT) -> list[str]:
     """What an arm's trainer is started with."""
     run = directory_of(arm, out)
     return [
-        *("reward_model=mrt", "+hardware=cpu", "+quickstart=[train,short]", *ARMS[arm]),
+        *("reward_model=mrt", *HARDWARE[DEVICE], *ARMS[arm]),
         *(f"trainer.total_training_steps={steps}", f"trainer.experiment_name=quickstart-{arm}"),
         *(f"trainer.default_local_dir={run}/checkpoints", f"mrt.trace_dir={run}/traces"),
     ]

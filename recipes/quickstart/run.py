@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from recipes.quickstart.arms import OUT, STEPS, directory_of, overrides_of, parse_arms
+from recipes.quickstart.arms import DEVICE, OUT, STEPS, directory_of, overrides_of, parse_arms
 from recipes.quickstart.follow import clock_text, follow
 from recipes.quickstart.prepare import prepare_quickstart
 
@@ -19,7 +19,8 @@ LAST_LINES = 40
 
 def main() -> None:
     """Everything, by the environment's QUICKSTART_STEPS and QUICKSTART_ARMS."""
-    os.environ["VERL_PLATFORM"] = "cpu"  # for the trainer, and for the engine of the evaluation in this process
+    if DEVICE == "cpu":
+        os.environ["VERL_PLATFORM"] = "cpu"  # for the trainer, and for the engine of the evaluation in this process
     # Ray runs its workers at a niceness of 15, which on a machine that does anything else is a standstill
     os.environ.setdefault("RAY_worker_niceness", "0")
     steps = int(os.environ.get("QUICKSTART_STEPS") or STEPS)
@@ -31,7 +32,7 @@ def main() -> None:
     print("evaluation on held-out problems", flush=True)
     from recipes.quickstart.report import main as report  # its imports take seconds, in which nothing would be seen
 
-    report(OUT, arms, problems=256 if steps == STEPS else 64, recorded=steps == STEPS)
+    report(OUT, arms, problems=256 if steps == STEPS else 64, recorded=steps == STEPS and DEVICE == "cpu")
     print(f"took {clock_text(time.monotonic() - started)} after the install", flush=True)
 
 

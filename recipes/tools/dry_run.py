@@ -11,9 +11,9 @@ from typing import Any
 
 from mrt_verl.provers import prover_class
 from mrt_verl.settings import MRTSettings, forced_rollouts, plain_rollouts
+from recipes.tools.dry_run_memory import logits_lines, memory_lines, state_lines
 from recipes.tools.model_shapes import Shape, read_shape
 
-GIB = 2**30
 ROOT = Path(__file__).parents[2]
 
 
@@ -23,14 +23,18 @@ def compose(recipe: str, overrides: Sequence[str] = (), *, config_name: str | No
     Args:
         recipe: as in `+recipes=[…]`, such as "qwen3_4b/mrt" or "qwen3_4b/mrt,multi_node/two_nodes".
     """
+    name = config_name or ("sft_trainer_engine" if "sft" in recipe else "ppo_trainer")
+    return compose_words([f"hydra.searchpath=[file://{ROOT}]", f"+recipes=[{recipe}]", *overrides], config_name=name)
+
+
+def compose_words(words: Sequence[str], *, config_name: str = "ppo_trainer") -> Any:
+    """The config that one of verl's trainers would be started with by these overrides."""
     import verl  # noqa: F401 - loads the plugin, which joins Hydra
     from hydra import compose as hydra_compose
     from hydra import initialize_config_module
 
-    name = config_name or ("sft_trainer_engine" if "sft" in recipe else "ppo_trainer")
     with initialize_config_module("verl.trainer.config", version_base=None):
-        chosen = [f"hydra.searchpath=[file://{ROOT}]", f"+recipes=[{recipe}]", *overrides]
-        return hydra_compose(name, overrides=chosen)
+        return hydra_compose(config_name, overrides=list(words))
 
 
 def token_lines(config: Any, expected_share: float) -> Iterator[str]:
@@ -133,69 +137,21 @@ def _online_lines(mrt: MRTSettings, prompts: int, rollouts: int, response: int, 
     )
 
 
-def memory_lines(config: Any, shape: Shape, gpu_gib: float) -> Iterator[str]:
-    """Where the memory of one GPU goes, in GiB."""
-    actor, rollout = config.actor_rollout_ref.actor, config.actor_rollout_ref.rollout
+def step_seconds(config: Any, shape: Shape, options: argparse.Namespace) -> tuple[float, float, float]:
+    """Seconds of a step: its traces with all GPUs busy, the longest trace alone, and log-probs with the update."""
     gpus = config.trainer.nnodes * config.trainer.n_gpus_per_node
-    rank = config.actor_rollout_ref.model.lora_rank
-    yield from state_lines(shape, gpus, rank, actor.fsdp_config.model_dtype if "fsdp_config" in actor else "fp32")
-    yield from logits_lines(shape, actor.ppo_max_token_len_per_gpu, actor.get("entropy_from_logits_with_chunking"))
-    width = 2 if rollout.dtype == "bfloat16" else 4
-    tensor = rollout.tensor_model_parallel_size
-    if rollout.dtype == "float32":  # +hardware=cpu
-        yield f"vLLM        weights {width} B x {shape.parameters:,} = {width * shape.parameters / GIB:.2f} GiB"
-        yield f"KV cache    VLLM_CPU_KVCACHE_SPACE; {2 * shape.layers * shape.kv_width * width:,} B a token"
-        return
-    share = rollout.gpu_memory_utilization * gpu_gib
-    weights = width * shape.parameters / tensor / GIB
-    token = 2 * shape.layers * shape.kv_width * width // tensor
-    room = max(share - weights, 0) * GIB / token
-    full = config.data.max_prompt_length + config.data.max_response_length
-    yield (
-        f"vLLM        {rollout.gpu_memory_utilization} x {gpu_gib:g} = {share:.1f}: weights {width} B x "
-        f"{shape.parameters:,} / {tensor} = {weights:.1f}, KV cache {share - weights:.1f}"
-    )
-    yield (
-        f"KV cache    2 x {shape.layers} layers x {shape.kv_width} x {width} B / {tensor} = {token:,} B a token: "
-        f"{room:,.0f} tokens = {room / full:.0f} full traces of {full:,}"
-    )
-    yield f"            rollouts per GPU of one step: {config.data.train_batch_size * rollout.n * tensor / gpus:.0f}"
-
-
-def state_lines(shape: Shape, gpus: int, lora_rank: int, dtype: str) -> Iterator[str]:
-    """Parameters, gradients and Adam's states, sharded over all GPUs; with LoRA only the adapter has the latter two."""
-    width = 4 if dtype in ("fp32", "float32") else 2
-    trained = shape.parameters
-    if lora_rank:
-        sides = shape.linear_sides
-        trained = shape.layers * lora_rank * sides
-        yield f"LoRA        {shape.layers} layers x rank {lora_rank} x {sides:,} rows and columns = {trained:,}"
-    stored = width * shape.parameters
-    yield f"parameters  {width} B x {shape.parameters:,} / {gpus} GPUs = {stored / gpus / GIB:.2f} GiB"
-    yield f"gradients   {width} B x {trained:,} / {gpus} = {width * trained / gpus / GIB:.2f} GiB"
-    yield f"Adam        2 x {width} B x {trained:,} / {gpus} = {2 * width * trained / gpus / GIB:.2f} GiB"
-
-
-def logits_lines(shape: Shape, tokens: int, chunked: bool) -> Iterator[str]:
-    """The logits of the largest micro-batch, usually the peak of an update."""
-    size = tokens * shape.vocabulary * 2 / GIB
-    copies = "one bf16 copy and its gradient" if chunked else "a bf16 and two fp32 copies"
-    total = size * (2 if chunked else 5)
-    yield (
-        f"logits      {tokens:,} tokens x {shape.vocabulary:,} x 2 B = {size:.1f} GiB; {copies}: about {total:.1f} GiB"
-    )
-    kept = tokens * shape.hidden * shape.layers * 2 / GIB
-    yield f"activations {tokens:,} x {shape.hidden:,} x {shape.layers} layers x 2 B = {kept:.1f} GiB with checkpointing"
+    generated, trained, waves = expected_tokens(config, options.expected)
+    fill = generated / gpus / options.decode
+    tail = waves * config.data.max_response_length / options.single
+    return fill, tail, 8 * shape.parameters * trained / (gpus * options.tflops * 1e12)
 
 
 def time_lines(config: Any, shape: Shape, options: argparse.Namespace) -> Iterator[str]:
     """Hours of the whole run under the speeds assumed on the command line."""
     gpus = config.trainer.nnodes * config.trainer.n_gpus_per_node
     generated, trained, waves = expected_tokens(config, options.expected)
-    fill = generated / gpus / options.decode
-    tail = waves * config.data.max_response_length / options.single
+    fill, tail, train = step_seconds(config, shape, options)
     generation = max(fill, tail)
-    train = 8 * shape.parameters * trained / (gpus * options.tflops * 1e12)
     step = generation + train + options.overhead
     hours = step * config.trainer.total_training_steps / 3600
     response = f"{config.data.max_response_length:,}"
@@ -242,7 +198,8 @@ def describe(recipe: str, options: argparse.Namespace) -> list[str]:
     return [*lines, *time_lines(config, shape, options)]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options, with recipes and overrides apart."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("recipes", nargs="+", metavar="RECIPE", help="such as qwen3_4b/mrt; further overrides as KEY=VALUE")
@@ -254,7 +211,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--overhead", type=float, default=30, help="seconds a step for all else, assumed (%(default)s)")
     options = parser.parse_args(arguments)
     options.overrides = [word for word in options.recipes if "=" in word]
-    for recipe in (word for word in options.recipes if "=" not in word):
+    options.recipes = [word for word in options.recipes if "=" not in word]
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse(arguments)
+    for recipe in options.recipes:
         print(recipe, *(f"  {line}" for line in describe(recipe, options)), sep="\n")
 
 

@@ -46,19 +46,19 @@ VARIANTS = {
 class FixedLength:
     """Lets the engine write traces of one length: what would end the thinking is not sampled."""
 
-    def __init__(self, engine: Any, banned: list[int]) -> None:
+    def __init__(self, engine: Any, banned: list[int], trace_tokens: int = TRACE_TOKENS) -> None:
         self.engine, self.bias = engine, {token: -100.0 for token in banned}
-        self.last_trace = 0.0
+        self.last_trace, self.trace_tokens = 0.0, trace_tokens
 
     async def generate(
         self, *, request_id: str, prompt_ids: list[int], sampling_params: dict[str, Any], **_: Any
     ) -> Any:
-        if sampling_params["max_tokens"] == TRACE_TOKENS:
+        if sampling_params["max_tokens"] == self.trace_tokens:
             sampling_params = {**sampling_params, "logit_bias": self.bias}
         output = await self.engine.generate(
             request_id=request_id, prompt_ids=prompt_ids, sampling_params=sampling_params
         )
-        if len(output.token_ids) == TRACE_TOKENS:
+        if len(output.token_ids) == self.trace_tokens:
             self.last_trace = time.perf_counter()
         return as_verls(output.token_ids, output.log_probs, output.extra_fields)
 
@@ -89,8 +89,11 @@ def as_verls(token_ids: list[int], log_probs: list[float] | None, extra_fields: 
 class Loops:
     """Runs batches of rollouts through verl's agent loops as its workers do."""
 
-    def __init__(self, tokenizer: Any, prompts: list[Any], references: list[str]) -> None:
+    def __init__(
+        self, tokenizer: Any, prompts: list[Any], references: list[str], trace_tokens: int = TRACE_TOKENS
+    ) -> None:
         self.tokenizer, self.prompts, self.references = tokenizer, prompts, references
+        self.trace_tokens = trace_tokens
 
     def config(self, *overrides: str) -> Any:
         import verl  # noqa: F401 - loads the plugin
@@ -113,7 +116,7 @@ class Loops:
                 dataset_cls=RLHFDataset,
                 data_config=DictConfigWrap(config.data),
             )
-            params = {"temperature": 1.0, "top_p": 1.0, "top_k": -1, "logprobs": True, "max_tokens": TRACE_TOKENS}
+            params = {"temperature": 1.0, "top_p": 1.0, "top_k": -1, "logprobs": True, "max_tokens": self.trace_tokens}
             row = {"raw_prompt": self.prompts[prompt], "reward_model": {"ground_truth": self.references[prompt]}}
             return await loop.run(params, uid=str(prompt), session_id=session, **row)
 

