@@ -1,196 +1,170 @@
-"""Bias and RMSE of every prover's J and progress, with tokens and seconds spent; prints one JSON line.
+"""Bias and RMSE of J and of progress, and tokens, of every prover, from stored forced answers; prints Markdown.
 
-    VERL_PLATFORM=cpu python tests/benchmarks/provers.py --model outputs/quickstart/model \
-        --data outputs/quickstart/data/test.parquet
+    python -m tests.benchmarks.provers --toy recipes/study/warm_start outputs/toys/strong-data
+    python -m tests.benchmarks.provers --smol outputs/smollm2_cpu/model outputs/forced_answers
 
-The truth is J from `--truth` forced answers per prefix after the recipe's stop text; its own noise is in every RMSE and
-printed beside them. Estimates are drawn from other answers than the truth, after `--stop-text`: so one that fits
-the model less is measured against the same truth.
+Toys: data of tests.benchmarks.forced_answers.groups. SmolLM2: those of its `collect`, one trace a problem; its groups
+are that trace several times over, with answers drawn anew, so `pooled` is flattered there. Each estimate is made of G of a place's 1,000 answers, `--replicates` times; the truth is as in tests.benchmarks.forced_answers.table.
+Nothing is generated; provers_vllm.py runs the provers themselves on an engine.
 """
 
 import argparse
-import asyncio
 import json
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
-import pandas as pd
-from hydra import compose, initialize_config_dir
 from transformers import AutoTokenizer
 
-from mrt_verl.episode_kinds import load_splitter
-from mrt_verl.evaluation.engines import VLLMEngine
-from mrt_verl.grading import Grade, Grader
-from mrt_verl.provers import Branches, load_prover
-from mrt_verl.provers.ht import horvitz_thompson_weights
-from mrt_verl.settings import MRTSettings
-from mrt_verl.value_estimates import estimate_j, weights_of
-from tests.builders import ROOT, default_settings
+from mrt_verl.grading import Grader
+from tests.benchmarks.forced_answers.drawing import Vocabulary
+from tests.benchmarks.forced_answers.estimators import Place, all_paths, anchored, sample, stems
+from tests.benchmarks.forced_answers.groups import MAX_TOKENS
+from tests.benchmarks.forced_answers.pooled import Draws, Group, filled, pooled, pooled_by_rollout
+from tests.benchmarks.forced_answers.stored import load, read_lines
+from tests.benchmarks.forced_answers.table import load_places, rms, truth_of
 
-COUNTS = (1, 2, 4, 8)
-DRAWS = 32
-"""Further answers per prefix, from which DRAWS / G estimates at each G are made."""
-SAMPLING = {"temperature": 1.0, "top_p": 1.0, "top_k": -1}
-
-
-class Bench:
-    """One engine, one model, and the prefixes of its traces."""
-
-    def __init__(self, engine: VLLMEngine, tokenizer: Any, settings: MRTSettings, grader: Grader) -> None:
-        self.engine, self.tokenizer, self.settings, self.grader = engine, tokenizer, settings, grader
-        self.prefixes: list[list[int]] = []
-        self.references: list[str] = []
-        self.pairs: list[tuple[int, int]] = []
-        """(prefix before, prefix after) of every episode."""
-
-    async def sample_prefixes(self, rows: pd.DataFrame, count: int) -> None:
-        """Prefixes before and after every episode of one trace per problem, until there are `count`."""
-        splitter = load_splitter(self.tokenizer, self.settings)
-
-        async def trace(row: Any) -> tuple[list[int], Any, list[int], str]:
-            prompt = self.tokenizer.apply_chat_template(
-                list(row.prompt), add_generation_prompt=True, tokenize=True, return_dict=False
-            )
-            params = {**SAMPLING, "max_tokens": 160}
-            output = await self.engine.generate(request_id="trace", prompt_ids=list(prompt), sampling_params=params)
-            split = splitter.split(output.token_ids, thinking_open=splitter.is_thinking_open(prompt))
-            return list(prompt), split, output.token_ids, row.reward_model["ground_truth"]
-
-        for prompt, split, ids, reference in await asyncio.gather(*(trace(row) for row in rows.itertuples())):
-            if len(self.prefixes) >= count:
-                return
-            ends = [0, *(episode.end for episode in split.episodes)]
-            first = len(self.prefixes)
-            self.prefixes += [prompt + ids[:end] for end in ends]
-            self.references += [reference] * len(ends)
-            self.pairs += [(first + index, first + index + 1) for index in range(len(ends) - 1)]
-
-    async def branch_all(self, settings: MRTSettings, count: int) -> tuple[list[Branches], float]:
-        """`count` answers after every prefix, with their log-probs, and the seconds it took."""
-        prover = load_prover(self.engine, self.tokenizer, settings)
-        started = time.perf_counter()
-        branches = await asyncio.gather(
-            *(
-                prover.branch(prefix, count=count, sampling_params=SAMPLING, request_id="b", references=[reference])
-                for prefix, reference in zip(self.prefixes, self.references, strict=True)
-            )
-        )
-        return branches, time.perf_counter() - started
-
-    async def grade(self, branches: Sequence[Branches], stop_text: str) -> list[list[Grade]]:
-        return [
-            await self.grader.grade(
-                [answer.text for answer in one.answers],
-                reference,
-                stop_text=stop_text,
-                finished=[answer.finished for answer in one.answers],
-            )
-            for one, reference in zip(branches, self.references, strict=True)
-        ]
-
-    def errors(self, estimates: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-        """Bias and RMSE of J and of progress; estimates (prefixes, replicates), truth (prefixes,)."""
-        before, after = np.array(self.pairs).T
-        of_j = estimates - truth[:, None]
-        of_progress = (estimates[after] - estimates[before]) - (truth[after] - truth[before])[:, None]
-        return {
-            "bias_j": round(float(of_j.mean()), 4),
-            "rmse_j": round(float(np.sqrt((of_j**2).mean())), 4),
-            "bias_progress": round(float(of_progress.mean()), 4),
-            "rmse_progress": round(float(np.sqrt((of_progress**2).mean())), 4),
-        }
+SCORED, FURTHER = 5.0, 3.0
+"""Tokens generated for a scored reference, two of them to leave empty boxes out, and for each further spelling."""
+INDEPENDENT = {
+    "sample": (sample, (4,), 0.0),
+    "ht": (stems, (2, 4), 0.0),
+    "seen": (lambda p, d: stems(p, d, inflate=False), (1, 2, 4), 0.0),
+    "likelihood": (all_paths, (0,), SCORED),
+    "anchored": (lambda p, d: anchored(p, d, every=True), (1, 2), SCORED),
+    "anchored_seen": (lambda p, d: anchored(p, d, True, inflate=False), (1, 2), SCORED),
+}
+"""Provers that see their own boundary: (estimate, G, tokens beside the answers')."""
 
 
-def replicates(grades: Sequence[Grade], branches: Branches, count: int, weigh: bool) -> list[float]:
-    """J from each run of `count` of a prefix's answers."""
-    js = []
-    for start in range(0, len(grades) - count + 1, count):
-        some = slice(start, start + count)
-        weights = horvitz_thompson_weights(branches.samples[some]) if weigh else None
-        js.append(estimate_j(grades[some], weights) or 0.0)
-    return js
+def toy_groups(model: Path, data: Path, size: int) -> Iterator[Group]:
+    """Groups of `size` rollouts."""
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    vocabulary = Vocabulary(tokenizer, len(tokenizer))
+    traces = defaultdict(list)
+    for trace in read_lines(data / "traces.jsonl"):
+        traces[trace["problem"]].append(trace)
+    places: dict[tuple[int, int | None, int], Place] = {}
+    with Grader(thinking=None) as grader:
+        for number, line in enumerate(read_lines(data / "answers.jsonl")):
+            reference = traces[line["problem"]][0]["reference"]
+            answers = load(line, reference, vocabulary.texts, vocabulary.eos, grader, number, MAX_TOKENS)
+            place = Place(answers, *truth_of(answers), (), 0.0, None, line["exact"]["paths"])
+            places[line["problem"], line["rollout"], line["boundary"]] = place
+    for problem, rollouts in traces.items():
+        for start in range(0, len(rollouts) - size + 1, size):
+            kept = [places[problem, None, -1]]
+            numbers = []
+            for trace in (own := rollouts[start : start + size]):
+                first = len(kept)
+                kept += [places[problem, trace["rollout"], one] for one in range(len(trace["episodes"]))]
+                numbers.append([0, *range(first, len(kept))])
+            finals = [trace["final"] for trace in own if trace["right"]]
+            yield Group(kept, numbers, finals, f"{own[0]['reference']}}}", own)
 
 
-async def measure(bench: Bench, truth_count: int, own: MRTSettings) -> dict[str, Any]:
-    """The whole table; `own` are the settings of the estimates, the truth is by those of the bench."""
-    ht = replace(own, prover="ht")
-    many, _ = await bench.branch_all(bench.settings, truth_count)
-    truth = np.array([estimate_j(grades) for grades in await bench.grade(many, bench.settings.stop_text)])
-    print(f"truth: mean J {truth.mean():.3f} of {len(truth)} prefixes", flush=True)
-    draws, _ = await bench.branch_all(ht, DRAWS)
-    grades = await bench.grade(draws, own.stop_text)
-    tokens = sum(one.tokens for one in draws) / len(draws) / DRAWS
-    table: dict[str, Any] = {}
-    kinds: dict[str, Callable[[int], tuple[MRTSettings, bool]]] = {
-        "sample": lambda _: (own, False),
-        "ht": lambda _: (ht, True),
-    }
-    for name, kind in kinds.items():
-        for count in COUNTS:
-            settings, weigh = kind(count)
-            _, seconds = await bench.branch_all(settings, count)
-            js = [replicates(g, one, count, weigh) for g, one in zip(grades, draws, strict=True)]
-            row = bench.errors(np.array(js), truth)
-            table[f"{name} G={count}"] = {**row, "tokens": round(tokens * count, 2), "seconds": round(seconds, 2)}
-            print(name, count, table[f"{name} G={count}"], flush=True)
-    scored, seconds = await bench.branch_all(replace(own, prover="likelihood"), 1)
-    graded = zip(await bench.grade(scored, own.stop_text), scored, strict=True)
-    js = [estimate_j(g, weights_of(one.answers)) for g, one in graded]
-    row = bench.errors(np.array(js)[:, None], truth)
-    spent = [one.tokens for one in scored]
-    table["likelihood"] = {**row, "tokens": round(float(np.mean(spent)), 2), "seconds": round(seconds, 2)}
-    print("likelihood", table["likelihood"], flush=True)
-    anchored = replace(own, prover="anchored")
-    for count in COUNTS:
-        js, all_seconds, spent = [], [], []
-        for _ in range(DRAWS // count):
-            branches, seconds = await bench.branch_all(anchored, count)
-            all_seconds.append(seconds)
-            spent.append(sum(one.tokens for one in branches) / len(branches))
-            graded = zip(await bench.grade(branches, own.stop_text), branches, strict=True)
-            js.append([estimate_j(g, weights_of(one.answers)) for g, one in graded])
-        row = bench.errors(np.array(js).T, truth)
-        row |= {"tokens": round(float(np.mean(spent)), 2), "seconds": round(float(np.median(all_seconds)), 2)}
-        table[f"anchored G={count}"] = row
-        print("anchored", count, row, flush=True)
-    noise = float(np.sqrt((truth * (1 - truth) / truth_count).mean()))
-    return {
-        "prefixes": len(truth),
-        "episodes": len(bench.pairs),
-        "truth_rmse_j": round(noise, 4),
-        "truth_rmse_progress": round(noise * 2**0.5, 4),
-        "ht_over_sample_rmse_progress_at_4": round(
-            table["ht G=4"]["rmse_progress"] / table["sample G=4"]["rmse_progress"], 3
-        ),
-        "provers": table,
-    }
+def smol_groups(model: Path, data: Path, size: int, rng: np.random.Generator) -> Iterator[Group]:
+    """Groups made of one trace `size` times; a final answer is drawn where the trace ends."""
+    prefixes = read_lines(data / "prefixes.jsonl")
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    with Grader(thinking=None) as grader:
+        places = load_places(data, prefixes, tokenizer, grader)["new"]
+    of_trace = defaultdict(list)
+    for index, place in places.items():
+        of_trace[prefixes[index]["trace"]].append((index, place))
+    for own in of_trace.values():
+        first, *later = [place for _, place in own]
+        kept, numbers, finals = [first], [], []
+        for _ in range(size):
+            numbers.append([0, *range(len(kept), len(kept) + len(later))])
+            kept += later
+            last = kept[-1].answers
+            row = rng.choice(last.draws)
+            finals += [last.contents[row]] if last.right[row] else []
+        yield Group(kept, numbers, finals, f"{prefixes[own[0][0]]['reference']}}}")
 
 
-async def main(arguments: argparse.Namespace) -> None:
-    with initialize_config_dir(str(ROOT / "recipes" / "quickstart"), version_base=None):
-        mrt = compose("train").mrt
-    keys = ("markers", "stop_text", "reference_text", "min_steps", "branch_max_tokens")
-    settings = default_settings(**{key: mrt[key] for key in keys if key in mrt})
-    own = settings
-    if arguments.stop_text:
-        own = replace(settings, stop_text=arguments.stop_text, reference_text=arguments.reference_text)
-    tokenizer = AutoTokenizer.from_pretrained(arguments.model)
-    async with VLLMEngine(arguments.model, max_model_len=512) as engine:
-        with Grader(thinking=None) as grader:
-            bench = Bench(engine, tokenizer, settings, grader)
-            await bench.sample_prefixes(pd.read_parquet(arguments.data), arguments.prefixes)
-            print(json.dumps({"benchmark": "provers", **await measure(bench, arguments.truth, own)}))
+def draw(places: list[Place], count: int, replicates: int, rng: np.random.Generator) -> Draws:
+    """`count` of each place's answers, anew for each replicate."""
+    return [rng.choice(place.answers.draws, (replicates, count)) for place in places]
+
+
+def row(title: str, js: list[np.ndarray], groups: list[Group], tokens: float) -> str:
+    """One line of the table; js of each group (places, replicates)."""
+    by_rollout = [[made[one] for one in group.rollouts] for group, made in zip(groups, js, strict=True)]
+    return row_by_rollout(title, by_rollout, groups, tokens)
+
+
+def row_by_rollout(title: str, js: list[list[np.ndarray]], groups: list[Group], tokens: float) -> str:
+    """One line of the table; js of each group's rollouts (boundaries, replicates)."""
+    off = [
+        made - np.array([group.places[one].truth for one in numbers])[:, None]
+        for group, own in zip(groups, js, strict=True)
+        for numbers, made in zip(group.rollouts, own, strict=True)
+    ]
+    flat, steps = np.concatenate(off), np.concatenate([np.diff(one, axis=0) for one in off])
+    errors = [flat.mean(), rms(flat), steps.mean(), rms(steps)]
+    cells = " | ".join(f"{value:.3f}" for value in errors)
+    return f"| {title} | {tokens:.1f} | {cells} | {rms(steps) * tokens**0.5:.2f} |"
+
+
+def table(groups: list[Group], replicates: int) -> Iterator[str]:
+    """The rows: provers that see their own boundary, then those that see the group or the batch."""
+    rng = np.random.default_rng(0)
+    places = [place for group in groups for place in group.places]
+    answer = float(np.mean([place.answers.tokens["new"] for place in places]))
+    yield "| prover | tokens | bias J | RMSE J | bias progress | RMSE progress | x sqrt(tokens) |"
+    yield "|---|---|---|---|---|---|---|"
+    for name, (estimate, counts, extra) in INDEPENDENT.items():
+        for count in counts:
+            js = []
+            for group in groups:
+                drawn = draw(group.places, max(count, 1), replicates, rng)
+                js.append(np.array([estimate(*one) for one in zip(group.places, drawn, strict=True)]))
+            yield row(f"{name}, G = {count}", js, groups, count * answer + extra)
+    for count in (2, 4):
+        made = filled(places, draw(places, count, replicates, rng))
+        ends = np.cumsum([len(group.places) for group in groups])[:-1]
+        yield row(f"seen, unseen filled, G = {count}", np.split(made, ends), groups, count * answer)
+    for count in (1, 2):
+        found = [pooled_by_rollout(one, draw(one.places, count, replicates, rng), replicates) for one in groups]
+        spellings = float(np.mean([scored for _, scored in found]))
+        tokens = count * answer + SCORED + FURTHER * (spellings - 1)
+        yield row_by_rollout(f"pooled over the rollout, G = {count}", [js for js, _ in found], groups, tokens)
+    for count, reference in ((0, True), (0, False), (1, True), (1, False), (2, True)):
+        js, scored = [], []
+        for group in groups:
+            drawn = draw(group.places, count, replicates, rng) if count else None
+            one, spellings = pooled(group, drawn, replicates, reference)
+            js.append(one)
+            scored.append(np.where(spellings > 0, SCORED + FURTHER * (spellings - 1), 0))
+        tokens = count * answer + float(np.concatenate(scored).mean())
+        yield row(f"pooled{'' if reference else ', no reference'}, G = {count}", js, groups, tokens)
+
+
+def main(arguments: argparse.Namespace) -> None:
+    for size in arguments.groups:
+        rng = np.random.default_rng(size)
+        if arguments.toy:
+            groups = list(toy_groups(*arguments.toy, size))
+        else:
+            groups = list(smol_groups(*arguments.smol, size, rng))
+        places = [place for group in groups for place in group.places]
+        said = np.mean([len(group.spellings) for group in groups])
+        js = np.array([place.truth for place in places])
+        print(f"\n{len(groups)} groups of {size}, {len(places)} boundaries, mean J {js.mean():.3f}", end=", ")
+        print(f"noise of the truth {rms(np.array([place.noise for place in places])):.4f}", end=", ")
+        print(f"{said:.1f} right spellings a group")
+        for line in table(groups, arguments.replicates):
+            print(line, flush=True)
+        print(json.dumps({"mean final answers right": np.mean([len(one.finals) / size for one in groups])}))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--prefixes", type=int, default=320)
-    parser.add_argument("--truth", type=int, default=256)
-    parser.add_argument("--stop-text", help="of the estimates (the recipe's)")
-    parser.add_argument("--reference-text", help="mrt.reference_text with --stop-text")
-    asyncio.run(main(parser.parse_args()))
+    parser.add_argument("--toy", type=Path, nargs=2, metavar=("MODEL", "DATA"))
+    parser.add_argument("--smol", type=Path, nargs=2, metavar=("MODEL", "DATA"))
+    parser.add_argument("--groups", type=int, nargs="+", default=[4, 8])
+    parser.add_argument("--replicates", type=int, default=40)
+    main(parser.parse_args())

@@ -27,6 +27,8 @@ class Answers:
     line_draws: np.ndarray
     """(200,) of those that went on to the end of the line; theirs alone is `whole`."""
     right: np.ndarray
+    contents: list[str]
+    """What stands in the box, with the brace that closes it."""
     text: np.ndarray
     whole: np.ndarray
     cut: np.ndarray
@@ -122,13 +124,21 @@ def first_stop(path: dict[str, Any], texts: Sequence[str], stops: Sequence[str])
     return length, at + 1 < closed
 
 
-def load(line: dict[str, Any], reference: str, texts: Sequence[str], eos: int, grader: Grader, seed: int) -> Answers:
+def load(
+    line: dict[str, Any],
+    reference: str,
+    texts: Sequence[str],
+    eos: int,
+    grader: Grader,
+    seed: int,
+    max_tokens: int = MAX_TOKENS,
+) -> Answers:
     """The answers of one line of answers.jsonl, shuffled."""
     paths = [*line["line"], *line["box"]]
     lines, stop = len(line["line"]), line["stop"]
     ends = [end_of(path, texts, eos) for path in paths]
     contents = [content_of(path, texts, stop) for path in paths]
-    finished = [path["close"] is not None or end < MAX_TOKENS for path, end in zip(paths, ends, strict=True)]
+    finished = [path["close"] is not None or end < max_tokens for path, end in zip(paths, ends, strict=True)]
     stems = [tuple(path["ids"][:end]) for path, end in zip(paths, ends, strict=True)]
     cuts = [tuple(path["ids"][: end + 1]) for path, end in zip(paths, ends, strict=True)]
     # an answer that never closed is known by the token that ended it instead
@@ -151,6 +161,7 @@ def load(line: dict[str, Any], reference: str, texts: Sequence[str], eos: int, g
         draws=rng.permutation(drawn),
         line_draws=rng.permutation(drawn[drawn < lines]),
         right=np.array(grade(grader, contents, finished, reference)),
+        contents=[text if opened else f"\\boxed{text}" for text, opened in contents],
         text=text,
         whole=numbered([tuple(path["ids"]) for path in paths]),
         cut=numbered(cuts),
