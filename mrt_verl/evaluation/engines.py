@@ -37,6 +37,35 @@ class TokenOutput:
     """`num_cached_tokens`: prompt tokens served from the prefix cache, where the engine tells."""
 
 
+def vllm_params(sampling_params: dict[str, Any]) -> Any:
+    """vLLM's SamplingParams of a request of this package, in which `logprobs` is a bool as in verl."""
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    values = dict(sampling_params)
+    values["logprobs"] = 0 if values.pop("logprobs", False) else None
+    return SamplingParams(**values, output_kind=RequestOutputKind.FINAL_ONLY)
+
+
+def read_output(result: Any) -> TokenOutput:
+    """The first completion of vLLM's RequestOutput."""
+    output: Any = result.outputs[0]
+    log_probs = None
+    if output.logprobs is not None:
+        log_probs = [row[token].logprob for row, token in zip(output.logprobs, output.token_ids, strict=True)]
+    extra_fields: dict[str, Any] = {"num_cached_tokens": result.num_cached_tokens or 0}
+    prompt_logprobs: Any = result.prompt_logprobs
+    if prompt_logprobs is not None:  # as verl hands them on, see provers.scoring
+        rows = [[next(iter(row.values())).logprob] for row in prompt_logprobs[1:]]
+        extra_fields["prompt_logprobs"] = [*rows, [0.0]]
+    return TokenOutput(
+        token_ids=list(output.token_ids),
+        log_probs=log_probs,
+        stop_reason=KEPT_WORDS.get(output.finish_reason or "", output.finish_reason),
+        extra_fields=extra_fields,
+    )
+
+
 class ClosableEngine(Engine, Protocol):
     """An engine of this package, which ends its processes or connections."""
 
@@ -86,37 +115,19 @@ class VLLMEngine:
         Raises:
             ValueError: the prompt fills the context.
         """
-        from vllm import SamplingParams, TokensPrompt
-        from vllm.sampling_params import RequestOutputKind
+        from vllm import TokensPrompt
 
         room = self.max_model_len - len(prompt_ids)
         if room < 1:
             raise ValueError(
                 f"prompt of {len(prompt_ids)} tokens; allowed: less than the context of {self.max_model_len}"
             )
-        values = dict(sampling_params)
-        values["logprobs"] = 0 if values.pop("logprobs", False) else None
-        values["max_tokens"] = min(values.get("max_tokens", room), room)
-        params = SamplingParams(**values, output_kind=RequestOutputKind.FINAL_ONLY)
+        params = vllm_params({**sampling_params, "max_tokens": min(sampling_params.get("max_tokens", room), room)})
         prompt = TokensPrompt(prompt_token_ids=list(prompt_ids))
         # vLLM wants an id per call; the trace's id in front keeps its log readable
         async for result in self._engine.generate(prompt, params, request_id=f"{request_id}-{uuid.uuid4().hex[:12]}"):
             last = result
-        output: Any = last.outputs[0]
-        log_probs = None
-        if output.logprobs is not None:
-            log_probs = [row[token].logprob for row, token in zip(output.logprobs, output.token_ids, strict=True)]
-        extra_fields: dict[str, Any] = {"num_cached_tokens": last.num_cached_tokens or 0}
-        prompt_logprobs: Any = last.prompt_logprobs
-        if prompt_logprobs is not None:  # as verl hands them on, see provers.scoring
-            rows = [[next(iter(row.values())).logprob] for row in prompt_logprobs[1:]]
-            extra_fields["prompt_logprobs"] = [*rows, [0.0]]
-        return TokenOutput(
-            token_ids=list(output.token_ids),
-            log_probs=log_probs,
-            stop_reason=KEPT_WORDS.get(output.finish_reason or "", output.finish_reason),
-            extra_fields=extra_fields,
-        )
+        return read_output(last)
 
     async def close(self) -> None:
         """End the engine's processes."""

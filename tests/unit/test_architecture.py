@@ -15,9 +15,10 @@ MODULES = {
     for folder in ("mrt_verl", "data_prep")
     for path in sorted((ROOT / folder).rglob("*.py"))
 }
-HOSTS = ("verl", "transfer_queue")
-"""Packages of a host: named in hooks/, in cpu/, which adds to it, and in data_prep's dataset for its trainer."""
 AT_HOME_IN_VERL = ("mrt_verl.hooks", "mrt_verl.cpu", "data_prep.suffix_dataset")
+HOSTS = {"verl": AT_HOME_IN_VERL, "transfer_queue": AT_HOME_IN_VERL, "openrlhf": ("mrt_verl.openrlhf",)}
+"""Packages of a host, and where they may be named: verl in hooks/, in cpu/, which adds to it, and in data_prep's dataset
+for its trainer."""
 PURE = ("episodes", "markers", "token_text", "progress", "settings", "setting_checks", "registry", "sampling_params")
 """Modules of mrt_verl on the ground floor: they import none but each other."""
 LIGHT = ("torch", "vllm", "ray", "transformers", "verl")
@@ -50,9 +51,9 @@ def ours(names: set[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("name", sorted(MODULES))
-def test_verl_is_named_in_hooks_alone(name):
-    if not name.startswith(AT_HOME_IN_VERL):
-        assert not {one for one in imports(MODULES[name]) if one.split(".")[0] in HOSTS}
+def test_a_host_is_named_in_its_rooms_alone(name):
+    named = {one.split(".")[0] for one in imports(MODULES[name])} & set(HOSTS)
+    assert not {host for host in named if not name.startswith(HOSTS[host])}
 
 
 def test_no_import_circle():

@@ -1,0 +1,13 @@
+"""OpenRLHF as a host: all that imports it, and what its rollout actor asks of a user's agent.
+
+    agent.py      the file for `--train.agent_func_path`; the only one that imports OpenRLHF
+    executor.py   one call per rollout → the group it belongs to, and what a run is refused for
+    group.py      the rollouts of one prompt: sampled, graded, paid
+    scalar.py     a group's outcomes and progress → one number per rollout
+    response.py   a rollout as OpenRLHF's dict: action ranges, reward, extra logs
+    engine.py     OpenRLHF's vLLM actor as a rollout's engine
+    config.py     MRT_CONFIG: the `mrt.*` keys in a YAML file, and what this host cannot do
+    __main__.py   `python -m mrt_verl.openrlhf CONFIG`: checks it, prints the agent's path
+
+Sampling, provers, grading, deadlines, J and progress are the package's own, as under verl (docs/openrlhf.md).
+"""

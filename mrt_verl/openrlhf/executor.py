@@ -1,0 +1,191 @@
+"""What OpenRLHF's rollout actor calls, once per rollout: the calls of a prompt become one group."""
+
+import asyncio
+import logging
+import os
+import platform
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mrt_verl.grading import Grader
+from mrt_verl.grading.answers import AnswerGrader
+from mrt_verl.log import speak_up
+from mrt_verl.metrics import compute_metrics
+from mrt_verl.openrlhf.config import RunConfig, config_path, read_config
+from mrt_verl.openrlhf.engine import OpenRLHFEngine, trace_params
+from mrt_verl.openrlhf.group import Graded, PromptGroup, read_row
+from mrt_verl.openrlhf.response import make_response
+from mrt_verl.openrlhf.scalar import group_rewards
+from mrt_verl.parts import tag_problems
+from mrt_verl.provers import prover_class
+from mrt_verl.rollout import Rollout
+from mrt_verl.rollout_record import RolloutRecord
+from mrt_verl.step_report import StepReport
+
+logger = logging.getLogger(__name__)
+
+
+class Calls:
+    """The calls for one prompt that have come so far."""
+
+    def __init__(self, sampling_params: Any) -> None:
+        self.sampling_params = sampling_params  # kept, so that no other object gets its id
+        self.count = 0
+        self.task: asyncio.Task[list[dict[str, Any]]] | None = None
+
+
+class MRTExecutor:
+    """The executor of one vLLM engine; agent.py gives it OpenRLHF's base class."""
+
+    def __init__(self) -> None:
+        """Read MRT_CONFIG; raises ValueError, before the engine starts, where it cannot work."""
+        speak_up()
+        self.config: RunConfig = read_config(config_path(os.environ))
+        self.settings = self.config.settings
+        self.grader = Grader(deadline_s=self.settings.grade_timeout_s, thinking=None)
+        self.report = WindowedReport(self.config)
+        self._calls: dict[Any, Calls] = {}
+        self._rollouts: dict[tuple[int, int], Rollout] = {}
+        self._tokenizer: Any = None
+        self._has_trained = False
+
+    async def execute(
+        self,
+        prompt: str,
+        label: Any,
+        sampling_params: Any,
+        max_length: int,
+        hf_tokenizer: Any,
+        llm_engine: Any,
+        images: Any = None,
+    ) -> dict[str, Any]:
+        """One rollout of a prompt, handed over when all of its group have come.
+
+        Raises:
+            ValueError: the row or the run cannot be rolled out.
+        """
+        if images:
+            raise ValueError(f"images={images!r:.80}; allowed: rows of text, this host rolls out no images")
+        key = (id(sampling_params), prompt, repr(label))
+        calls = self._calls.setdefault(key, Calls(sampling_params))
+        session, calls.count = calls.count, calls.count + 1
+        await asyncio.sleep(0)  # the others of the group were started with this one: now they have all come
+        if calls.task is None:
+            del self._calls[key]
+            calls.task = asyncio.create_task(
+                self._roll_out(calls.count, prompt, label, sampling_params, max_length, hf_tokenizer, llm_engine)
+            )
+        return (await asyncio.shield(calls.task))[session]
+
+    async def _roll_out(
+        self,
+        count: int,
+        prompt: str,
+        label: Any,
+        sampling_params: Any,
+        max_length: int,
+        tokenizer: Any,
+        llm_engine: Any,
+    ) -> list[dict[str, Any]]:
+        is_training = self._is_training(count, sampling_params)
+        self._prepare(tokenizer, sampling_params)
+        prompt_ids = self._tokenizer.encode(prompt, add_special_tokens=False)
+        budget = sampling_params.max_tokens or max(1, max_length - len(prompt_ids))
+        if len(prompt_ids) > max_length - budget:
+            logger.warning(
+                "a prompt of %d tokens leaves no room for %d: it is cut on its left, as OpenRLHF does",
+                len(prompt_ids),
+                budget,
+            )
+            prompt_ids = prompt_ids[len(prompt_ids) - (max_length - budget) :]
+        rollout = self._rollout(llm_engine, budget, max_length)
+        answers = AnswerGrader(self.grader, self._tokenizer, self.settings, self.config.reward_function)
+        params = trace_params(sampling_params)
+        group = PromptGroup(rollout, answers, prompt_ids, read_row(label), params, is_training=is_training)
+        graded = await group.roll_out(count)
+        records = [one.rolled_out.record for one in graded]
+        rewards, logs = [one.score for one in graded], {}
+        if is_training:
+            rewards = group_rewards([(one.rolled_out.trace, one.rolled_out.record) for one in graded], self.settings)
+            logs = compute_metrics(records, budget=budget)
+            self.report.add(records, budget)
+
+        def response(one: Graded, reward: float) -> dict[str, Any]:
+            return make_response(
+                *(prompt, label, prompt_ids, one.rolled_out.trace),
+                reward=reward,
+                score=one.score,
+                is_truncated=not one.rolled_out.record.response.finished,
+                has_log_probs=params["logprobs"],
+                logs=logs,
+            )
+
+        return [response(one, reward) for one, reward in zip(graded, rewards, strict=True)]
+
+    def _is_training(self, count: int, sampling_params: Any) -> bool:
+        """Whether a group is trained on; all that tells is its size and temperature.
+
+        Raises:
+            ValueError: the first group of a run, which is always trained on, has others than the settings say.
+        """
+        host, temperature = self.config.host, sampling_params.temperature
+        if count == host.n_samples_per_prompt and temperature == host.temperature:
+            self._has_trained = True
+            return True
+        if not self._has_trained:
+            raise ValueError(
+                f"openrlhf.n_samples_per_prompt={host.n_samples_per_prompt}, openrlhf.temperature={host.temperature:g}"
+                f" with a first group of {count} rollouts at temperature {temperature:g}; allowed: the run's "
+                "--rollout.n_samples_per_prompt and --rollout.temperature"
+            )
+        logger.info("%d rollouts at temperature %g: an evaluation, plain traces", count, temperature)
+        return False
+
+    def _prepare(self, tokenizer: Any, sampling_params: Any) -> None:
+        """Keep the first tokenizer, of which OpenRLHF sends a copy with every prompt, and check what it needs."""
+        if self._tokenizer is not None:
+            return
+        for problem in tag_problems(self.settings, tokenizer, "the run"):
+            raise ValueError(problem)
+        prover = prover_class(self.settings)
+        if self.settings.variant == "online" and prover.needs_log_probs and sampling_params.logprobs is None:
+            raise ValueError(
+                f"mrt.prover={self.settings.prover!r} with --algo.advantage.is_correction_level off; allowed: token, "
+                "seq, with which vLLM gives the log-probs it sampled from, or mrt.prover=sample"
+            )
+        self._tokenizer = tokenizer
+
+    def _rollout(self, llm_engine: Any, budget: int, max_length: int) -> Rollout:
+        """One per budget: without --rollout.max_new_tokens it is what the prompt leaves of the context."""
+        if (budget, max_length) not in self._rollouts:
+            self._rollouts[budget, max_length] = Rollout(
+                *(OpenRLHFEngine(llm_engine), self._tokenizer, self.settings),
+                response_tokens=budget,
+                context_tokens=max_length,
+            )
+        return self._rollouts[budget, max_length]
+
+
+class WindowedReport:
+    """StepReport for an engine that is not told where a step ends: once for every `report_rollouts` rollouts."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self._size, self._settings = config.host.report_rollouts, config.settings
+        if self._settings.trace_dir is not None:  # engines write side by side
+            own = Path(self._settings.trace_dir) / f"{platform.node()}-{os.getpid()}"
+            self._settings = replace(self._settings, trace_dir=str(own))
+        self._records: list[RolloutRecord] = []
+        self._windows = 0
+
+    def add(self, records: list[RolloutRecord], budget: int) -> None:
+        """Take a group's records.
+
+        Raises:
+            GradingFailed, NothingToTrainOn: as StepReport, of the last `report_rollouts` rollouts.
+        """
+        self._records += records
+        if len(self._records) >= self._size:
+            self._windows += 1
+            records, self._records = self._records, []
+            StepReport(self._settings, response_tokens=budget).step(records, self._windows)
