@@ -21,6 +21,7 @@ Where what happens, in the order of the data:
     step_report.py       a step's metrics, warnings and trace files (trace_rows.py)
 
     hooks/               all that imports verl: a table of its hooks, and one file for each
+    openrlhf/            the same rollout behind OpenRLHF's agent executor
     check.py             everything that is wrong with a run, before it starts
     media.py             images, videos and audios in a prompt
     inspect/             what MRT would find in a model, and which settings fit it

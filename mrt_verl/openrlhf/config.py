@@ -110,6 +110,7 @@ def _compose(given: Mapping[str, Any]) -> dict[str, Any]:
     except HydraException as error:
         said = " ".join(str(error).split())
         raise ValueError(f"{' '.join(overrides)}: {said}; allowed: what mrt_verl/conf holds") from error
+    OmegaConf.set_struct(node, False)  # MRTSettings says which key is unknown, and what was meant
     root = OmegaConf.create({"mrt": OmegaConf.merge(node, given["mrt"])})
     merged: Any = OmegaConf.to_container(root, resolve=True)
     composed: dict[str, Any] = merged["mrt"]

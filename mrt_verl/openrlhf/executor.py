@@ -46,7 +46,7 @@ class MRTExecutor:
         self.grader = Grader(deadline_s=self.settings.grade_timeout_s, thinking=None)
         self.report = WindowedReport(self.config)
         self._calls: dict[Any, Calls] = {}
-        self._rollouts: dict[tuple[int, int], Rollout] = {}
+        self._rollouts: dict[tuple[Any, int, int], Rollout] = {}
         self._tokenizer: Any = None
         self._has_trained = False
 
@@ -158,13 +158,14 @@ class MRTExecutor:
 
     def _rollout(self, llm_engine: Any, budget: int, max_length: int) -> Rollout:
         """One per budget: without --rollout.max_new_tokens it is what the prompt leaves of the context."""
-        if (budget, max_length) not in self._rollouts:
-            self._rollouts[budget, max_length] = Rollout(
+        key = (llm_engine, budget, max_length)
+        if key not in self._rollouts:
+            self._rollouts[key] = Rollout(
                 *(OpenRLHFEngine(llm_engine), self._tokenizer, self.settings),
                 response_tokens=budget,
                 context_tokens=max_length,
             )
-        return self._rollouts[budget, max_length]
+        return self._rollouts[key]
 
 
 class WindowedReport:

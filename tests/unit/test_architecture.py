@@ -17,8 +17,8 @@ MODULES = {
 }
 AT_HOME_IN_VERL = ("mrt_verl.hooks", "mrt_verl.cpu", "data_prep.suffix_dataset")
 HOSTS = {"verl": AT_HOME_IN_VERL, "transfer_queue": AT_HOME_IN_VERL, "openrlhf": ("mrt_verl.openrlhf",)}
-"""Packages of a host, and where they may be named: verl in hooks/, in cpu/, which adds to it, and in data_prep's dataset
-for its trainer."""
+"""Packages of a host, and where they may be named: verl's in hooks/, in cpu/, which adds to it, and in data_prep's
+dataset for its trainer."""
 PURE = ("episodes", "markers", "token_text", "progress", "settings", "setting_checks", "registry", "sampling_params")
 """Modules of mrt_verl on the ground floor: they import none but each other."""
 LIGHT = ("torch", "vllm", "ray", "transformers", "verl")
