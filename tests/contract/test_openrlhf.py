@@ -9,6 +9,7 @@ import yaml
 
 from mrt_verl.metric_table import METRICS
 from mrt_verl.openrlhf.executor import MRTExecutor
+from mrt_verl.prefix.one_episode import OneEpisodeGroup
 from mrt_verl.step_report import GradingFailed, NothingToTrainOn
 from tests.openrlhf_host import PROMPT, SETTINGS, Params, generate_responses, stand_in_for_vllm
 from tests.rollouts import ANSWER, ATTEMPT, FORCED, STOP, WAIT, author, split
@@ -114,8 +115,13 @@ def test_every_metric_has_a_name_and_reaches_each_rollout(executor, tokenizer):
     assert set(lost[0]["extra_logs"]) == {"mrt/trace_timeouts"} | set(logs[0])  # OpenRLHF wants the same keys of all
 
 
-def test_one_episode_is_normalised_among_its_kind(executor, tokenizer):
-    """Two plain traces, one right; two that wrote an episode, one right: each kind (1, 0) gives ±0.7071."""
+@pytest.mark.parametrize("cut", ["", ATTEMPT])
+def test_one_episode_is_normalised_among_its_kind(executor, tokenizer, monkeypatch, cut):
+    """Two plain traces, one right; two that wrote an episode, one right: each kind (1, 0) gives ±0.7071.
+
+    Whether the episode is the first of all, or starts from a prefix.
+    """
+    monkeypatch.setattr(OneEpisodeGroup, "cut", lambda *_: len(tokenizer.encode(cut)))
     after = iter((FORCED, "3, 7}"))
     starts = iter((TRACE, WRONG))
     run = executor(reward_model="mrt_prefix", prefix_mode="one_episode", alpha=2.0)
@@ -124,7 +130,6 @@ def test_one_episode_is_normalised_among_its_kind(executor, tokenizer):
         return next(starts) if request.text.endswith("<think>\n") and "stop" not in vars_of(request) else AGAIN + WAIT
 
     responses, _ = generate_responses(run, tokenizer, author(write, lambda _: next(after)))
-    assert all(one["action_ranges"][0][0] > len(tokenizer.encode(PROMPT)) for one in responses[2:])
     half = math.sqrt(0.5)
     rewards = [one["reward"] for one in responses]
     assert sorted(rewards) == pytest.approx(sorted([half, -half, 2 * half, -2 * half]), abs=1e-4)

@@ -148,19 +148,34 @@ def group_norm(outcomes):
     return ((values - values.mean()) / (values.std() + 1e-6)).tolist() if values.std() else [0.0] * len(outcomes)
 
 
+def by_hand(name, group):
+    """The rewards of a group from its outcomes and action ranges alone; None for online, whose J only its record knows."""
+    outcomes, starts = [one["scores"] for one in group], [one["action_ranges"][0][0] for one in group]
+    plain = group_norm(outcomes)
+    if name == "one_episode":
+        kinds = [len(one["action_ranges"]) > 1 or start > min(starts) for one, start in zip(group, starts, strict=True)]
+        of = {kind: iter(group_norm([o for o, k in zip(outcomes, kinds, strict=True) if k == kind])) for kind in (0, 1)}
+        return [next(of[kind]) for kind in kinds]
+    if name == "paper" and len(set(starts)) == 2:  # all have the prefix, those forced to answer the stop text besides
+        (head,) = {tuple(one["observation_tokens"][: min(starts)]) for one in group}
+        assert head
+        forced = [start > min(starts) for start in starts]
+        j = sum(o for o, is_forced in zip(outcomes, forced, strict=True) if is_forced) / sum(forced)
+        progress = [0.0 if is_forced else o - j for o, is_forced in zip(outcomes, forced, strict=True)]
+        return [a + b for a, b in zip(plain, group_norm(progress), strict=True)]
+    return None if name == "online" else plain
+
+
 def check(name, responses, tokenizer) -> None:
-    """Episodes, masks, log-probs and rewards of a variant; alpha is 0 or the variant's own."""
+    """Masks, log-probs, rewards and OpenRLHF's advantages of a variant."""
     found = advantages(responses, tokenizer)
     rewards = [one["reward"] for one in responses]
     assert max(abs(a - b) for a, b in zip(found, rewards, strict=True)) < 1e-5, "dr_grpo leaves rewards as they are"
     for start in range(0, len(responses), SAMPLES):
         group = responses[start : start + SAMPLES]
         assert abs(sum(one["reward"] for one in group)) < 1e-5
-        if name == "alpha 0":
-            expected = group_norm([one["scores"] for one in group])
-            assert max(abs(a["reward"] - b) for a, b in zip(group, expected, strict=True)) < 1e-4
-        if name == "paper" and any(one["action_ranges"][0][0] > group[0]["action_ranges"][0][0] for one in group):
-            assert len({tuple(one["observation_tokens"][: one["action_ranges"][0][0]]) for one in group}) == 2
+        if (expected := by_hand(name, group)) is not None:
+            assert max(abs(one["reward"] - b) for one, b in zip(group, expected, strict=True)) < 1e-4, name
     for one in responses:
         sampled = {place for begin, end in one["action_ranges"] for place in range(begin, end)}
         assert all(value == 0.0 for place, value in enumerate(one["rollout_log_probs"]) if place not in sampled)
@@ -171,9 +186,10 @@ def check(name, responses, tokenizer) -> None:
 
 def main() -> None:
     site = ROOT / ".openrlhf/site"
-    prepare(site)
     torch.set_num_threads(1)
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationMixin  # noqa: F401 - looks for deepspeed
+
+    prepare(site)
 
     from data_prep.search_task import make_problems
     from recipes.quickstart.prepare import rows
