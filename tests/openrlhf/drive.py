@@ -149,7 +149,7 @@ def group_norm(outcomes):
 
 
 def by_hand(name, group):
-    """The rewards of a group from its outcomes and action ranges alone; None for online, whose J only its record knows."""
+    """The rewards of a group from its outcomes and action ranges; None for online, whose J only its record knows."""
     outcomes, starts = [one["scores"] for one in group], [one["action_ranges"][0][0] for one in group]
     plain = group_norm(outcomes)
     if name == "one_episode":
