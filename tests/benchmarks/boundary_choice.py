@@ -3,8 +3,9 @@
     python -m tests.benchmarks.boundary_choice --toy recipes/study/warm_start outputs/toys/strong-data
 
 Prints Markdown. Data: as tests/benchmarks/provers.py. Credit is `progress`, divided by its RMS over the group's
-rewarded steps and written on tokens as a run does (reward_layout.bonus_spans). The number is Pearson's r, over the tokens of all rollouts,
-between the credit of the J estimated at the chosen boundaries and that of the exact J at every boundary.
+rewarded steps and written on tokens as a run does (reward_layout.bonus_spans). The number is Pearson's r, over the
+tokens of all rollouts, between the credit of the J estimated at the chosen boundaries and that of the exact J at every
+boundary.
 """
 
 import argparse
