@@ -38,9 +38,12 @@ def figure(path: Path, *, width: float = WIDTH, height: float = 3.9) -> Iterator
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-    look: Any = {"font.size": 11, "grid.color": FAINT, "svg.fonttype": "none", "svg.hashsalt": path.name}
-    with rc_context({**look, **dict.fromkeys(inked, INK)}):
+    colours: dict[Any, Any] = {
+        key: INK for key in ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+    }
+    with rc_context(
+        {**colours, "font.size": 11, "grid.color": FAINT, "svg.fonttype": "none", "svg.hashsalt": path.name}
+    ):
         drawing = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(drawing)  # no window, whatever the machine has
         axis = drawing.subplots()
