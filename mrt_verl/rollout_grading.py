@@ -118,7 +118,8 @@ def reward_row(record: RolloutRecord, score: float, response_mask: Sequence[int]
     spans = bonus_spans(response.episodes, response.answer_start, steps)
     progress: list[float | None] = [value for _, _, value in steps]
     if response.kind in ("continued", "one_episode") and not steps:  # else it would be taken for one of the other kind
-        spans, progress = [(response.prefix_tokens, response.response_tokens)], [None]
+        # a start is shown by the token before it: where the prefix is empty, by the response's first
+        spans, progress = [(max(response.prefix_tokens, 1), response.response_tokens)], [None]
     return write_rewards(
         outcome=None if record.values.outcome is None else score,
         spans=spans,
