@@ -5,6 +5,7 @@ Where what happens, in the order of the data:
     register.py          verl calls us here first (the entry point `verl.plugins`)
     settings.py          MRTSettings, the validated view of the `mrt:` node (setting_checks.py: its ranges); conf/: what
                          `reward_model=mrt` composes; registry.py, parts.py: the parts that a setting names
+    online.py, prefix/   the two variants, under any host
     rollout.py           one rollout: trace → episodes → boundaries → forced answers, for training and evaluation
       episodes.py        splits a trace's token ids into episodes (markers.py, token_text.py: words in
                          token ids; episode_kinds.py: models that never say "Wait")
@@ -12,7 +13,7 @@ Where what happens, in the order of the data:
       branching.py       which boundaries are branched, equal prefixes once
       provers/           how J is estimated there: one file per prover, and their registry; sampling_params.py
     grading/             final and forced answers → grades, under a deadline
-    value_estimates.py   grades → J
+    value_estimates.py   grades → J (rollout_grading.py: of a whole rollout)
     progress.py          J → progress → credit; regret
     reward_layout.py     outcome and progress in verl's token-level rewards
     advantage.py         reward rows → advantages: GRPO's outcome advantage plus the scaled credit

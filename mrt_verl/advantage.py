@@ -23,14 +23,14 @@ def mrt_advantage(
 ) -> torch.Tensor:
     """Advantage A_t = GRPO(outcome) + alpha · R_j / max(RMS, floor) for a token t of episode j.
 
-    R_j is the episode's credit (progress.compute_credit), RMS its root mean square over all episodes of the group's
-    rollouts; what ends an episode, a marker or tag, is its last token (reward_layout.bonus_spans). The credit is
-    scaled, never centred: centred, credits that look ahead make late episodes negative and thinking collapses. Outcome
-    and bonus are normalised apart, so that neither drowns the other and alpha keeps one meaning. Tokens of no span
-    (such as the answer) carry the outcome part alone. With alpha = 0, and for groups without episodes, the result is
-    exactly the host's GRPO; a row without trained tokens is one of its group there as here. The prefix variant has an
-    advantage of its own (prefix_advantage). A rollout whose outcome is not known (its grading timed out or failed, its
-    trace was lost) has advantage 0, and the others have those of a group without it.
+    R_j is the episode's credit (progress.compute_credit), RMS its root mean square over all episodes of the batch, or
+    of the group's rollouts (`mrt.bonus_norm`); what ends an episode, a marker or tag, is its last token
+    (reward_layout.bonus_spans). The credit is scaled, never centred: centred, credits that look ahead make late
+    episodes negative and thinking collapses. Outcome and bonus are normalised apart, so that neither drowns the other
+    and alpha keeps one meaning. Tokens of no span (such as the answer) carry the outcome part alone. With alpha = 0,
+    and for groups without episodes, the result is exactly the host's GRPO; a row without trained tokens is one of its
+    group there as here. The prefix variant has advantages of its own. A rollout whose outcome is not known (its grading
+    timed out or failed, its trace was lost) has advantage 0, and the others have those of a group without it.
 
     Args:
         token_level_rewards: (bs, response_length) float32, rows as reward_layout.write_rewards makes them.
@@ -69,7 +69,7 @@ def prefix_advantage(
 
     `group`: GRPO(outcome) + alpha · GRPO(p), both normalised over all n; alpha = 0 is the host's GRPO.
     `termination`: (outcome - J + alpha · p) / max(RMS, floor), J the mean outcome of the forced rollouts and RMS that
-    of outcome - J over the group. It is not centred again: J is the same for all n and would cancel.
+    of outcome - J over the batch or the group. It is not centred again: J is the same for all n and would cancel.
 
     A group without rollouts of both kinds (plain rollouts for want of a prefix) gets GRPO(outcome), and so does a
     rollout that thought on but whose progress is not known (its grading timed out); it counts in no mean of the others.
@@ -91,11 +91,8 @@ def prefix_advantage(
             bonus[counts] = alpha * normalise(progress[counts], index[counts.cpu().numpy()])
         return torch.where(is_mixed, outcome + bonus, outcome)
     over_j = events.outcome - group_sum(events.outcome * forced) / group_sum(forced).clamp(min=1)
-    scale = torch.ones_like(outcome)
-    if settings.bonus_norm == "rms":
-        weight = counts.to(outcome.dtype)
-        mean_square = group_sum(over_j.square() * weight) / group_sum(weight).clamp(min=1)
-        scale = mean_square.sqrt().clamp(min=float(settings.bonus_floor))
+    weight = (counts & is_mixed).to(outcome.dtype)
+    scale = _scale(over_j.square() * weight, weight, index, settings)
     return torch.where(is_mixed, (over_j + alpha * progress) / scale, outcome)
 
 
@@ -121,14 +118,17 @@ def scale_credit(events: RewardEvents, index: np.ndarray, settings: MRTSettings)
     valid = events.valid.cpu().numpy()
     credit = torch.from_numpy(compute_credit(progress, valid, settings.credit, float(settings.gamma)))
     credit = credit.to(events.bonus.device)
+    episodes = events.valid.sum(dim=1).to(credit.dtype)
+    return credit / _scale(credit.square().sum(dim=1), episodes, index, settings).unsqueeze(1)
+
+
+def _scale(squares: torch.Tensor, counts: torch.Tensor, index: np.ndarray, settings: MRTSettings) -> torch.Tensor:
+    """(bs,) what credit is divided by: its RMS as `mrt.bonus_norm` says, from the sums (bs,) of squares and counts."""
     if settings.bonus_norm == "none":
-        return credit
+        return torch.ones_like(squares)
     groups = np.zeros(len(index), dtype=np.int64) if settings.bonus_norm == "batch" else index
-    group_sum = _group_sums(groups, credit.device)
-    squares = group_sum(credit.square().sum(dim=1))
-    episodes = group_sum(events.valid.sum(dim=1).to(credit.dtype))
-    rms = (squares / episodes.clamp(min=1)).sqrt().clamp(min=float(settings.bonus_floor))
-    return credit / rms.unsqueeze(1)
+    group_sum = _group_sums(groups, squares.device)
+    return (group_sum(squares) / group_sum(counts).clamp(min=1)).sqrt().clamp(min=float(settings.bonus_floor))
 
 
 def _group_sums(index: np.ndarray, device: Any) -> Callable[[torch.Tensor], torch.Tensor]:

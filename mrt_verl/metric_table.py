@@ -56,6 +56,11 @@ METRICS = {
         "0 to 1",
         "rising over 50 steps",
     ),
+    "mrt/regret_of_the_paper": Metric(
+        "the same as the paper draws it: from the answer without thinking on, prompt tokens counted; plain traces",
+        "0 to 1",
+        "as regret; it does not charge the tokens of the first answer",
+    ),
     "mrt/episodes_mean": Metric(
         "episodes of a rollout, after merging and the cap",
         "0 to mrt.max_episodes",

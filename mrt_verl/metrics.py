@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from mrt_verl.grading.grades import GraderStats
-from mrt_verl.progress import mean_answer_tokens, normalised_regret, success_points
+from mrt_verl.progress import Points, mean_answer_tokens, normalised_regret, paper_regret, success_points
 from mrt_verl.rollout_record import LOST, RolloutRecord
 
 WENT_ON = ("continued", "one_episode")
@@ -44,6 +44,7 @@ def value_metrics(records: Sequence[RolloutRecord], budget: int) -> dict[str, fl
     known_outcomes = [record.values.outcome for record in records if record.values.outcome is not None]
     before = [record.values.j_before for record in records if record.values.j_before is not None]
     thought = [record for record in records if record.response.kind in ("trace", "continued")]
+    direct = [one for one in thought if one.response.kind == "trace" and one.values.j_before is not None]
     return {
         "mrt/outcome": _mean(known_outcomes),
         "mrt/outcomes_unknown": float(len(records) - len(known_outcomes)),
@@ -53,6 +54,7 @@ def value_metrics(records: Sequence[RolloutRecord], budget: int) -> dict[str, fl
         "mrt/j_first": _mean(js[0] for js in known if js),
         "mrt/j_last": _mean(js[-1] for js in known if js),
         "mrt/regret": _mean(rollout_regret(record, budget) for record in thought),
+        "mrt/regret_of_the_paper": _mean(_paper_regret(record, budget) for record in direct),
     }
 
 
@@ -122,9 +124,19 @@ def right_at_the_end(records: Sequence[RolloutRecord]) -> list[RolloutRecord]:
 
 
 def rollout_regret(record: RolloutRecord, budget: int) -> float:
-    """Normalised regret of one rollout at `budget` tokens, as an evaluation's; 1 where no J is known.
+    """Normalised regret of one rollout at `budget` tokens, as an evaluation's; 1 where no J is known."""
+    return normalised_regret(*_points(record), budget)
 
-    The curve of a rollout that thought on from a shared prefix has two points: the J of that prefix, and its outcome.
+
+def _paper_regret(record: RolloutRecord, budget: int) -> float:
+    direct = (record.branches.before_tokens, record.values.j_before or 0.0)
+    return paper_regret(_points(record), direct, record.response.prompt_tokens, budget)
+
+
+def _points(record: RolloutRecord) -> Points:
+    """The points of a rollout's curve J(c).
+
+    That of a rollout which thought on from a shared prefix has two: the J of that prefix, and its outcome.
     """
     response, branches, values = record.response, record.branches, record.values
     ends = [end for _, _, end in response.episodes]
@@ -142,7 +154,7 @@ def rollout_regret(record: RolloutRecord, budget: int) -> float:
         # an answer forced there may be longer than what the rollout wrote
         first = min([response.prefix_tokens + branches.before_tokens, *tokens])
         tokens, js = [first, *tokens], [values.j_before, *js]
-    return normalised_regret(tokens, js, budget)
+    return tokens, js
 
 
 def validation_values(record: RolloutRecord, budget: int) -> dict[str, float]:

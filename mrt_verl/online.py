@@ -110,6 +110,7 @@ def make_record(rollout: Rollout, prompt_ids: list[int], response: Response, kin
         think_tokens=sum(episode.end - episode.start for episode in episodes),
         response_tokens=len(ids),
         markers=response.markers,
+        prompt_tokens=len(prompt_ids),
         kind=kind,
         inserted_tokens=sum(end - start for start, end in response.trace.inserted),
     )

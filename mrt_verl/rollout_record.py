@@ -31,6 +31,7 @@ class ResponsePart:
     response_tokens: int
     markers: int
     """Switch markers that open a step, before tiny episodes are merged."""
+    prompt_tokens: int = 0
     kind: str = "trace"
     """`trace`, or in the prefix variant `continued`, `one_episode`, `forced` and `fallback` (a plain trace for want of
     a prefix); LOST in both."""

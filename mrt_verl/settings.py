@@ -44,9 +44,9 @@ class MRTSettings:
     """What an episode is paid: `progress` (the paper), `to_go`, `regret` (both ours), `package.module:function`."""
     gamma: float = 1.0
     """Discount per episode of credit `to_go`, in (0, 1]."""
-    bonus_norm: str = "rms"
-    """`rms` scales the credit by the group's root mean square, never centred; `batch` by that of all groups, so that
-    the estimation noise of a group that learnt nothing is not blown up (both ours); `none` leaves it."""
+    bonus_norm: str = "batch"
+    """`batch` scales the credit by its root mean square over all groups of the batch, never centred: the estimation
+    noise of a group that learnt nothing stays small; `rms` by that of each group (both ours); `none` leaves it."""
     bonus_floor: float = 0.05
     """Least RMS the credit is divided by, in (0, 1]: pure estimation noise is not blown up to unit size (ours)."""
     prover: str = "ht"

@@ -81,6 +81,14 @@ class Measures:
             self._regrets[key] = np.array([np.mean([normalised_regret(*p, budget) for p in row]) for row in points])
         return self._regrets[key]
 
+    def paper_regrets(self, budget: float) -> Floats:
+        """(P,) the same as the paper draws it, from the answer without thinking on; NaN where no trace has one."""
+        known = [
+            [value for record in p if (value := of_trace.regret_of_the_paper(record, budget)) is not None]
+            for p in self.run.problems
+        ]
+        return np.array([np.mean(values) if values else np.nan for values in known])
+
     def success_within(self, budget: float) -> Floats:
         """(P,) J(c) at c = budget: thinking is stopped there and an answer forced."""
         return np.array(

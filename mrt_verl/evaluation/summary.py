@@ -195,11 +195,12 @@ def _divide(theirs: Floats, mine: Floats) -> Floats:
 
 
 def _at_budget(measures: Measures, budget: int, weights: Floats) -> dict[str, Any]:
-    k = measures.direct_within(budget)
+    k, by_paper = measures.direct_within(budget), measures.paper_regrets(budget)
     return {
         "accuracy": _mean(measures.success_within(budget), weights),
         "own_accuracy": _mean(measures.own_within(budget), weights),
         "regret": _mean(measures.regrets(budget), weights),
+        "regret_of_the_paper": float(np.nanmean(by_paper)) if np.isfinite(by_paper).any() else None,
         "direct": {**_mean(measures.direct_majority_at(k), weights), "k": k} if k else None,
     }
 

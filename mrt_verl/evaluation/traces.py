@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mrt_verl.evaluation.records import EpisodeRecord, TraceRecord
 from mrt_verl.evaluation.voting import majority_at_k, majority_score
-from mrt_verl.progress import Points, compute_progress, success_points
+from mrt_verl.progress import Points, compute_progress, paper_regret, success_points
 from mrt_verl.progress import mean_answer_tokens as mean_of
 
 REACHED = 0.9
@@ -31,6 +31,14 @@ def curve_points(record: TraceRecord, *, extended: bool = False) -> Points:
         response_tokens=record.response_tokens,
         outcome=record.own.score,
     )
+
+
+def regret_of_the_paper(record: TraceRecord, budget: float) -> float | None:
+    """progress.paper_regret of the trace; None where J_{-1} is not known."""
+    if record.j_before is None:
+        return None
+    direct = (record.before_tokens, record.j_before)
+    return paper_regret(curve_points(record), direct, record.prompt_tokens, budget)
 
 
 def majority_points(record: TraceRecord) -> Points:

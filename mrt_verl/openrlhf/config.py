@@ -20,6 +20,8 @@ from mrt_verl.settings import MRTSettings
 VARIABLE = "MRT_CONFIG"
 GROUPS = ("reward_model", "mrt_family", "mrt_stop")
 """Option groups of mrt_verl/conf."""
+OWN = {"bonus_norm": "rms"}
+"""Defaults that are not verl's: there is no batch here to take a scale from."""
 NODES = (*GROUPS, "mrt", "openrlhf", "reward")
 
 
@@ -111,7 +113,7 @@ def _compose(given: Mapping[str, Any]) -> dict[str, Any]:
         said = " ".join(str(error).split())
         raise ValueError(f"{' '.join(overrides)}: {said}; allowed: what mrt_verl/conf holds") from error
     OmegaConf.set_struct(node, False)  # MRTSettings says which key is unknown, and what was meant
-    root = OmegaConf.create({"mrt": OmegaConf.merge(node, given["mrt"])})
+    root = OmegaConf.create({"mrt": OmegaConf.merge(node, OWN, given["mrt"])})
     merged: Any = OmegaConf.to_container(root, resolve=True)
     composed: dict[str, Any] = merged["mrt"]
     return composed

@@ -3,8 +3,9 @@
     python -m tests.benchmarks.boundary_choice --toy recipes/study/warm_start outputs/toys/strong-data
 
 Prints Markdown. Data: as tests/benchmarks/provers.py. Credit is `progress`, divided by its RMS over the group's
-rewarded steps and written on tokens as a run does (reward_layout.bonus_spans). The number is Pearson's r, over the tokens of all rollouts,
-between the credit of the J estimated at the chosen boundaries and that of the exact J at every boundary.
+rewarded steps and written on tokens as a run does (reward_layout.bonus_spans). The number is Pearson's r, over the
+tokens of all rollouts, between the credit of the J estimated at the chosen boundaries and that of the exact J at every
+boundary.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from tests.benchmarks.forced_answers.pooled import Group
 from tests.benchmarks.provers import toy_groups
 
 FLOOR = 0.05
+PROVERS = ["exact", "likelihood", "anchored_seen", "seen", "ht", "sample"]
 Ask = Callable[[int], Branches]
 """The forced answers of a boundary; -1 is before thinking."""
 Rule = Callable[[Sequence[int], int, Ask], list[int]]
@@ -53,9 +55,13 @@ def last(ends: Sequence[int], limit: int, ask: Ask) -> list[int]:
     return list(range(max(len(ends) - limit, 0), len(ends)))
 
 
-def halving(ends: Sequence[int], limit: int, ask: Ask, *, use_answers: bool) -> list[int]:
-    """The last, then again and again the boundary nearest the middle of the gap with most tokens (x disagreement)."""
-    at = [-1, len(ends) - 1]
+def halving(ends: Sequence[int], limit: int, ask: Ask, *, use_answers: bool, first: bool = False) -> list[int]:
+    """The last, then again and again the boundary nearest the middle of the gap with most tokens (x disagreement).
+
+    Args:
+        first: whether the first comes before the last.
+    """
+    at = [-1, 0] if first and (limit == 1 or len(ends) == 1) else sorted({-1, 0 if first else -1, len(ends) - 1})
     position = {-1: 0, **dict(enumerate(ends))}
 
     def size(gap: tuple[int, int]) -> float:
@@ -77,6 +83,7 @@ RULES: dict[str, Rule] = {
     "longest episodes": longest,
     "halving tokens": lambda *how: halving(*how, use_answers=False),
     "halving tokens x disagreement": lambda *how: halving(*how, use_answers=True),
+    "first, last, tokens x disagreement": lambda *how: halving(*how, use_answers=True, first=True),
     "first": first,
     "last": last,
 }
@@ -166,9 +173,11 @@ def main(arguments: argparse.Namespace) -> None:
     mean = np.mean([len(trace["episodes"]) for trace in traces])
     print(f"{len(traces)} traces of {np.mean([len(one['ids']) for one in traces]):.0f} tokens, {mean:.1f} episodes")
     titles = [f"{limit}{', shared' if share else ''}" for limit in arguments.limits for share in (False, True)]
-    for prover in ("exact", "likelihood", "anchored_seen", "seen", "ht", "sample"):
+    for prover in arguments.provers:
         print(f"\n| {prover} | " + " | ".join(titles) + " | asked |\n|" + "---|" * (len(titles) + 2))
         for name, rule in RULES.items():
+            if arguments.rules and name not in arguments.rules:
+                continue
             cells, asked = [], []
             for limit in arguments.limits:
                 for share in (False, True):
@@ -185,4 +194,6 @@ if __name__ == "__main__":
     parser.add_argument("--group", type=int, default=4)
     parser.add_argument("--limits", type=int, nargs="+", default=[1, 2, 3, 6])
     parser.add_argument("--replicates", type=int, default=3)
+    parser.add_argument("--provers", nargs="+", default=PROVERS)
+    parser.add_argument("--rules", nargs="+", help=f"of {', '.join(RULES)} (all)")
     main(parser.parse_args())

@@ -4,8 +4,9 @@
     python -m tests.benchmarks.provers --smol outputs/smollm2_cpu/model outputs/forced_answers
 
 Toys: data of tests.benchmarks.forced_answers.groups. SmolLM2: those of its `collect`, one trace a problem; its groups
-are that trace several times over, with answers drawn anew, so `pooled` is flattered there. Each estimate is made of G of a place's 1,000 answers, `--replicates` times; the truth is as in tests.benchmarks.forced_answers.table.
-Nothing is generated; provers_vllm.py runs the provers themselves on an engine.
+are that trace several times over, with answers drawn anew, so `pooled` is flattered there. Each estimate is made of G
+of a place's 1,000 answers, `--replicates` times; the truth is as in tests.benchmarks.forced_answers.table. Nothing is
+generated; provers_vllm.py runs the provers themselves on an engine.
 """
 
 import argparse

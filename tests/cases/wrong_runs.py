@@ -79,7 +79,7 @@ VALUES = (
     (("mrt.branch_token_budget=10",), r"mrt\.branch_token_budget=10; allowed: \d+ or more"),
     (("mrt.val_branches=maybe",), r"mrt\.val_branches='maybe'; allowed: true, false"),
     (("mrt.variant=offline",), r"mrt\.variant='offline'; allowed: online, prefix"),
-    (("mrt.bonus_norm=std",), r"mrt\.bonus_norm='std'; allowed: rms, none"),
+    (("mrt.bonus_norm=std",), r"mrt\.bonus_norm='std'; allowed: rms, batch, none"),
     (("mrt.boundary_choice=random",), r"mrt\.boundary_choice='random'; allowed: even, uncertain"),
     (("mrt.outcome=exact",), r"mrt\.outcome='exact'; allowed: math_verify, compute_score"),
     (("mrt.prover=guess",), r"mrt\.prover='guess'; allowed: sample, ht, seen, likelihood, anchored, anch"),

@@ -8,9 +8,11 @@ import pytest
 import yaml
 
 from mrt_verl.metric_table import METRICS
+from mrt_verl.openrlhf.config import read_config
 from mrt_verl.openrlhf.executor import MRTExecutor
 from mrt_verl.prefix.one_episode import OneEpisodeGroup
 from mrt_verl.step_report import GradingFailed, NothingToTrainOn
+from tests.builders import ROOT
 from tests.openrlhf_host import PROMPT, SETTINGS, Params, generate_responses, stand_in_for_vllm
 from tests.rollouts import ANSWER, ATTEMPT, FORCED, STOP, WAIT, author, split
 
@@ -315,6 +317,15 @@ def test_a_file_that_is_not_a_config(tmp_path, monkeypatch, text, said):
     monkeypatch.setenv("MRT_CONFIG", str(tmp_path / "none.yaml"))
     with pytest.raises(ValueError, match=r"MRT_CONFIG=.*none.yaml'; allowed: the path of a YAML file"):
         MRTExecutor()
+
+
+@pytest.mark.parametrize("arm", ["mrt", "mrt_prefix"])
+def test_the_recipes_settings(arm):
+    config = read_config(ROOT / f"recipes/openrlhf_r1_1.5b/{arm}.yaml")
+    script = (ROOT / "recipes/openrlhf_r1_1.5b/run.sh").read_text()
+    assert f"--rollout.n_samples_per_prompt {config.host.n_samples_per_prompt} " in script
+    assert f"--rollout.temperature {config.host.temperature} " in script
+    assert config.settings.bonus_norm == "rms" and config.settings.variant == {"mrt": "online"}.get(arm, "prefix")
 
 
 @pytest.mark.parametrize("label", ["", None, {"ground_truth": ""}, {"answer": "7"}])

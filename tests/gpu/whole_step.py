@@ -15,6 +15,8 @@ from tests.gpu.verl_run import of_device, train, write_data
 
 RECIPE = "r1_distill_qwen_1.5b/mrt"
 PROMPTS, RESPONSE, PROMPT_ROOM = 16, 4096, 256
+FORCED_ROOM = 128
+"""Tokens of the context for a stop text and its answer after a full trace."""
 WITHIN = 1.5
 """A prediction is right if what was measured is within this factor of it."""
 PARTS = {
@@ -31,7 +33,7 @@ def run(report: Report, options: Options) -> None:
     shape = r1_shape(tiny=options.tiny)
     model = random_model(
         *(options.out / "model", shape),
-        context=response + PROMPT_ROOM,
+        context=response + PROMPT_ROOM + FORCED_ROOM,
         device=options.device,
         dtype=options.dtype,
     )

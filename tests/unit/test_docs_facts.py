@@ -10,7 +10,6 @@ import tomllib
 from dataclasses import fields
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -21,7 +20,17 @@ from mrt_verl.evaluation.command import build_parser
 from mrt_verl.inspect.command import build_parser as inspect_parser
 from mrt_verl.metric_table import METRICS
 from mrt_verl.settings import MRTSettings
-from recipes.study.result import Result
+from recipes.study.fast.arms import ARMS, MAIN
+from recipes.study.fast.intervals import ratio_interval, t_interval
+from recipes.study.fast.summary import (
+    complete,
+    pairs_of,
+    read_results,
+    table_of_arms,
+    table_of_differences,
+    token_efficiency,
+    tuning_table,
+)
 from tests.builders import ROOT
 from tests.fakes import FakeServer, toy_tokenizer
 
@@ -207,14 +216,28 @@ def test_the_study_in_readme_and_measurements():
         time = [f"{row['accuracy_at_equal_hours']['mean']:.3f}", f"{row['seconds_per_step']['mean']:.1f}"]
         seeds = len(row["pass@1"]["seeds"])
         assert f"| {seeds} | {' | '.join([*cells, *further, *time])} |" in shown, arm
-    for name, arm in (("GRPO", "grpo"), ("MRT, prover `likelihood`", "mrt")):
-        row = arms[arm]
-        cells = [
-            f"{row[key]['mean']:.3f} [{row[key]['low']:.3f}, {row[key]['high']:.3f}]" for key in ("pass@1", "regret")
-        ]
-        runs = [Result.read(path) for path in (ROOT / "recipes/study/results/v1/runs").glob(f"{arm}-*.json")]
-        stopped = np.mean([np.interp(40, run.grid, run.curve) for run in runs])
-        assert f"| {name} | {' | '.join(cells)} | {stopped:.2f} |" in (ROOT / "README.md").read_text()
+
+
+IN_README = {
+    "MRT, `seen`, G = 1": "seen",
+    "MRT, `likelihood`": "likelihood_batch",
+    "the paper's MRT (`sample`, G = 4)": "paper",
+    "GRPO with a length penalty": "grpo_length",
+}
+
+
+def test_the_fast_study_in_readme_and_its_own():
+    """README's rows and the study's tables are those of the runs."""
+    results = complete(read_results(ROOT / "recipes/study/results/fast-v2/runs"), MAIN)
+    text, study = (path.read_text() for path in (ROOT / "README.md", ROOT / "recipes/study/README.md"))
+    for name, arm in IN_README.items():
+        pairs = pairs_of(results, arm)
+        differences = [t_interval([a[key] - b[key] for a, b in pairs]).text("+") for key in ("pass_at_1", "regret")]
+        efficiency = ratio_interval([token_efficiency(pair, 0.8) for pair in pairs]).text(digits=2)
+        assert f"| {name} | {' | '.join([*differences, efficiency])} |" in text
+    for lines in (table_of_arms(results, MAIN), table_of_differences(results, MAIN)):
+        assert "\n".join(lines) in study
+    assert "\n".join(tuning_table(read_results(ROOT / "recipes/study/results/fast-v2/tuning"), list(ARMS))) in study
 
 
 ROW = {

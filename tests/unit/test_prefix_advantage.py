@@ -8,6 +8,8 @@ import torch
 
 from mrt_verl.hooks.advantage import compute_mrt_advantage
 from mrt_verl.reward_layout import read_rewards, write_rewards
+from mrt_verl.rollout_grading import reward_row
+from mrt_verl.rollout_record import ResponsePart, RolloutRecord, ValuePart
 
 PREFIX, MASK = 2, [0, 0, 1, 1, 1]
 UNKNOWN = "unknown"
@@ -165,3 +167,22 @@ def test_plain_rollouts_for_want_of_a_prefix_are_grpo():
     assert one_episode([(1.0, False), (0.0, False), (0.0, False), (1.0, False)]) == pytest.approx(
         [0.5, -0.5, -0.5, 0.5]
     )
+
+
+@pytest.mark.parametrize("cut", [0, 2])
+@pytest.mark.parametrize("outcome", [0.0, 1.0])
+def test_a_one_episode_rollout_shows_itself_wherever_it_was_cut(cut, outcome):
+    """Before the first episode, too, where no token of a prefix could show it."""
+    response = ResponsePart([(cut, cut, 5)], 5, True, 5 - cut, 8, 0, kind="one_episode", prefix_tokens=cut)
+    record = RolloutRecord(response, values=ValuePart(outcome=outcome, js=[outcome], alpha=1.0))
+    mask = [0] * cut + [1] * (5 - cut) + [0, 1, 1]
+    events = read_rewards(torch.from_numpy(reward_row(record, outcome, mask))[None], torch.tensor([mask]))
+    assert events.started.tolist() == [True]
+    assert events.outcome.tolist() == [outcome]
+
+
+def test_a_plain_rollout_shows_none():
+    response = ResponsePart([(0, 0, 5)], 5, True, 5, 8, 0)
+    record = RolloutRecord(response, values=ValuePart(outcome=1.0, js=[None], alpha=1.0))
+    events = read_rewards(torch.from_numpy(reward_row(record, 1.0, [1] * 8))[None], torch.ones(1, 8))
+    assert events.started.tolist() == [False]

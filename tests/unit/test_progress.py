@@ -13,6 +13,7 @@ from mrt_verl.progress import (
     compute_progress,
     cumulative_regret,
     normalised_regret,
+    paper_regret,
 )
 
 
@@ -133,3 +134,14 @@ def test_normalised_regret(tokens, js, budget, expected):
 def test_regret_of_nonsense_is_an_error(tokens, js, budget, message):
     with pytest.raises(ValueError, match=message):
         normalised_regret(tokens, js, budget)
+
+
+def test_the_papers_regret_starts_at_the_answer_without_thinking():
+    """From token 10 + 20 to 110: 40 tokens from .1 to .5, 40 from .5 to 1; an area of 12 + 30 of 80."""
+    points = ([60.0, 100.0], [0.5, 1.0])
+    assert paper_regret(points, (20.0, 0.1), 10, 110) == pytest.approx(1 - 42 / 80)
+    # without any point after it J stays what it was
+    assert paper_regret(([], []), (20.0, 0.1), 10, 110) == pytest.approx(0.9)
+    assert paper_regret(points, (20.0, 0.1), 100, 110) == pytest.approx(0.9)  # the budget is spent by then
+    # a point that costs less than the answer without thinking stands beside it
+    assert paper_regret(([5.0], [0.7]), (20.0, 0.1), 10, 110) == pytest.approx(0.3)

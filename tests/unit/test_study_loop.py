@@ -15,6 +15,7 @@ from recipes.study.fast.study import PROBLEM_SEED, TRAIN, WARM_STARTS, base_sett
 from recipes.study.fast.summary import (
     at_equal,
     best_rates,
+    complete,
     read_results,
     table_of_arms,
     table_of_differences,
@@ -117,6 +118,10 @@ def test_tables(tmp_path):
     differences = table_of_differences(results, list(ARMS))
     assert len(differences) == 3 and "+0.250 [+0.250, +0.250]" in differences[2]
     assert "not run" in tuning_table([GRPO, {**MRT, "learning_rate": 6e-4}], ["grpo", "likelihood"])[2]
+
+
+def test_only_complete_blocks_are_compared():
+    assert complete([GRPO, MRT, {**GRPO, "seed": 2}], ["grpo", "likelihood"]) == [GRPO, MRT]
 
 
 def test_results_of_two_versions_are_refused(tmp_path):

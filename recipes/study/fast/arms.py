@@ -17,19 +17,20 @@ def shorter_is_better(outcome: float, tokens: int) -> float:
     return outcome * (1.0 - 0.2 * min(1.0, tokens / 160))
 
 
+RMS = {"bonus_norm": "rms"}
 ONE_EPISODE = {"variant": "prefix", "prefix_mode": "one_episode", "prover": "sample"}
 ARMS: dict[str, Arm] = {
     "grpo": Arm(experiment={"is_plain": True}, settings={"alpha": 0.0}),
     "grpo_length": Arm(experiment={"is_plain": True, "score": shorter_is_better}, settings={"alpha": 0.0}),
     "grpo_truncated": Arm(experiment={"is_plain": True, "response_tokens": 80}, settings={"alpha": 0.0}),
-    "segments": Arm({"prover": "likelihood", "episodes": "tokens:24"}),
-    "paper": Arm({"prover": "sample", "branches": 4}),
+    "segments": Arm({**RMS, "prover": "likelihood", "episodes": "tokens:24"}),
+    "paper": Arm({**RMS, "prover": "sample", "branches": 4}),
     "paper_prefix": Arm(
-        {"variant": "prefix", "prefix_mode": "paper", "prover": "sample"}, {"prompts": 4, "rollouts": 8}
+        {**RMS, "variant": "prefix", "prefix_mode": "paper", "prover": "sample"}, {"prompts": 4, "rollouts": 8}
     ),
-    "likelihood": Arm({"prover": "likelihood"}),
+    "likelihood": Arm({**RMS, "prover": "likelihood"}),
     "likelihood_batch": Arm({"prover": "likelihood", "bonus_norm": "batch"}),
-    "ht": Arm({"prover": "ht", "branches": 4}),
+    "ht": Arm({**RMS, "prover": "ht", "branches": 4}),
     "seen": Arm({"prover": "seen", "branches": 1, "bonus_norm": "batch"}),
     "anchored_seen": Arm({"prover": "anchored_seen", "branches": 1, "bonus_norm": "batch"}),
     "one_episode": Arm(ONE_EPISODE, {"rollouts": 8}),

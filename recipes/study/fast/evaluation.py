@@ -9,14 +9,12 @@ import numpy as np
 
 from data_prep.search_task import Problem as Task
 from data_prep.search_task import format_pair
-from mrt_verl.evaluation import traces as of_trace
 from mrt_verl.evaluation.load import Run
 from mrt_verl.evaluation.measures import Measures
 from mrt_verl.evaluation.plan import SamplingPlan
 from mrt_verl.evaluation.problems import Problem
 from mrt_verl.evaluation.sampling import RecordSampler
 from mrt_verl.grading import Grader
-from mrt_verl.progress import paper_regret
 from mrt_verl.settings import MRTSettings
 from recipes.study.fast.engine import TorchEngine
 
@@ -51,16 +49,12 @@ def evaluate(
         engine.forget()
     groups = [records[begin : begin + TRACES] for begin in range(0, len(records), TRACES)]
     measures = Measures(Run("fast", {"budgets": [BUDGET]}, groups))
-    by_paper = [
-        paper_regret(of_trace.curve_points(one), (one.before_tokens, one.j_before), one.prompt_tokens, BUDGET)
-        for one in records
-    ]
     return {
         "problems": len(problems),
         "pass_at_1": float(measures.outcomes.mean()),
         "pass_at_2": float(measures.pass_at(2).mean()),
         "regret": float(measures.regrets(BUDGET).mean()),
-        "regret_of_the_paper": float(np.mean(by_paper)),
+        "regret_of_the_paper": float(measures.paper_regrets(BUDGET).mean()),
         "regret_at_twice": float(measures.regrets(2 * BUDGET, extended=extend).mean()),
         "j_before": float(np.mean([one.j_before for one in records])),
         "response_tokens": float(np.mean([one.response_tokens for one in records])),

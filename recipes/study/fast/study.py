@@ -26,7 +26,15 @@ from recipes.quickstart.prepare import rows
 from recipes.study.fast.arms import ARMS, MAIN, RATES
 from recipes.study.fast.evaluation import evaluate
 from recipes.study.fast.loop import Experiment, Loop
-from recipes.study.fast.summary import best_rates, draw, read_results, table_of_arms, table_of_differences, tuning_table
+from recipes.study.fast.summary import (
+    best_rates,
+    complete,
+    draw,
+    read_results,
+    table_of_arms,
+    table_of_differences,
+    tuning_table,
+)
 
 RESULTS = Path(f"recipes/study/results/fast-v{VERSION}")
 WARM_STARTS = Path("recipes/study/warm_starts")
@@ -115,12 +123,12 @@ def jobs_of(command: str, arms: Sequence[str], seeds: int | None) -> list[Job]:
 
 
 def summarise(arms: Sequence[str]) -> list[str]:
-    """The tables of all results, each followed by an empty line; draws curves.png beside them."""
+    """The tables, each followed by an empty line; draws curves.png beside the results."""
     lines: list[str] = []
     if (RESULTS / "tuning").exists():
-        lines += [*tuning_table(read_results(RESULTS / "tuning"), arms), ""]
+        lines += [*tuning_table(read_results(RESULTS / "tuning"), list(ARMS)), ""]
     if (RESULTS / "runs").exists():
-        results = read_results(RESULTS / "runs")
+        results = complete(read_results(RESULTS / "runs"), arms)
         lines += [*table_of_arms(results, arms), "", *table_of_differences(results, arms), ""]
         draw(results, arms, RESULTS / "curves.png")
     return lines
@@ -134,7 +142,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="runs side by side (%(default)s)")
     arguments = parser.parse_args()
     if arguments.command == "summary":
-        print("\n".join(summarise(arguments.arms or list(ARMS))))
+        print("\n".join(summarise(arguments.arms or MAIN)))
         return
     arms = arguments.arms or list(ARMS if arguments.command == "tune" else MAIN)
     jobs = [job for job in jobs_of(arguments.command, arms, arguments.seeds) if not job.path.exists()]

@@ -47,6 +47,16 @@ def read_results(directory: Path) -> list[Result]:
     return results
 
 
+def complete(results: Sequence[Result], arms: Sequence[str]) -> list[Result]:
+    """The results of the warm starts and seeds that every arm has: two warm starts differ more than all arms do."""
+
+    def key(one: Result) -> tuple[str, int]:
+        return one["warm_start"], one["seed"]
+
+    shared = set.intersection(*({key(one) for one in results if one["arm"] == arm} for arm in arms))
+    return [one for one in results if key(one) in shared and one["arm"] in arms]
+
+
 def pairs_of(results: Sequence[Result], arm: str) -> list[Pair]:
     """The runs of an arm for which there is GRPO's."""
     grpo = {(one["warm_start"], one["seed"]): one for one in results if one["arm"] == "grpo"}
