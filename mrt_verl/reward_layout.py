@@ -76,6 +76,8 @@ def write_rewards(
         return rewards
     before_outcome = trained[:-1]
     boundary, carried = -1, 0.0
+    # a start is shown before the outcome, after which a row is read no further
+    spans = [(min(start, int(trained[-1])), end) for start, end in spans]
     for (start, end), value in zip(spans, progress, strict=True):
         if value is None:
             _open(rewards, start, boundary)

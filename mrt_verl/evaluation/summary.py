@@ -200,7 +200,7 @@ def _at_budget(measures: Measures, budget: int, weights: Floats) -> dict[str, An
         "accuracy": _mean(measures.success_within(budget), weights),
         "own_accuracy": _mean(measures.own_within(budget), weights),
         "regret": _mean(measures.regrets(budget), weights),
-        "regret_of_the_paper": float(np.nanmean(by_paper)) if np.isfinite(by_paper).any() else None,
+        **({"regret_of_the_paper": _mean(by_paper, weights)} if np.isfinite(by_paper).all() else {}),
         "direct": {**_mean(measures.direct_majority_at(k), weights), "k": k} if k else None,
     }
 

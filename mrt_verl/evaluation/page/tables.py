@@ -115,7 +115,7 @@ def _main(runs: Sequence[Mapping[str, Any]]) -> Table:
         rows.append([f"direct answers' vote within {budget} tokens", *(_direct_within(one["direct"]) for one in at)])
         rows.append([f"normalised regret at {budget} tokens", *(interval(one["regret"]) for one in at)])
         label = "the same from the answer without thinking on, prompt counted (the paper's)"
-        rows.append([label, *(number(one["regret_of_the_paper"], ".3f") for one in at)])
+        rows.append([label, *(interval(one.get("regret_of_the_paper")) for one in at)])
     rows.append(["accuracy at half the largest budget", *(interval(run["accuracy_at_half_budget"]) for run in runs)])
     for key, label in (
         ("j_before", "J without thinking"),
