@@ -108,7 +108,7 @@ def test_outputs_of_another_version_of_the_task_are_refused(tmp_path):
 def test_the_shipped_warm_start_is_of_this_task(tokenizer, tmp_path, capsys):
     made_by = json.loads((WARM_START / MADE_BY).read_text())
     assert made_by["task_version"] == VERSION
-    assert made_by["stages"] == [[steps, asdict(style)] for steps, style in STAGES]
+    assert made_by["stages"] == json.loads(json.dumps([[steps, asdict(style)] for steps, style in STAGES]))
     prepare_quickstart(tmp_path)
     shipped = AutoTokenizer.from_pretrained(tmp_path / "model")
     rest = make_problems(SEED)[TEST + TRAIN :]

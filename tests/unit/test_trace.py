@@ -180,7 +180,7 @@ class Forced:
         self.js, self.asked = js, []
 
     async def __call__(self, ids):
-        self.asked.append(TOKENIZER.decode(ids))
+        self.asked.append(TOKENIZER.decode(ids).removesuffix("</think>"))  # it is asked from the close where it closed
         return next((j for end, j in self.js.items() if self.asked[-1].endswith(end)), 0.0)
 
 
