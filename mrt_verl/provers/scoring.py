@@ -16,7 +16,7 @@ from typing import Any
 
 from mrt_verl.grading.extraction import extract_answer
 from mrt_verl.provers.base import Branches, ForcedAnswer, Prover, Sample, cached_tokens, logger
-from mrt_verl.provers.spelling import TokenPath, spell, token_paths
+from mrt_verl.provers.spelling import TokenPath, required_spellings, spell, token_paths
 from mrt_verl.sampling_params import free_token_params, restricted_token_params, score_params, without_tokens
 from mrt_verl.settings import MRTSettings
 
@@ -60,13 +60,7 @@ class ScoringProver(Prover):
                 f"mrt.prover={name!r} with mrt.outcome={settings.outcome!r}; allowed: math_verify, for which the "
                 "reference is an answer. Use mrt.prover=ht"
             )
-        spellings = spell(settings.stop_text, settings.reference_text, ["7"])
-        if not spellings:
-            raise ValueError(
-                f"mrt.prover={name!r} with mrt.stop_text={settings.stop_text!r}; allowed: a stop text that ends in "
-                "\\boxed (mrt_stop=short), or an mrt.reference_text that says how an answer is written after it"
-            )
-        for text in spellings:
+        for text in required_spellings(settings, "7"):
             if extract_answer(text, stop_text=settings.stop_text, thinking=None, finished=True) != "7":
                 raise ValueError(
                     f"mrt.reference_text={settings.reference_text!r} with mrt.stop_text={settings.stop_text!r}; "

@@ -15,7 +15,7 @@ partly cancels in progress, the noise of `ht` does not; G = 1 and 2 are its uses
 worked explanations each draw is another one, of next to no probability: they are refused.
 """
 
-from mrt_verl.provers.spelling import spell
+from mrt_verl.provers.spelling import required_spellings
 from mrt_verl.provers.stems import StemProver
 from mrt_verl.settings import MRTSettings
 
@@ -34,9 +34,6 @@ class SeenProver(StemProver):
     @classmethod
     def check(cls, settings: MRTSettings) -> None:
         super().check(settings)
-        if not spell(settings.stop_text, settings.reference_text, ["7"]):
-            raise ValueError(
-                f"mrt.prover={settings.prover!r} with mrt.stop_text={settings.stop_text!r}; allowed: a stop text that "
-                "ends in \\boxed (mrt_stop=short), or an mrt.reference_text that says how an answer is written after "
-                "it, because an answer with its explanation is never drawn twice. Use mrt.prover=ht"
-            )
+        required_spellings(
+            settings, "7", why=", because an answer with its explanation is never drawn twice. Use mrt.prover=ht"
+        )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mrt_verl.grading.text.boxes import box_brace, in_box
+from mrt_verl.settings import MRTSettings
 from mrt_verl.token_text import decode, encode_open, vocabulary_texts
 
 TAILS = ("", ".", "$", "$.", "$$", "\n", "\n\n", ".\n", ".\n\n", " ", ",", ";", "\\)", "\\).", "\\]", ")", "**", "**.")
@@ -43,6 +44,24 @@ def spell(stop_text: str, reference_text: str | Sequence[str] | None, references
         return list(dict.fromkeys(text for text in boxed if text is not None))
     templates = [reference_text] if isinstance(reference_text, str) else reference_text
     return list(dict.fromkeys(one.replace("{reference}", each) for each in references for one in templates))
+
+
+def required_spellings(settings: MRTSettings, reference: str, why: str = "") -> list[str]:
+    """`spell` of one reference, for provers whose answers are short ones after the stop text.
+
+    Args:
+        why: what the error ends in.
+
+    Raises:
+        ValueError: nothing says how an answer is written there; names the setting, the value and what is allowed.
+    """
+    found = spell(settings.stop_text, settings.reference_text, [reference])
+    if not found:
+        raise ValueError(
+            f"mrt.prover={settings.prover!r} with mrt.stop_text={settings.stop_text!r}; allowed: a stop text that ends "
+            f"in \\boxed (mrt_stop=short), or an mrt.reference_text that says how an answer is written after it{why}"
+        )
+    return found
 
 
 @functools.lru_cache(maxsize=1024)
