@@ -17,6 +17,7 @@ from recipes.study.arms import ARMS
 from recipes.study.measures import SHARES, summarise
 from recipes.study.result import Result
 from recipes.study.study import OUT, STEPS, evaluation_of, results_of
+from recipes.tools.markdown import table
 
 TITLES = {
     "pass@1": "pass@1",
@@ -66,7 +67,7 @@ def draw(results: list[Result], path: Path) -> None:
 def describe(summary: dict[str, Any]) -> list[str]:
     """Two tables in Markdown: the arms, and their differences to GRPO; without intervals where there is one seed."""
     header = ["seeds", *TITLES.values()]
-    lines = _table(
+    lines = table(
         ["arm", *header, *(f"tokens to {share:.0%}" for share in SHARES)],
         [
             [f"`{arm}`", *_cells(row, ""), *map(_tokens, row["tokens_of_the_mean_to"].values())]
@@ -78,11 +79,7 @@ def describe(summary: dict[str, Any]) -> list[str]:
         for arm, row in summary["differences_to_grpo"].items()
     ]
     header += [f"token efficiency at {share:.0%}" for share in SHARES]
-    return [*lines, "", *_table(["minus `grpo`", *header], differences)] if differences else lines
-
-
-def _table(header: list[str], rows: list[list[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]
+    return [*lines, "", *table(["minus `grpo`", *header], differences)] if differences else lines
 
 
 def _cells(row: dict[str, Any], sign: str) -> list[str]:

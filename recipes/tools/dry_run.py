@@ -46,11 +46,11 @@ def token_lines(config: Any, expected_share: float) -> Iterator[str]:
     yield f"rollouts    {prompts} prompts x {n} = {rollouts} a step"
     mrt = _settings(config)
     if mrt is not None and mrt.variant == "prefix" and mrt.prefix_mode == "one_episode":
-        plain = plain_rollouts(n, mrt.plain_share)
+        plain, one = _one_episode(mrt, n, trace)
         yield f"traces      {prompts} x {plain} plain ones, expected {prompts * plain * trace:,} tokens"
         yield (
             f"one episode {prompts} x {n - plain}, of a trace that has {mrt.max_episodes} of them expected "
-            f"{prompts * (n - plain) * (trace // mrt.max_episodes + mrt.branch_max_tokens):,} tokens"
+            f"{prompts * (n - plain) * one:,} tokens"
         )
         return
     if forced := _forced(config):
@@ -78,6 +78,11 @@ def _forced(config: Any) -> int:
     return forced_rollouts(config.actor_rollout_ref.rollout.n, mrt.forced_share)
 
 
+def _one_episode(mrt: MRTSettings, n: int, trace: int) -> tuple[int, int]:
+    """(plain rollouts of a prompt's n, tokens that each of the others generates): an episode and its answer."""
+    return plain_rollouts(n, mrt.plain_share), trace // mrt.max_episodes + mrt.branch_max_tokens
+
+
 def _prefix_lines(config: Any, forced: int, trace: int) -> Iterator[str]:
     mrt = MRTSettings.from_config(config.mrt)
     prompts, n = config.data.train_batch_size, config.actor_rollout_ref.rollout.n
@@ -101,8 +106,7 @@ def expected_tokens(config: Any, expected_share: float) -> tuple[int, int, int]:
     trace = int(expected_share * config.data.max_response_length)
     mrt, forced = _settings(config), _forced(config)
     if mrt is not None and mrt.variant == "prefix" and not forced:
-        plain = plain_rollouts(n, mrt.plain_share)
-        one = trace // mrt.max_episodes + mrt.branch_max_tokens
+        plain, one = _one_episode(mrt, n, trace)
         # a response holds its prefix, half a trace
         return prompts * (plain * trace + (n - plain) * one), prompts * (plain * trace + (n - plain) * trace // 2), 2
     if not forced:

@@ -9,6 +9,7 @@ import numpy as np
 
 from mrt_verl.evaluation.curves import tokens_to_reach
 from recipes.study.fast.intervals import Interval, ratio_interval, t_interval
+from recipes.tools.markdown import table
 
 Result = dict[str, Any]
 Pair = tuple[Result, Result]
@@ -100,7 +101,7 @@ def table_of_arms(results: Sequence[Result], arms: Sequence[str]) -> list[str]:
         own = [one for one in results if one["arm"] == arm]
         cells = [t_interval([one[key] for one in own]).text(digits=_digits(key)) for key in MEASURES] if own else []
         rows += [[f"`{arm}`", f"{own[0]['learning_rate']:g}", str(len(own)), *cells]] if own else []
-    return _table(["arm", "learning rate", "runs", *MEASURES.values()], rows)
+    return table(["arm", "learning rate", "runs", *MEASURES.values()], rows)
 
 
 def table_of_differences(results: Sequence[Result], arms: Sequence[str]) -> list[str]:
@@ -120,7 +121,7 @@ def table_of_differences(results: Sequence[Result], arms: Sequence[str]) -> list
         cells = [*(one.text("+") for one in intervals), *(one.text(digits=2) for one in ratios)]
         rows.append([f"`{arm}`", str(len(pairs)), *cells])
     named = [*(MEASURES[key] for key in COMPARED), *readings, *(f"token efficiency at {one:.0%}" for one in SHARES)]
-    return _table(["minus `grpo`", "pairs", *named], rows)
+    return table(["minus `grpo`", "pairs", *named], rows)
 
 
 def tuning_table(results: Sequence[Result], arms: Sequence[str]) -> list[str]:
@@ -134,7 +135,7 @@ def tuning_table(results: Sequence[Result], arms: Sequence[str]) -> list[str]:
             means = [np.mean([one[key] for one in some]) for key in ("regret", "pass_at_1")] if some else []
             cells.append(f"{means[0]:.3f} ({means[1]:.3f})" if some else "not run")
         rows.append([f"`{arm}`", *cells])
-    return _table(["arm", *(f"{rate:g}" for rate in rates)], rows)
+    return table(["arm", *(f"{rate:g}" for rate in rates)], rows)
 
 
 def best_rates(results: Sequence[Result]) -> dict[str, float]:
@@ -175,7 +176,3 @@ def draw(results: Sequence[Result], arms: Sequence[str], path: Path) -> None:
 
 def _digits(key: str) -> int:
     return 0 if key in ("updates", "seconds") else 1 if key.endswith("tokens") else 3
-
-
-def _table(header: list[str], rows: list[list[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]
