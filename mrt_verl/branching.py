@@ -7,11 +7,12 @@ from array import array
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from mrt_verl.provers import Branches, Prover, prover_class
 from mrt_verl.settings import MRTSettings
 
+Shared = TypeVar("Shared")
 BranchAt = Callable[[int], Awaitable[Branches]]
 """Branches one boundary of a trace, by its number from 0."""
 
@@ -20,8 +21,6 @@ class PromptBranches:
     """Branches after the prefixes of one prompt, each started once."""
 
     def __init__(self) -> None:
-        self.rollouts = 0
-        """Rollouts of the prompt that are under way."""
         self._tasks: dict[tuple[int, bytes], asyncio.Task[Branches]] = {}
 
     def start(
@@ -35,23 +34,25 @@ class PromptBranches:
         return self._tasks[key], is_new
 
 
-class SharedBranches:
-    """Branches by prompt, kept while any of its rollouts is under way: verl starts them together in one process."""
+class PerPrompt(Generic[Shared]):
+    """What the rollouts of a prompt share, kept while any of them is under way: verl starts them in one process."""
 
     def __init__(self) -> None:
-        self._prompts: dict[str, PromptBranches] = {}
+        self._prompts: dict[str, Shared] = {}
+        self._under_way: Counter[str] = Counter()
 
     @contextlib.contextmanager
-    def of_prompt(self, uid: str) -> Iterator[PromptBranches]:
-        """The prompt's branches, for one of its rollouts."""
-        branches = self._prompts.setdefault(uid, PromptBranches())
-        branches.rollouts += 1
+    def of_prompt(self, uid: str, make: Callable[[], Shared]) -> Iterator[Shared]:
+        """The prompt's own, for one of its rollouts; the first of them makes it."""
+        if uid not in self._prompts:
+            self._prompts[uid] = make()
+        self._under_way[uid] += 1
         try:
-            yield branches
+            yield self._prompts[uid]
         finally:
-            branches.rollouts -= 1
-            if not branches.rollouts:
-                del self._prompts[uid]
+            self._under_way[uid] -= 1
+            if not self._under_way[uid]:
+                del self._prompts[uid], self._under_way[uid]
 
 
 class RolloutBranches:

@@ -2,16 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from mrt_verl.branching import RolloutBranches
+from mrt_verl.grading.answers import AnswerGrader
+from mrt_verl.insertions import EstimateJ
 from mrt_verl.provers import Branches, Prover
 from mrt_verl.rollout import Response, Rollout
 from mrt_verl.rollout_record import BranchPart, ResponsePart, RolloutRecord
 from mrt_verl.trace import Trace
+from mrt_verl.value_estimates import estimate_j, weights_of
 
 Pinned = Callable[[str], AbstractAsyncContextManager[Prover]]
 """pinned(request_id): the prover on the server whose cache holds that trace."""
@@ -69,6 +72,31 @@ async def roll_out(
         record.branches.branch_seconds = time.perf_counter() - started
     record.branches.add_cost(branches.paid)
     return RolledOut(response.trace, record, trace_seconds, request_id)
+
+
+def j_estimator(
+    rollout: Rollout,
+    prompt_ids: list[int],
+    branches: RolloutBranches,
+    request_id: str,
+    *,
+    grader: Callable[[], AnswerGrader],
+    row: Mapping[str, Any],
+) -> EstimateJ:
+    """J after some tokens of a response, for an insertion policy that asks for it.
+
+    Args:
+        branches: where the trace's boundaries find what was asked for.
+        grader: made when J is asked for.
+        row: of verl's data, for the grader.
+    """
+
+    async def estimate(ids: Sequence[int]) -> float | None:
+        forced = await branches.ask(rollout.prover, [*prompt_ids, *ids], rollout.settings.branches, request_id)
+        grades = await grader().grade_forced(forced.answers, list(ids), row)
+        return estimate_j(grades, weights_of(forced.answers))
+
+    return estimate
 
 
 async def _branch(

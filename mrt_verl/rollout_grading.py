@@ -15,6 +15,7 @@ from mrt_verl.grading.text.boxes import answer_end
 from mrt_verl.provers import ForcedAnswer
 from mrt_verl.reward_layout import bonus_spans, write_rewards
 from mrt_verl.rollout_record import GradingPart, ResponsePart, RolloutRecord, TextPart
+from mrt_verl.trace import Trace
 from mrt_verl.value_estimates import estimate_values
 
 ANSWERED = ("forced", "one_episode")
@@ -105,6 +106,19 @@ def _texts(
         verdict=str(own.verdict),
         detail=own.detail,
     )
+
+
+def reward_batch(
+    rollouts: Sequence[tuple[Trace, RolloutRecord]], scores: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(reward rows, response masks) of graded rollouts, each (rollouts, longest response) float32, padded with 0."""
+    shape = (len(rollouts), max(len(trace.ids) for trace, _ in rollouts))
+    rewards, mask = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for row, ((trace, record), score) in enumerate(zip(rollouts, scores, strict=True)):
+        length = len(trace.ids)
+        mask[row, :length] = trace.mask
+        rewards[row, :length] = reward_row(record, score, trace.mask)
+    return rewards, mask
 
 
 def reward_row(record: RolloutRecord, score: float, response_mask: Sequence[int]) -> np.ndarray:

@@ -186,3 +186,8 @@ class RolloutRecord:
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict())
+
+
+def lost_record() -> RolloutRecord:
+    """Of a rollout that did not come."""
+    return RolloutRecord(ResponsePart([], None, False, think_tokens=0, response_tokens=0, markers=0, kind=LOST))

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase
 
-from mrt_verl.branching import PromptBranches, RolloutBranches, SharedBranches
+from mrt_verl.branching import PerPrompt, PromptBranches, RolloutBranches
 from mrt_verl.grading import Grader
 from mrt_verl.grading.answers import AnswerGrader
 from mrt_verl.grading.comparison import as_references
@@ -19,13 +19,12 @@ from mrt_verl.hooks.engine import VerlEngine
 from mrt_verl.hooks.loop_output import MRTAgentLoopOutput, make_output
 from mrt_verl.hooks.replica import pinned
 from mrt_verl.hooks.row_inputs import RowInputs, read_inputs
-from mrt_verl.online import RolledOut, roll_out
+from mrt_verl.online import RolledOut, j_estimator, roll_out
 from mrt_verl.provers import Branches, Prover
 from mrt_verl.rollout import Response, Rollout
-from mrt_verl.rollout_record import LOST, ResponsePart, RolloutRecord
+from mrt_verl.rollout_record import lost_record
 from mrt_verl.settings import MRTSettings
 from mrt_verl.trace import Trace, TraceLost
-from mrt_verl.value_estimates import estimate_j, weights_of
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +46,7 @@ def seeded(settings: MRTSettings, rollout: Any) -> MRTSettings:
 class MRTAgentLoop(AgentLoopBase):
     """Online MRT: J at every boundary of an on-policy trace (the online variant of arXiv 2503.07572's code)."""
 
-    _shared: ClassVar[SharedBranches] = SharedBranches()
+    _shared: ClassVar[PerPrompt[PromptBranches]] = PerPrompt()
     tokenizer: Any  # verl's annotation names transformers' factory
 
     def __init__(self, *args: Any, settings: MRTSettings | None = None, **kwargs: Any) -> None:
@@ -113,7 +112,7 @@ class MRTAgentLoop(AgentLoopBase):
         is_branching: bool,
     ) -> RolledOut:
         """A trace from the prompt, as online.roll_out."""
-        with self._shared.of_prompt(row["uid"]) as shared:
+        with self._shared.of_prompt(row["uid"], PromptBranches) as shared:
             branches = self._branches(shared, sampling_params, row)
             return await roll_out(
                 *(self.rollout, prompt_ids, branches),
@@ -127,7 +126,7 @@ class MRTAgentLoop(AgentLoopBase):
         self, prompt_ids: list[int], sampling_params: dict[str, Any], row: dict[str, Any], trace: Trace, request_id: str
     ) -> tuple[Response, Sequence[Branches]]:
         """A trace continued to its end, and the branches that its insertions paid for."""
-        with self._shared.of_prompt(row["uid"]) as shared:
+        with self._shared.of_prompt(row["uid"], PromptBranches) as shared:
             branches = self._branches(shared, sampling_params, row)
             response = await self.sample(prompt_ids, sampling_params, request_id, row, branches, trace)
         return response, branches.paid
@@ -148,13 +147,11 @@ class MRTAgentLoop(AgentLoopBase):
     ) -> Response:
         """A response, where the policy of `mrt.insertion` may ask for J: the boundaries find here what it asked for."""
 
-        async def estimate(ids: Sequence[int]) -> float | None:
-            prover, count = self.rollout.prover, self.settings.branches
-            forced = await branches.ask(prover, [*prompt_ids, *ids], count, request_id)
-            grader = build_grader(self.tokenizer, self.settings, self.config.reward)
-            grades = await grader.grade_forced(forced.answers, list(ids), row)
-            return estimate_j(grades, weights_of(forced.answers))
-
+        estimate = j_estimator(
+            *(self.rollout, prompt_ids, branches, request_id),
+            grader=lambda: build_grader(self.tokenizer, self.settings, self.config.reward),
+            row=row,
+        )
         return await self.rollout.sample(
             prompt_ids,
             sampling_params,
@@ -183,10 +180,10 @@ class MRTAgentLoop(AgentLoopBase):
         if row.get("global_steps") is not None:
             weights = max(int(row["global_steps"]) - 1, 0)  # those that a prompt of this step is answered with
             trace.extra_fields = {"min_global_steps": weights, "max_global_steps": weights}
-        response = ResponsePart([], None, False, think_tokens=0, response_tokens=0, markers=0, kind=LOST)
+        record = lost_record()
         if self.settings.trace_dir is not None:
-            response.prompt_text, response.episode_texts = self.tokenizer.decode(prompt_ids), []
-        return self.make_output(prompt_ids, RolledOut(trace, RolloutRecord(response), 0.0, ""))
+            record.response.prompt_text, record.response.episode_texts = self.tokenizer.decode(prompt_ids), []
+        return self.make_output(prompt_ids, RolledOut(trace, record, 0.0, ""))
 
     def make_output(self, prompt_ids: list[int], rolled_out: RolledOut) -> MRTAgentLoopOutput:
         """The rollout as verl wants it."""

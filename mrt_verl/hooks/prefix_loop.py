@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from mrt_verl.branching import PerPrompt
 from mrt_verl.hooks.agent_loop import MRTAgentLoop
 from mrt_verl.hooks.loop_output import MRTAgentLoopOutput
 from mrt_verl.online import RolledOut
-from mrt_verl.prefix import MODES, SharedGroups
+from mrt_verl.prefix import MODES, PrefixGroup
 from mrt_verl.provers import Branches
 from mrt_verl.rollout import Response
 from mrt_verl.token_text import encode_open
@@ -17,7 +18,7 @@ from mrt_verl.trace import Trace
 class MRTPrefixAgentLoop(MRTAgentLoop):
     """MRT with a shared prefix; verl makes a loop for each rollout, so the loops of a prompt share its group."""
 
-    _groups: ClassVar[SharedGroups] = SharedGroups()
+    _groups: ClassVar[PerPrompt[PrefixGroup]] = PerPrompt()
 
     async def respond(
         self, prompt_ids: list[int], sampling_params: dict[str, Any], row: dict[str, Any]
@@ -25,12 +26,14 @@ class MRTPrefixAgentLoop(MRTAgentLoop):
         """One rollout; validation rollouts are plain traces."""
         if row.get("mrt_validate", False):
             return await self.run_trace(prompt_ids, sampling_params, row)
-        given = (lambda: self._dataset_prefix(row)) if self.settings.prefix_source == "dataset" else None
-        mode, own_params = MODES[self.settings.prefix_mode], dict(sampling_params)
-        group = mode(self.rollout, self.rollout_config.n, prompt_ids, own_params, given=given)
         host = _Host(self, prompt_ids, sampling_params, row)
-        with self._groups.of_prompt(row["uid"], group) as shared:
-            return self.make_output(prompt_ids, await shared.roll_out(int(row["session_id"]), host))
+        with self._groups.of_prompt(row["uid"], lambda: self._group(prompt_ids, sampling_params, row)) as group:
+            return self.make_output(prompt_ids, await group.roll_out(int(row["session_id"]), host))
+
+    def _group(self, prompt_ids: list[int], sampling_params: dict[str, Any], row: dict[str, Any]) -> PrefixGroup:
+        given = (lambda: self._dataset_prefix(row)) if self.settings.prefix_source == "dataset" else None
+        mode = MODES[self.settings.prefix_mode]
+        return mode(self.rollout, self.rollout_config.n, prompt_ids, dict(sampling_params), given=given)
 
     def _dataset_prefix(self, row: dict[str, Any]) -> list[int]:
         """Token ids of the row's column `prefix`.

@@ -11,17 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mrt_verl.branching import RolloutBranches, SharedBranches
+from mrt_verl.branching import PromptBranches, RolloutBranches
 from mrt_verl.grading.answers import AnswerGrader
 from mrt_verl.grading.comparison import as_references
-from mrt_verl.online import RolledOut, roll_out
+from mrt_verl.online import RolledOut, j_estimator, roll_out
 from mrt_verl.openrlhf.response import lost_rollout
 from mrt_verl.prefix import MODES
 from mrt_verl.provers import Branches
 from mrt_verl.rollout import Response, Rollout
 from mrt_verl.rollout_grading import grade_rollout
 from mrt_verl.trace import Trace, TraceLost
-from mrt_verl.value_estimates import estimate_j, weights_of
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +71,7 @@ class PromptGroup:
     ) -> None:
         self.rollout, self.answers, self.prompt_ids, self.row = rollout, answers, prompt_ids, row
         self.sampling_params, self.is_training = sampling_params, is_training
-        self.shared = SharedBranches()
+        self.shared = PromptBranches()
 
     async def roll_out(self, count: int) -> list[Graded]:
         """`count` graded rollouts; one that is lost its group outlives."""
@@ -96,35 +95,29 @@ class PromptGroup:
 
     async def trace(self, session: int, kind: str) -> RolledOut:
         """A trace from the prompt, as online.roll_out (and mrt_verl.prefix.Host)."""
-        with self.shared.of_prompt("") as shared:
-            branches = RolloutBranches(shared, sampling_params=self.sampling_params, references=self.references)
-            return await roll_out(
-                *(self.rollout, self.prompt_ids, branches),
-                lambda request_id: self._sample(request_id, session, branches),
-                kind=kind,
-                is_branching=self.is_training and self.rollout.settings.variant == "online",
-            )
+        branches = self._branches()
+        return await roll_out(
+            *(self.rollout, self.prompt_ids, branches),
+            lambda request_id: self._sample(request_id, session, branches),
+            kind=kind,
+            is_branching=self.is_training and self.rollout.settings.variant == "online",
+        )
 
     async def go_on(self, trace: Trace, request_id: str, session: int) -> tuple[Response, Sequence[Branches]]:
         """A trace continued to its end, and the branches that its insertions paid for."""
-        with self.shared.of_prompt("") as shared:
-            branches = RolloutBranches(shared, sampling_params=self.sampling_params, references=self.references)
-            response = await self._sample(request_id, session, branches, trace)
-        return response, branches.paid
+        branches = self._branches()
+        return await self._sample(request_id, session, branches, trace), branches.paid
 
-    @property
-    def references(self) -> tuple[str, ...]:
-        return as_references(self.row["reward_model"]["ground_truth"])
+    def _branches(self) -> RolloutBranches:
+        references = as_references(self.row["reward_model"]["ground_truth"])
+        return RolloutBranches(self.shared, sampling_params=self.sampling_params, references=references)
 
     async def _sample(
         self, request_id: str, session: int, branches: RolloutBranches, trace: Trace | None = None
     ) -> Response:
-        async def estimate(ids: Sequence[int]) -> float | None:
-            prover, count = self.rollout.prover, self.rollout.settings.branches
-            forced = await branches.ask(prover, [*self.prompt_ids, *ids], count, request_id)
-            grades = await self.answers.grade_forced(forced.answers, list(ids), self.row)
-            return estimate_j(grades, weights_of(forced.answers))
-
+        estimate = j_estimator(
+            *(self.rollout, self.prompt_ids, branches, request_id), grader=lambda: self.answers, row=self.row
+        )
         return await self.rollout.sample(
             *(self.prompt_ids, self.sampling_params, request_id),
             trace=trace,

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mrt_verl.rollout_record import LOST, ResponsePart, RolloutRecord
+from mrt_verl.rollout_record import RolloutRecord, lost_record
 from mrt_verl.trace import Trace
 
 
@@ -56,5 +56,4 @@ def lost_rollout(eos_token_id: int) -> tuple[Trace, RolloutRecord]:
     """
     trace = Trace()
     trace.add_sampled([eos_token_id], None)
-    part = ResponsePart([], None, False, think_tokens=0, response_tokens=0, markers=0, kind=LOST)
-    return trace, RolloutRecord(part)
+    return trace, lost_record()

@@ -12,7 +12,7 @@ import torch
 
 from mrt_verl.advantage import mrt_advantage
 from mrt_verl.progress import compute_credit
-from mrt_verl.rollout_grading import reward_row
+from mrt_verl.rollout_grading import reward_batch
 from mrt_verl.rollout_record import RolloutRecord
 from mrt_verl.settings import MRTSettings
 from mrt_verl.trace import Trace
@@ -66,12 +66,8 @@ def trace_credit(progress: Sequence[float], settings: MRTSettings) -> float:
 
 def prefix_rewards(rollouts: Sequence[tuple[Trace, RolloutRecord]], settings: MRTSettings) -> Floats:
     """The advantage of the prefix variant, one number a rollout as it is: that of mrt_verl.advantage."""
-    width = max(len(trace.ids) for trace, _ in rollouts)
-    rewards, mask = (torch.zeros(len(rollouts), width) for _ in range(2))
-    for row, (trace, record) in enumerate(rollouts):
-        length, outcome = len(trace.ids), record.values.outcome
-        mask[row, :length] = torch.tensor(trace.mask, dtype=torch.float32)
-        rewards[row, :length] = torch.from_numpy(reward_row(record, float(outcome or 0.0), trace.mask))
+    outcomes = [float(record.values.outcome or 0.0) for _, record in rollouts]
+    rewards, mask = map(torch.from_numpy, reward_batch(rollouts, outcomes))
     index = np.zeros(len(rollouts), dtype=np.int64)
 
     def of_group(values: torch.Tensor, index: np.ndarray) -> torch.Tensor:

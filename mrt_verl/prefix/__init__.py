@@ -7,11 +7,11 @@
 What a rollout did not sample (prefix, stop text) stands in its response with mask 0.
 """
 
-from mrt_verl.prefix.group import Host, PrefixGroup, SharedGroups
+from mrt_verl.prefix.group import Host, PrefixGroup
 from mrt_verl.prefix.one_episode import OneEpisodeGroup
 from mrt_verl.prefix.paper import ForcedPrefixGroup
 
-__all__ = ["MODES", "Host", "PrefixGroup", "SharedGroups"]
+__all__ = ["MODES", "Host", "PrefixGroup"]
 
 MODES: dict[str, type[PrefixGroup]] = {"one_episode": OneEpisodeGroup, "paper": ForcedPrefixGroup}
 """By `mrt.prefix_mode`."""

@@ -1,13 +1,11 @@
 """What both modes of the prefix variant are made of."""
 
 import asyncio
-import contextlib
 import random
 import time
 import zlib
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from mrt_verl.online import RolledOut
@@ -77,6 +75,8 @@ class PrefixGroup(ABC):
         self.rollout, self.count = rollout, count
         self.settings = rollout.settings
         self.prompt_ids, self.sampling_params, self.given = prompt_ids, sampling_params, given
+        self.source: Once[Any] = Once()
+        """What the other rollouts start from."""
 
     @abstractmethod
     def roll_out(self, session: int, host: Host) -> Awaitable[RolledOut]:
@@ -125,22 +125,3 @@ class PrefixGroup(ABC):
             record.response.prompt_text = self.rollout.tokenizer.decode(self.prompt_ids)
             record.response.episode_texts = [self.rollout.tokenizer.decode(trace.ids[shown])]
         return RolledOut(trace, record, time.perf_counter() - started, request_id)
-
-
-class SharedGroups:
-    """Groups by prompt, kept while any of its rollouts is under way: verl starts them together in one process."""
-
-    def __init__(self) -> None:
-        self._groups: dict[str, PrefixGroup] = {}
-        self._under_way: Counter[str] = Counter()
-
-    @contextlib.contextmanager
-    def of_prompt(self, uid: str, group: PrefixGroup) -> Iterator[PrefixGroup]:
-        """The prompt's group, for one of its rollouts; `group` if it is the first."""
-        self._under_way[uid] += 1
-        try:
-            yield self._groups.setdefault(uid, group)
-        finally:
-            self._under_way[uid] -= 1
-            if not self._under_way[uid]:
-                del self._groups[uid], self._under_way[uid]

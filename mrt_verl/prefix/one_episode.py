@@ -8,7 +8,7 @@ forced to answer. They start from the same J, so their outcomes, compared with e
 import time
 
 from mrt_verl.online import RolledOut
-from mrt_verl.prefix.group import Host, Once, PrefixGroup
+from mrt_verl.prefix.group import Host, PrefixGroup
 from mrt_verl.rollout_record import BranchPart, ResponsePart, RolloutRecord
 from mrt_verl.settings import plain_rollouts
 from mrt_verl.trace import Trace, TraceLost, in_time
@@ -17,14 +17,10 @@ from mrt_verl.trace import Trace, TraceLost, in_time
 class OneEpisodeGroup(PrefixGroup):
     """All tokens but those that opened a further episode are trained on."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        self._source: Once[RolledOut] = Once()
-
     async def roll_out(self, session: int, host: Host) -> RolledOut:
         if 0 < session < plain_rollouts(self.count, self.settings.plain_share):
             return await host.trace(session, "trace")
-        source, _ = await self._source.get(lambda: host.trace(0, "trace"))
+        source, _ = await self.source.get(lambda: host.trace(0, "trace"))
         if session == 0:
             return source
         ends = [end for _, _, end in source.record.response.episodes]

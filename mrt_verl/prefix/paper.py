@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from mrt_verl.online import RolledOut, make_record
-from mrt_verl.prefix.group import Host, Once, PrefixGroup
+from mrt_verl.prefix.group import Host, PrefixGroup
 from mrt_verl.provers import Branches
 from mrt_verl.rollout_record import BranchPart, ResponsePart, RolloutRecord
 from mrt_verl.settings import forced_rollouts
@@ -32,12 +32,8 @@ class ForcedPrefix:
 class ForcedPrefixGroup(PrefixGroup):
     """A prompt without a prefix gets plain rollouts, counted by `mrt/fallback_share`."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        self._prefix: Once[ForcedPrefix] = Once()
-
     async def roll_out(self, session: int, host: Host) -> RolledOut:
-        prefix, owns = await self._prefix.get(self._find_prefix)
+        prefix, owns = await self.source.get(self._find_prefix)
         if prefix.forced is None:
             rolled_out = await host.trace(session, "fallback")
         elif session < len(prefix.forced.answers):

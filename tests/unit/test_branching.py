@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from mrt_verl.branching import SharedBranches, branch_where_uncertain, choose_evenly, disagreement
+from mrt_verl.branching import PerPrompt, PromptBranches, branch_where_uncertain, choose_evenly, disagreement
 from mrt_verl.provers import Branches, ForcedAnswer
 
 
@@ -73,8 +73,12 @@ class Prover:
 
 def test_equal_prefixes_of_a_prompt_are_branched_once():
     async def group():
-        prover, shared = Prover(), SharedBranches()
-        with shared.of_prompt("u") as u, shared.of_prompt("v") as v, shared.of_prompt("u") as again:
+        prover, shared = Prover(), PerPrompt()
+        with (
+            shared.of_prompt("u", PromptBranches) as u,
+            shared.of_prompt("v", PromptBranches) as v,
+            shared.of_prompt("u", PromptBranches) as again,
+        ):
             started = [
                 branches.start(prover, prefix, count=count, request_id="r")
                 for branches, prefix, count in [
@@ -96,12 +100,12 @@ def test_equal_prefixes_of_a_prompt_are_branched_once():
 
 def test_branches_are_kept_until_the_prompts_last_rollout_ends():
     async def rollouts():
-        prover, shared = Prover(), SharedBranches()
-        with shared.of_prompt("u") as last:
-            with shared.of_prompt("u") as first:
+        prover, shared = Prover(), PerPrompt()
+        with shared.of_prompt("u", PromptBranches) as last:
+            with shared.of_prompt("u", PromptBranches) as first:
                 await first.start(prover, [1], count=2, request_id="r")[0]
             await last.start(prover, [1], count=2, request_id="r")[0]
-        with shared.of_prompt("u") as next_epoch:
+        with shared.of_prompt("u", PromptBranches) as next_epoch:
             await next_epoch.start(prover, [1], count=2, request_id="r")[0]
         return prover, shared
 

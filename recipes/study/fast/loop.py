@@ -7,7 +7,6 @@ rate that decays over the tokens the run may generate. What it does to a batch i
 
 import asyncio
 import itertools
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 
 from mrt_verl.advantage import mrt_advantage
-from mrt_verl.branching import RolloutBranches, SharedBranches
+from mrt_verl.branching import PromptBranches, RolloutBranches
 from mrt_verl.grading import Grader
 from mrt_verl.grading.answers import AnswerGrader
 from mrt_verl.grading.comparison import as_references
@@ -26,7 +25,7 @@ from mrt_verl.metrics import compute_metrics
 from mrt_verl.online import RolledOut, roll_out
 from mrt_verl.prefix import MODES
 from mrt_verl.rollout import Response, Rollout
-from mrt_verl.rollout_grading import grade_rollout, reward_row
+from mrt_verl.rollout_grading import grade_rollout, reward_batch
 from mrt_verl.settings import MRTSettings
 from mrt_verl.trace import Trace
 from recipes.study.fast.engine import TorchEngine
@@ -80,17 +79,16 @@ class Loop:
     async def _step(self, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
         started, before = time.perf_counter(), self.spent
         count = self.experiment.rollouts
-        groups = await asyncio.gather(*(self._group(row, f"{number}") for number, row in enumerate(rows)))
+        groups = await asyncio.gather(*map(self._group, rows))
         sampled = time.perf_counter()
         rolled = [(row, one) for row, group in zip(rows, groups, strict=True) for one in group]
-        grades = [await grade_rollout(self.answers, one.record, one.trace.ids, row) for row, one in rolled]
-        metrics = compute_metrics([one.record for _, one in rolled], budget=self.experiment.response_tokens)
-        traces = [one for _, one in rolled]
-        scores = [
-            self.experiment.score(grade.score, len(one.trace.ids)) for grade, one in zip(grades, traces, strict=True)
-        ]
+        traces, scores = [one for _, one in rolled], []
+        for row, one in rolled:
+            grade = await grade_rollout(self.answers, one.record, one.trace.ids, row)
+            scores.append(self.experiment.score(grade.score, len(one.trace.ids)))
+        metrics = compute_metrics([one.record for one in traces], budget=self.experiment.response_tokens)
         index = np.repeat(np.arange(len(rows)), count)
-        prompts = [self.encode(row) for row in rows for _ in range(count)]
+        prompts = [prompt for row in rows for prompt in [self.encode(row)] * count]
         self.spent += sum(map(generated_tokens, traces))
         graded = time.perf_counter()
         norm = self._update(prompts, traces, scores, index, before / self.experiment.tokens)
@@ -112,9 +110,9 @@ class Loop:
         ids = self.tokenizer.apply_chat_template(list(row["prompt"]), add_generation_prompt=True, return_dict=False)
         return list(ids)
 
-    async def _group(self, row: dict[str, Any], uid: str) -> list[RolledOut]:
+    async def _group(self, row: dict[str, Any]) -> list[RolledOut]:
         """The rollouts of one prompt."""
-        host, sessions = Prompt(self, row, uid), range(self.experiment.rollouts)
+        host, sessions = Prompt(self, row), range(self.experiment.rollouts)
         settings = self.experiment.settings
         if settings.variant == "online":
             return list(await asyncio.gather(*(host.trace(session, "trace") for session in sessions)))
@@ -134,14 +132,10 @@ class Loop:
         Args:
             done: share of the tokens that were spent before.
         """
-        width = max(len(one.trace.ids) for one in traces)
-        rewards, mask = np.zeros((len(traces), width), np.float32), np.zeros((len(traces), width), np.float32)
-        for row, (one, score) in enumerate(zip(traces, scores, strict=True)):
-            length = len(one.trace.ids)
-            mask[row, :length] = one.trace.mask
-            rewards[row, :length] = reward_row(one.record, score, one.trace.mask)
-        response_mask = torch.from_numpy(mask)
-        advantages = mrt_advantage(torch.from_numpy(rewards), response_mask, index, self.experiment.settings, grpo)
+        pairs = [(one.trace, one.record) for one in traces]
+        rewards, response_mask = map(torch.from_numpy, reward_batch(pairs, scores))
+        width = response_mask.shape[1]
+        advantages = mrt_advantage(rewards, response_mask, index, self.experiment.settings, grpo)
         for group in self.optimizer.param_groups:
             group["lr"] = self.experiment.learning_rate * (1 + math.cos(math.pi * min(done, 1.0))) / 2
         self.optimizer.zero_grad()
@@ -174,22 +168,21 @@ class Loop:
 class Prompt:
     """How the rollouts of one prompt are sampled (mrt_verl.prefix.Host)."""
 
-    def __init__(self, loop: Loop, row: dict[str, Any], uid: str) -> None:
-        self.loop, self.uid = loop, uid
+    def __init__(self, loop: Loop, row: dict[str, Any]) -> None:
+        self.loop = loop
         self.prompt_ids = loop.encode(row)
         self.references = as_references(row["reward_model"]["ground_truth"])
-        self.shared = SharedBranches()
+        self.shared = PromptBranches()
 
     async def trace(self, session: int, kind: str) -> RolledOut:
         experiment, rollout = self.loop.experiment, self.loop.rollout
-        with self.shared.of_prompt(self.uid) as shared:
-            branches = RolloutBranches(shared, sampling_params=SAMPLING, references=self.references)
-            return await roll_out(
-                *(rollout, self.prompt_ids, branches),
-                lambda request_id: self._sample(request_id, session, None),
-                kind=kind,
-                is_branching=experiment.settings.variant == "online" and not experiment.is_plain,
-            )
+        branches = RolloutBranches(self.shared, sampling_params=SAMPLING, references=self.references)
+        return await roll_out(
+            *(rollout, self.prompt_ids, branches),
+            lambda request_id: self._sample(request_id, session, None),
+            kind=kind,
+            is_branching=experiment.settings.variant == "online" and not experiment.is_plain,
+        )
 
     async def go_on(self, trace: Trace, request_id: str, session: int) -> tuple[Response, tuple[()]]:
         return await self._sample(request_id, session, trace), ()
@@ -225,9 +218,3 @@ def grpo(values: torch.Tensor, index: np.ndarray) -> torch.Tensor:
         some = values[rows]
         result[rows] = some if len(some) == 1 else (some - some.mean()) / (some.std() + 1e-6)
     return result
-
-
-def write_log(path: Any, metrics: dict[str, float]) -> None:
-    """Append one step."""
-    with path.open("a") as file:
-        file.write(json.dumps({name: round(value, 5) for name, value in metrics.items()}) + "\n")
