@@ -68,7 +68,7 @@ def test_reloading_does_not_change_how_numbers_are_cut(tokenizer, tmp_path):
 def test_prompt_and_stop_text_are_not_learnt(tokenizer, forced):
     thinking = "Try 1 and 2: 1 + 2 = 3, off 9 by 6, no.\n\n"
     shown = Demonstration(thinking, forced, "\\{1, 2\\}", ". Done.")
-    ids, labels = encode(tokenizer, make_problems(0)[0], shown)
+    ids, labels = encode(tokenizer, make_problems(0)[0].question, shown)
     learnt = tokenizer.decode([token for token in labels if token != -100])
     closing = "" if forced else "</think>\n\nThe answer is \\boxed"
     assert learnt == thinking + closing + "{\\{1, 2\\}}. Done.<|im_end|>"
@@ -92,7 +92,7 @@ def test_a_demonstration_is_cut_as_its_whole_text_is(tokenizer):
         )
         answered = f"{shown.forced or ANSWER_TEXT}{{{shown.answer}}}{shown.tail}{tokenizer.eos_token}"
         text = prompt + shown.thinking + answered
-        ids, labels = encode(tokenizer, problem, shown)
+        ids, labels = encode(tokenizer, problem.question, shown)
         assert ids == tokenizer.encode(text)
         assert sum(label != -100 for label in labels) < 150  # train.yaml's max_response_length is 160
 
