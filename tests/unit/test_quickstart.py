@@ -1,7 +1,7 @@
 """The quickstart's pieces around the trainer: tokenizer, encoding, progress lines, report."""
 
 import json
-from dataclasses import asdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,7 +26,6 @@ from recipes.quickstart import prepare, recorded, report, run
 from recipes.quickstart.arms import parse_arms
 from recipes.quickstart.follow import Progress, follow, summarise
 from recipes.quickstart.make_model import (
-    STAGES,
     batches,
     encode,
     make_model,
@@ -34,7 +33,8 @@ from recipes.quickstart.make_model import (
     tokenizer_texts,
     warm_start,
 )
-from recipes.quickstart.prepare import MADE_BY, SEED, TEST, TRAIN, WARM_START, claim, prepare_quickstart, remake, rows
+from recipes.quickstart.prepare import MADE_BY, SEED, TEST, TRAIN, WARM_START, claim, prepare_quickstart, rows
+from recipes.study.fast.tasks import TASKS, made_by, make_warm_starts
 from tests.evaluation_records import record, write_run
 
 
@@ -106,16 +106,16 @@ def test_outputs_of_another_version_of_the_task_are_refused(tmp_path):
 
 
 def test_the_shipped_warm_start_is_of_this_task(tokenizer, tmp_path, capsys):
-    made_by = json.loads((WARM_START / MADE_BY).read_text())
-    assert made_by["task_version"] == VERSION
-    assert made_by["stages"] == json.loads(json.dumps([[steps, asdict(style)] for steps, style in STAGES]))
+    task = TASKS["pair"]
+    assert json.loads((WARM_START / MADE_BY).read_text()) == json.loads(json.dumps(made_by(task, task.seeds[0])))
+    assert (task.version, WARM_START) == (VERSION, task.warm_starts / "1")
     prepare_quickstart(tmp_path)
     shipped = AutoTokenizer.from_pretrained(tmp_path / "model")
     rest = make_problems(SEED)[TEST + TRAIN :]
-    fresh = make_tokenizer(tokenizer_texts(rest, np.random.default_rng(SEED)))
+    fresh = make_tokenizer(tokenizer_texts(rest, np.random.default_rng(task.seeds[0])))
     assert shipped.get_vocab() == fresh.get_vocab()
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
-    (_, style) = STAGES[-1]
+    (_, style) = task.stages[-1]
     ids, labels = next(batches(shipped, rest, style, np.random.default_rng(1)))
     with torch.no_grad():
         assert model(input_ids=ids, labels=labels).loss < 1.2  # an untrained one has 6
@@ -124,17 +124,17 @@ def test_the_shipped_warm_start_is_of_this_task(tokenizer, tmp_path, capsys):
 def test_a_warm_start_of_another_version_is_refused(tmp_path, monkeypatch):
     (tmp_path / MADE_BY).write_text('{"task_version": 1}')
     monkeypatch.setattr(prepare, "WARM_START", tmp_path)
-    with pytest.raises(SystemExit, match="prepare --remake"):
+    with pytest.raises(SystemExit, match=r"study\.fast warm-start"):
         prepare_quickstart(tmp_path / "out")
 
 
 @pytest.mark.long
 def test_the_warm_start_can_be_remade(tmp_path):
-    remake(tmp_path / "warm_start", stages=((3, TraceStyle(hit=0.3)),))
-    assert {path.name for path in WARM_START.iterdir()} == {path.name for path in (tmp_path / "warm_start").iterdir()}
+    make_warm_starts(replace(TASKS["pair"], stages=((3, TraceStyle(hit=0.3)),), seeds=(21,)), tmp_path)
+    assert {path.name for path in WARM_START.iterdir()} == {path.name for path in (tmp_path / "1").iterdir()}
     shapes = [
         {name: tuple(value.shape) for name, value in AutoModelForCausalLM.from_pretrained(path).state_dict().items()}
-        for path in (WARM_START, tmp_path / "warm_start")
+        for path in (WARM_START, tmp_path / "1")
     ]
     assert shapes[0] == shapes[1]
 

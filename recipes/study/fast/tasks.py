@@ -1,17 +1,19 @@
 """The tasks of the fast study, and how their warm starts were made: `python -m recipes.study.fast warm-start`."""
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from data_prep import search_task, two_targets_task
 from data_prep.search_task import OTHER_STOP_TEXTS, TraceStyle, format_pair
 from recipes.quickstart.make_model import Demonstrate, Stages
+from recipes.quickstart.prepare import MADE_BY
+from recipes.quickstart.prepare import SEED as PROBLEM_SEED
 
-PROBLEM_SEED = 11
 TEST, TRAIN, DEVELOPMENT = slice(0, 256), slice(512, 2304), slice(2304, 2560)
-"""Of a task's problems under PROBLEM_SEED; the rest make the warm starts."""
+"""Of a task's problems under the quickstart's seed; the rest make the warm starts."""
 REST = 2560
 
 
@@ -89,14 +91,21 @@ TASKS = {
 }
 
 
-def make_warm_starts(task: StudyTask) -> None:
-    """Train what is not there; made anew from its seed on another kind of processor it is another model."""
+def make_warm_starts(task: StudyTask, to: Path | None = None) -> None:
+    """Train what is not there, below `to`; made anew on another kind of processor a warm start is another model."""
     from data_prep.writing import whole_directory
     from recipes.quickstart.make_model import warm_start
 
     problems = task.make_problems(PROBLEM_SEED)[REST:]
     for number, seed in enumerate(task.seeds, start=1):
-        directory = task.warm_starts / str(number)
+        directory = (to or task.warm_starts) / str(number)
         if not directory.exists():
             with whole_directory(directory) as partial:
                 warm_start(partial, problems, seed=seed, stages=task.stages, demonstrate=task.demonstrate)
+                (partial / MADE_BY).write_text(json.dumps(made_by(task, seed), indent=2) + "\n")
+
+
+def made_by(task: StudyTask, seed: int) -> dict[str, Any]:
+    """What a warm start was made of; a quickstart with one of another version of the task is refused."""
+    stages = [[steps, asdict(style)] for steps, style in task.stages]
+    return {"task": task.name, "task_version": task.version, "seed": seed, "stages": stages}
