@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from mrt_verl.branching import branch_chosen
 from mrt_verl.episode_kinds import load_splitter
 from mrt_verl.episodes import Episode, EpisodeSplitter
+from mrt_verl.grading.extraction import extract_answer
 from mrt_verl.insertions import EstimateJ, load_policy
 from mrt_verl.provers import Branches, load_prover
 from mrt_verl.sampling_params import ended_by_itself, without_end
@@ -196,6 +197,13 @@ class Rollout:
     def episode_splitter(self) -> EpisodeSplitter:
         """The run's splitter without its cap on episodes."""
         return load_splitter(self.tokenizer, replace(self.settings, boundary_choice="uncertain"))
+
+    def final_answer(self, response: Response) -> str | None:
+        """What a response answers by itself; None where there is no answer."""
+        if response.answer_start is None:
+            return None
+        text = str(self.tokenizer.decode(response.ids[response.answer_start :], skip_special_tokens=True))
+        return extract_answer(text, thinking=None, finished=response.finished)
 
     def own_is_sample(self, response: Response) -> bool:
         """Whether the response's own final answer is one of the samples of its last boundary."""

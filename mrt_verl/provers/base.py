@@ -77,6 +77,8 @@ class Prover(ABC):
     """Whether its samples need exact log-probs of the distribution they were drawn from."""
     scores_reference: ClassVar[bool] = False
     """Whether it scores the reference answer, which needs to know how an answer is written after the stop text."""
+    pools_answers: ClassVar[bool] = False
+    """Whether the right answers of the prompt's other rollouts are references as well, so that it waits for them."""
     is_unbiased: ClassVar[bool] = True
     """Whether what it draws is J in expectation; an evaluation asks for that."""
     draws_plain_samples: ClassVar[bool] = False
