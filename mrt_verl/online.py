@@ -56,7 +56,7 @@ async def roll_out(
 
     def ask_before() -> "asyncio.Task[Branches]":
         prefix = rollout.before_thinking(prompt_ids)
-        return asyncio.create_task(branches.ask(rollout.prover, prefix, rollout.settings.branches, uuid4().hex))
+        return asyncio.create_task(branches.ask(rollout.prover, prefix, rollout.branches, uuid4().hex))
 
     before = ask_before() if is_branching and not pools else None
     request_id, started = uuid4().hex, time.perf_counter()
@@ -101,7 +101,7 @@ def j_estimator(
     """
 
     async def estimate(ids: Sequence[int]) -> float | None:
-        forced = await branches.ask(rollout.prover, [*prompt_ids, *ids], rollout.settings.branches, request_id)
+        forced = await branches.ask(rollout.prover, [*prompt_ids, *ids], rollout.branches, request_id)
         grades = await grader().grade_forced(forced.answers, list(ids), row)
         return estimate_j(grades, weights_of(forced.answers))
 

@@ -94,6 +94,7 @@ class Rollout:
         self.splitter = load_splitter(tokenizer, settings)
         self.context_tokens = context_tokens
         self.prover = load_prover(engine, tokenizer, settings, context_tokens=context_tokens)
+        self.branches = self.prover.answers_drawn(settings)
         self.policy = load_policy(settings)
         self._sampler = TraceSampler(
             engine,
@@ -239,7 +240,7 @@ class Rollout:
             # a trace may end the sequence inside its thinking
             thinking = without_end([*boundary.context_ids, *boundary.close_ids], self.tokenizer.eos_token_id)
             own = int(own_is_sample and number == last)
-            return await ask([*prompt_ids, *thinking], self.settings.branches - own)
+            return await ask([*prompt_ids, *thinking], self.branches - own)
 
         if every:
             return dict(enumerate(await asyncio.gather(*map(branch_at, range(len(boundaries))))))
