@@ -94,7 +94,7 @@ def plan_lines(config: Any) -> Iterator[str]:
     worst = prompts * n * boundaries * drawn * answer + prompts * drawn * answer
     share = worst / (prompts * n * data.max_response_length)
     yield (
-        f"prover      {settings.prover}: {drawn} answers of at most {answer} tokens at each of at most {boundaries} "
+        f"prover      {settings.prover}: {drawn} answer{'s' * (drawn != 1)} of at most {answer} tokens at each of at most {boundaries} "
         "boundaries of a rollout"
     )
     measured = "mrt/branch_tokens_ratio measures it"
