@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from mrt_verl.rollout_record import RolloutRecord, lost_record
 from mrt_verl.trace import Trace
 
 
@@ -49,11 +48,11 @@ def action_ranges(mask: list[int], start: int) -> list[tuple[int, int]]:
     return [(int(first), int(end)) for first, end in edges.reshape(-1, 2)]
 
 
-def lost_rollout(eos_token_id: int) -> tuple[Trace, RolloutRecord]:
-    """What stands for a trace that did not come: one token, whose advantage is 0.
+def make_trainable(trace: Trace, eos_token_id: int) -> Trace:
+    """The trace; one without a sampled token, as that of a lost rollout, gets an end of sequence.
 
     OpenRLHF divides by the sampled tokens of a row, so there must be one.
     """
-    trace = Trace()
-    trace.add_sampled([eos_token_id], None)
-    return trace, lost_record()
+    if not any(trace.mask):
+        trace.add_sampled([eos_token_id], None)
+    return trace
