@@ -48,15 +48,19 @@ class Case:
         return {**SETTINGS, "seed": SEED, "bonus_norm": "rms", **self.settings}
 
     def write(self, request: Request) -> str:
-        if rollouts.is_forced(request):
-            if self.fails(request):
-                raise RuntimeError("engine trouble")
-            return self.forced[request.params["seed"] % len(self.forced)]
-        return self.traces[request.params["seed"] % len(self.traces)]
+        if rollouts.is_forced(request) and self.fails(request):
+            raise RuntimeError("engine trouble")
+        texts = self.forced if rollouts.is_forced(request) else self.traces
+        return texts[seed_of(request) % len(texts)]
 
     def is_hanging(self, prompt_ids: list[int]) -> Callable[[Request], bool]:
         lost = request_seed(SEED, prompt_ids, f"rollout {self.lost_session}")["seed"]
-        return lambda request: self.lost_session is not None and request.params["seed"] == lost
+        return lambda request: self.lost_session is not None and seed_of(request) == lost
+
+
+def seed_of(request: Request) -> int:
+    """A scored prompt has none: it draws nothing."""
+    return int(request.params.get("seed", 0))
 
 
 @dataclass(frozen=True)

@@ -90,11 +90,11 @@ def read_config(path: Path) -> RunConfig:
     """
     given = _load(path)
     settings = MRTSettings.from_config(_compose(given, _mapping(given, "mrt")))
-    host = HostSettings.from_node(_mapping(given, "openrlhf"))
     reward = _mapping(given, "reward")
     check_keys(reward, ("custom_reward_function",), "reward.")
     function = _mapping(reward, "custom_reward_function", "reward.")
     check_keys(function, ("name", "path", "reward_kwargs"), "reward.custom_reward_function.")
+    host = HostSettings.from_node(_mapping(given, "openrlhf"))
     for problem in problems(settings, host, function.get("path")):
         raise ValueError(problem)
     check_parts(settings)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from mrt_verl.grading import Grader
@@ -36,6 +36,8 @@ class Calls:
 
 class MRTExecutor:
     """The executor of one vLLM engine; agent.py gives it OpenRLHF's base class."""
+
+    engine_class: ClassVar[Any] = OpenRLHFEngine
 
     def __init__(self) -> None:
         """Read MRT_CONFIG; raises ValueError, before the engine starts, where it cannot work."""
@@ -87,7 +89,7 @@ class MRTExecutor:
         max_length: int,
         tokenizer: Any,
         llm_engine: Any,
-    ) -> list[dict[str, Any]]:
+    ) -> list[Any]:
         is_training = self._is_training(count, sampling_params)
         self._prepare(tokenizer, sampling_params)
         prompt_ids, budget = share_context(
@@ -101,29 +103,20 @@ class MRTExecutor:
         params, row = trace_params(sampling_params), {**read_row(label), "uid": uuid4().hex}
         group = PromptGroup(rollout, answers, prompt_ids, row, params, is_training=is_training)
         graded = await group.roll_out(count)
-        rewards, logs = [one.score for one in graded], {}
+        logs: dict[str, float] = {}
         if is_training:
-            rewards, logs = self._pay(graded, sampling_params.max_tokens or budget)
+            records = [one.rolled_out.record for one in graded]
+            logs = compute_metrics(records, budget=sampling_params.max_tokens or budget)
+            self.report.add(records, logs, budget)
+        of_row = {"prompt": prompt, "label": label, "prompt_ids": prompt_ids, "has_log_probs": params["logprobs"]}
+        return self.hand_over(graded, is_training=is_training, logs=logs, **of_row)
 
-        def response(one: Graded, reward: float) -> dict[str, Any]:
-            return make_response(
-                *(prompt, label, prompt_ids, one.rolled_out.trace),
-                reward=reward,
-                score=one.score,
-                is_truncated=not one.rolled_out.record.response.finished,
-                has_log_probs=params["logprobs"],
-                logs=logs,
-            )
-
-        return [response(one, reward) for one, reward in zip(graded, rewards, strict=True)]
-
-    def _pay(self, graded: list[Graded], budget: int) -> tuple[list[float], dict[str, float]]:
-        """The rewards of a group's rollouts, and its metrics; `budget`: tokens that a response may have."""
-        rewards = group_rewards([(one.rolled_out.trace, one.rolled_out.record) for one in graded], self.settings)
-        records = [one.rolled_out.record for one in graded]
-        logs = compute_metrics(records, budget=budget)
-        self.report.add(records, logs, budget)
-        return rewards, logs
+    def hand_over(self, graded: list[Graded], *, is_training: bool, **of_group: Any) -> list[Any]:
+        """A group's rollouts as their host wants them, each with its one reward; of an evaluation, the outcome."""
+        rewards = [one.score for one in graded]
+        if is_training:
+            rewards = group_rewards([(one.rolled_out.trace, one.rolled_out.record) for one in graded], self.settings)
+        return [make_response(one, reward=reward, **of_group) for one, reward in zip(graded, rewards, strict=True)]
 
     def _is_training(self, count: int, sampling_params: Any) -> bool:
         """Whether a group is trained on; all that tells is its size and temperature.
@@ -165,7 +158,7 @@ class MRTExecutor:
         key = (llm_engine, budget, max_length)
         if key not in self._rollouts:
             self._rollouts[key] = Rollout(
-                *(OpenRLHFEngine(llm_engine), self._tokenizer, self.settings),
+                *(self.engine_class(llm_engine), self._tokenizer, self.settings),
                 response_tokens=budget,
                 context_tokens=max_length,
             )

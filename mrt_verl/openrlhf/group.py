@@ -15,7 +15,6 @@ from mrt_verl.branching import PromptBranches, RolloutBranches
 from mrt_verl.grading.answers import AnswerGrader
 from mrt_verl.grading.comparison import as_references
 from mrt_verl.online import RolledOut, j_estimator, roll_out
-from mrt_verl.openrlhf.response import make_trainable
 from mrt_verl.prefix import MODES
 from mrt_verl.provers import Branches
 from mrt_verl.rollout import Response, Rollout
@@ -55,6 +54,16 @@ def read_row(label: Any) -> dict[str, Any]:
         "data_source": fields.get("data_source") or "openrlhf",
         "extra_info": fields.get("extra_info"),
     }
+
+
+def make_trainable(trace: Trace, eos_token_id: int) -> Trace:
+    """The trace; one without a sampled token, as that of a lost rollout, gets an end of sequence.
+
+    OpenRLHF divides by the sampled tokens of a row, so there must be one.
+    """
+    if not any(trace.mask):
+        trace.add_sampled([eos_token_id], None)
+    return trace
 
 
 class PromptGroup:
