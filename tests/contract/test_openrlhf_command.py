@@ -116,3 +116,14 @@ def test_expensive_options_are_a_warning(tmp_path, capsys):
     assert said.out.strip() == str(AGENT)
     assert "every forced answer computes its whole trace anew" in said.err
     assert "--train.full_determinism_enable without mrt.seed" in said.err
+
+
+def test_each_test_that_the_docs_name_is_there():
+    text = (ROOT / "docs/openrlhf.md").read_text()
+    tests = "".join(path.read_text() for path in (ROOT / "tests/contract").glob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", text))
+    assert len(named) > 10 and not {name for name in named if f"def {name}(" not in tests}
+    cases = [one for cell in re.findall(r"hosts: ((?:`[^`]+`(?:, )?)+)", text) for one in re.findall("`([^`]+)`", cell)]
+    hosts = (ROOT / "tests/contract/test_hosts.py").read_text()
+    assert not {one for one in cases if not one.startswith("test_") and f'    "{one}": case(' not in hosts}
+    assert not {path for path in re.findall(r"tests/[\w/.]+", text) if not (ROOT / path.rstrip(".")).exists()}

@@ -239,7 +239,8 @@ def main() -> None:
         own = words(data, str(AGENT))
         args = parse(own)
         print("OpenRLHF's command line: PASS", flush=True)
-        ray.init(num_cpus=4, num_gpus=1, include_dashboard=False, runtime_env={"env_vars": {"MRT_CONFIG": str(config)}})
+        several = {"num_cpus": 4 * len(chosen), "num_gpus": len(chosen)}  # OpenRLHF keeps what an engine has reserved
+        ray.init(**several, include_dashboard=False, runtime_env={"env_vars": {"MRT_CONFIG": str(config)}})
         model = Model()
         for name in chosen:
             started, traces = time.perf_counter(), folder / name.replace(" ", "_")
