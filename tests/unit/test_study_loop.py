@@ -47,7 +47,7 @@ def load():
     return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32), AutoTokenizer.from_pretrained(path)
 
 
-@pytest.mark.parametrize("name", ["grpo", "likelihood", "seen", "paper_prefix", "one_episode"])
+@pytest.mark.parametrize("name", ["grpo", "likelihood", "seen", "pooled", "paper_prefix", "one_episode"])
 def test_an_arm_trains(problems, name):
     model, tokenizer = load()
     before = [weight.detach().clone() for weight in model.parameters()]
