@@ -70,8 +70,8 @@ def write_config(path: Path, variant: dict[str, Any], traces: Path) -> None:
     path.write_text(yaml.safe_dump(node))
 
 
-def start_engine(args: Any) -> list[Any]:
-    """As OpenRLHF's `train`."""
+def start_engine(args: Any, place: Any) -> list[Any]:
+    """As OpenRLHF's `train`; the engines of all variants are started in one place, one after the other."""
     from openrlhf.trainer.ray import create_vllm_engines
 
     return create_vllm_engines(
@@ -83,7 +83,7 @@ def start_engine(args: Any) -> list[Any]:
         args.vllm.enable_prefix_caching,
         args.vllm.enforce_eager,
         args.data.max_len,
-        None,
+        place,
         args.vllm.gpu_memory_utilization,
         args.vllm.enable_sleep,
         "processed_logprobs" if args.algo.advantage.is_correction_level != "off" else None,
@@ -92,7 +92,7 @@ def start_engine(args: Any) -> list[Any]:
     )
 
 
-def run_variant(name: str, args: Any, model: Model, traces: Path) -> str:
+def run_variant(name: str, args: Any, model: Model, place: Any, traces: Path) -> str:
     """A line of what was seen; AssertionError where it is not what was worked out."""
     import ray
     from openrlhf.trainer.ppo_trainer import compute_eval_metrics, prepare_datasets
@@ -104,7 +104,7 @@ def run_variant(name: str, args: Any, model: Model, traces: Path) -> str:
     strategy = get_strategy(args)
     tokenizer = get_tokenizer(args.actor.model_name_or_path, None, "left", strategy)
     training, evaluation, _ = prepare_datasets(strategy, tokenizer)
-    engines = start_engine(args)
+    engines = start_engine(args, place)
     generator = SamplesGenerator(strategy, training, evaluation, tokenizer, engines)
     how = {"do_sample": True, "max_len": args.data.max_len, "max_new_tokens": args.rollout.max_new_tokens}
     how |= {"temperature": args.rollout.temperature, "top_p": args.rollout.top_p}
@@ -223,6 +223,7 @@ def main() -> None:
     import pandas as pd
     import ray
     from own_parser import parse
+    from ray.util.placement_group import placement_group
 
     from data_prep.search_task import make_problems
     from mrt_verl.openrlhf.__main__ import AGENT
@@ -239,14 +240,16 @@ def main() -> None:
         own = words(data, str(AGENT))
         args = parse(own)
         print("OpenRLHF's command line: PASS", flush=True)
-        several = {"num_cpus": 4 * len(chosen), "num_gpus": len(chosen)}  # OpenRLHF keeps what an engine has reserved
-        ray.init(**several, include_dashboard=False, runtime_env={"env_vars": {"MRT_CONFIG": str(config)}})
+        os.environ["MRT_CONFIG"] = str(config)
+        ray.init(num_cpus=2, num_gpus=1, include_dashboard=False)
+        place = placement_group([{"GPU": 1, "CPU": 1}])
+        ray.get(place.ready())
         model = Model()
         for name in chosen:
             started, traces = time.perf_counter(), folder / name.replace(" ", "_")
             write_config(config, VARIANTS[name], traces)
             assert not check_words(str(config), own)
-            line = run_variant(name, args, model, traces)
+            line = run_variant(name, args, model, place, traces)
             print(f"{name}: {line}: PASS ({time.perf_counter() - started:.0f} s)", flush=True)
         ray.shutdown()
         print(f"its trainer: NOT RUN, {training_refusal(args)}")

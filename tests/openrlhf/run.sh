@@ -17,7 +17,7 @@ install() { # without their needs: flash-attn, and torch as it is built for CUDA
 [ -d "$site/molt" ] || install molt-rl==0.2.1
 export PYTHONPATH="$PWD:$PWD/$site:$PWD/tests/openrlhf/stubs" OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 export DS_ACCELERATOR=cpu VLLM_TARGET_DEVICE=cpu VLLM_CPU_OMP_THREADS_BIND=nobind VLLM_CPU_KVCACHE_SPACE=1
-export VLLM_LOGGING_LEVEL=ERROR HF_HUB_OFFLINE=1 HF_DATASETS_CACHE=$PWD/.openrlhf/datasets RAY_raylet_start_wait_time_s=180
+export VLLM_LOGGING_LEVEL=ERROR HF_HUB_OFFLINE=1 HF_DATASETS_CACHE=$PWD/.openrlhf/datasets RAY_raylet_start_wait_time_s=600
 for arm in mrt mrt_prefix; do # the recipe's command, read by OpenRLHF's own parser
     parser="$PWD/tests/openrlhf/own_parser.py"
     RECIPE_PYTHON=$PYTHON ARM=$arm PYTHON=tests/openrlhf/recipe_python.sh PARSER=$parser bash recipes/openrlhf_r1_1.5b/run.sh
