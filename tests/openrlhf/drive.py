@@ -70,6 +70,21 @@ def write_config(path: Path, variant: dict[str, Any], traces: Path) -> None:
     path.write_text(yaml.safe_dump(node))
 
 
+def start_ray(*, is_real: bool) -> Any:
+    """A cluster of this machine's, and the place of its engines; or Ray's part played in this process."""
+    import one_process
+    import ray
+    from ray.util.placement_group import placement_group
+
+    if not is_real:
+        one_process.start()
+        return "here"
+    ray.init(num_cpus=2, num_gpus=1, include_dashboard=False)
+    place = placement_group([{"GPU": 1, "CPU": 1}])
+    ray.get(place.ready())
+    return place
+
+
 def start_engine(args: Any, place: Any) -> list[Any]:
     """As OpenRLHF's `train`; the engines of all variants are started in one place, one after the other."""
     from openrlhf.trainer.ray import create_vllm_engines
@@ -223,7 +238,6 @@ def main() -> None:
     import pandas as pd
     import ray
     from own_parser import parse
-    from ray.util.placement_group import placement_group
 
     from data_prep.search_task import make_problems
     from mrt_verl.openrlhf.__main__ import AGENT
@@ -232,7 +246,7 @@ def main() -> None:
     from recipes.study.fast.tasks import PROBLEM_SEED, TRAIN
 
     torch.set_num_threads(1)
-    chosen = sys.argv[1:] or list(VARIANTS)
+    chosen = [name for name in sys.argv[1:] if name in VARIANTS] or list(VARIANTS)
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
         data, config = folder / "train.parquet", folder / "mrt.yaml"
@@ -241,9 +255,7 @@ def main() -> None:
         args = parse(own)
         print("OpenRLHF's command line: PASS", flush=True)
         os.environ["MRT_CONFIG"] = str(config)
-        ray.init(num_cpus=2, num_gpus=1, include_dashboard=False)
-        place = placement_group([{"GPU": 1, "CPU": 1}])
-        ray.get(place.ready())
+        place = start_ray(is_real="--one-process" not in sys.argv)
         model = Model()
         for name in chosen:
             started, traces = time.perf_counter(), folder / name.replace(" ", "_")
@@ -251,7 +263,8 @@ def main() -> None:
             assert not check_words(str(config), own)
             line = run_variant(name, args, model, place, traces)
             print(f"{name}: {line}: PASS ({time.perf_counter() - started:.0f} s)", flush=True)
-        ray.shutdown()
+        if ray.is_initialized():
+            ray.shutdown()
         print(f"its trainer: NOT RUN, {training_refusal(args)}")
 
 
