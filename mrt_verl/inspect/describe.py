@@ -18,8 +18,8 @@ def describe_findings(found: Findings) -> list[tuple[str, str]]:
         (
             "traces",
             f"{found.traces}, {found.response_tokens:.0f} tokens each, {found.think_tokens:.0f} of them thinking; "
-            f"{signal.accuracy:.0%} right; {1 - found.without_thinking:.0%} think, of which {found.closed_share:.0%} end "
-            "their thinking",
+            f"{signal.accuracy:.0%} right; {1 - found.without_thinking:.0%} think, {found.closed_share:.0%} of "
+            "these end their thinking",
         ),
         ("episodes", _episodes(found)),
         ("paragraphs", _paragraphs(found)),
