@@ -13,7 +13,7 @@ SHOWN = 60
 def describe_findings(found: Findings) -> list[tuple[str, str]]:
     """(subject, what was found), in the order in which MRT meets it."""
     signal, settings = found.signal, found.settings
-    price = "; ".join(f"{name} {share:.0%}" for name, share in found.price.items())
+    price = "; ".join(f"{name}: {share:.0%}" for name, share in found.price.items())
     return [
         (
             "traces",

@@ -117,6 +117,8 @@ def write(options: argparse.Namespace, directory: Path, found: Findings, proposa
     """Print the recommendation and write the page and inspect.json."""
     words = [one.override for one in proposals if one.override]
     paste = " ".join(map(shell_word, ["reward_model=mrt", *options.overrides, *words]))
+    if options.settings:
+        paste += f"   (beside what {', '.join(map(str, options.settings))} says)"
     reasons = [f"{one.override}: {one.reason}" if one.override else f"note: {one.reason}" for one in proposals]
     print("\n".join(["", verdict(found) + ".", *(f"  {line}" for line in reasons), f"to paste: {paste}"]))
     page = options.out / "report"

@@ -103,7 +103,7 @@ def _left_out(runs: Sequence[Run]) -> list[str]:
     """That problems are missing which some run lacks, where there are any."""
     asked = max(run.settings["problems"] for run in runs)
     shown = len(runs[0].problems)
-    return [f"{shown} of {asked} problems, those that every run has in full."] if shown < asked else []
+    return [f"Shown are {shown} of {asked} problems; of the others some traces are missing."] if shown < asked else []
 
 
 def draw(
