@@ -1,8 +1,8 @@
 """Which checkpoint of a run is the best one: `python -m recipes.tools.best outputs/RECIPE/ARM [--keep]`.
 
-The one with the largest validation accuracy (`val-core/…/acc/mean@n`, the mean over the sets) of those that are there, the
-earlier one of equal ones; the last one where there was no validation. verl itself keeps the last, not the best. The path
-is printed, the reason goes to the error stream.
+The one with the largest validation accuracy (`val-core/…/acc/mean@n`, the mean over the sets) of those that are there,
+the earlier one of equal ones; the last one where there was no validation. verl itself keeps the last, not the best. The
+path is printed, the reason goes to the error stream.
 """
 
 import argparse
