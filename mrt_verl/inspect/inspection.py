@@ -31,8 +31,8 @@ DIRECT = 4
 """Answers without thinking per problem."""
 RECUT = ("mrt.episodes=", "mrt.markers=", "mrt.stop_text=", "mrt_family=")
 """Proposals under which the same traces look different."""
-FIRST, LAST = 0.5, 1.0
-"""Shares of the session's time for the traces, and for looking at them once more."""
+FIRST, TRY, LAST = 0.5, 0.75, 1.0
+"""Shares of the session's time after which no more traces are begun, stop texts tried, traces looked at once more."""
 
 
 async def inspect_model(options: argparse.Namespace) -> None:
@@ -95,8 +95,11 @@ async def try_answers(session: Session, directory: Path, found: Findings, given:
     print("trying other stop texts", flush=True)
     sampler = session.sampler(settings)
     places = find_places(sampler, session.problems, records, PLACES)
-    rows = [await try_stop_text(sampler, one, places) for one in wanted]
-    tried = tuple(row for row in rows if row is not None)
+    tried: tuple[Tried, ...] = ()
+    for one in wanted:
+        if not tried or session.has_time(TRY):
+            row = await try_stop_text(sampler, one, places)
+            tried += () if row is None else (row,)
     scored: dict[str, float] = {}
     if settings.outcome == "math_verify" and isinstance(session.open(), VLLMEngine):
         forms = [in_box(settings.stop_text, REFERENCE), found.forced.main_form[0]]

@@ -110,6 +110,10 @@ class Session:
             size = min(2 * size, int((until - now) / pace)) if pace and until > now else 0
         return done
 
+    def has_time(self, share: float) -> bool:
+        """Whether less than a share of the session's time has passed."""
+        return self._begun is None or self._clock() < self._begun + share * self._seconds
+
     async def __aenter__(self) -> Self:
         return self
 
