@@ -1,8 +1,9 @@
 """One engine for all that an inspection samples, and a time after which it takes on nothing more."""
 
 import dataclasses
+import shutil
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +22,17 @@ from mrt_verl.settings import MRTSettings
 
 FIRST_SHARE = 8
 """The first round samples one in so many problems; its pace tells how many more there is time for."""
+
+
+def open_store(directory: Path, about: Mapping[str, Any], *, anew: bool) -> Store:
+    """The store of a run; `anew`: one with other settings is replaced, since all of it comes from traces kept elsewhere."""
+    try:
+        return Store(directory, about)
+    except ValueError:
+        if not anew:
+            raise
+        shutil.rmtree(directory)
+        return Store(directory, about)
 
 
 class Session:
@@ -71,7 +83,8 @@ class Session:
         (model,) = self.config.models.values()
         config = dataclasses.replace(self.config, models={name: model}, settings=settings)
         numbers = range(config.traces)
-        with Store(config.out / name, describe_run(name, len(self.problems), config)) as store:
+        about = describe_run(name, len(self.problems), config)
+        with open_store(config.out / name, about, anew=traces is not None) as store:
             wanted = [p for p in self.problems if traces is None or all((p.index, t) in traces for t in numbers)]
             is_whole = {p.index: all((p.index, t) in store.records for t in numbers) for p in wanted}
             done, missing = ([p for p in wanted if is_whole[p.index] == whole] for whole in (True, False))

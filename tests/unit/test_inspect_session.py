@@ -178,3 +178,8 @@ def test_a_whole_inspection(tmp_path, monkeypatch, capsys):
     assert "Stop texts side by side" in page and "MRT has something to credit here" in page
     main(words)
     assert len(starts) == 1 and "to paste: reward_model=mrt" in capsys.readouterr().out
+    about = tmp_path / "out/proposed/run.json"
+    about.write_text(about.read_text().replace('"paragraphs"', '"steps"'))  # as if another had been proposed
+    main(words)
+    assert "3.0 a trace with mrt.episodes=paragraphs" in capsys.readouterr().out
+    assert all(request.text.endswith("\\boxed") for request in starts[1].requests)
