@@ -25,7 +25,7 @@ FIRST_SHARE = 8
 
 
 def open_store(directory: Path, about: Mapping[str, Any], *, anew: bool) -> Store:
-    """The store of a run; `anew`: one with other settings is replaced, since all of it comes from traces kept elsewhere."""
+    """The store of a run; `anew`: one with other settings is replaced, its traces are kept elsewhere."""
     try:
         return Store(directory, about)
     except ValueError:
