@@ -18,6 +18,8 @@ EXPENSIVE = 0.25
 READABLE = 0.8
 LEAST_SIGNAL = 0.1
 """Standard deviation of progress beyond chance below which there is little to credit: J moves by a tenth."""
+MUTE = 0.9
+"""Share of traces without thinking from which the tags are at fault, not the model."""
 LEAST_J = 0.02
 """Below it a share of J says nothing."""
 
@@ -33,7 +35,7 @@ class Proposal:
 
 def propose(found: Findings) -> list[Proposal]:
     """What to set for this model, in the order in which it matters."""
-    if found.without_thinking == 1.0:
+    if found.without_thinking >= MUTE:
         return [_thinking_tags(found)]
     return [*_episodes(found), *_answers(found), *_prover(found)]
 
@@ -41,8 +43,9 @@ def propose(found: Findings) -> list[Proposal]:
 def verdict(found: Findings) -> str:
     """Whether MRT has anything to offer here, in one sentence."""
     signal = found.signal
-    if found.without_thinking == 1.0:
-        return "No trace thinks, as far as these tags tell: MRT has nothing to credit here"
+    if found.without_thinking >= MUTE:
+        few = "No trace thinks" if found.without_thinking == 1.0 else f"Only {1 - found.without_thinking:.0%} think"
+        return f"{few}, as far as these tags tell: MRT has nothing to credit here"
     if signal.accuracy == 0.0 and signal.j_last == 0.0 and signal.j_before == 0.0:
         return "No answer is ever right: neither MRT nor GRPO can learn from these problems; take easier ones"
     if signal.j_before > 0.9:
@@ -87,8 +90,10 @@ def _thinking_tags(found: Findings) -> Proposal:
         return Proposal(None, "the responses are empty: look at the chat template and the sampling")
     return Proposal(
         "mrt_family=plain",
-        f"no trace has {found.settings.think_open} … {found.settings.think_close}: this takes the whole response for "
-        "thinking. If the model writes other tags, name them by mrt.think_open and mrt.think_close",
+        f"{found.without_thinking:.0%} of the traces have nothing in {found.settings.think_open} … "
+        f"{found.settings.think_close}: this takes the whole response for thinking. If the chat template closes the "
+        "thinking itself, switch that off (Qwen3: enable_thinking); if the model writes other tags, name them by "
+        "mrt.think_open and mrt.think_close",
     )
 
 

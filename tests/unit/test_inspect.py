@@ -159,3 +159,13 @@ def test_chance_that_hides_progress_is_not_called_little(tmp_path):
     assert "something to credit" in verdict(shown)
     assert "are one episode: MRT could credit little" in verdict(replace(shown, single_share=0.8))
     assert "little to offer" in verdict(replace(hidden, signal=replace(hidden.signal, progress_std=0.05)))
+
+
+def test_nearly_no_thinking_is_a_matter_of_tags(tmp_path):
+    """As of a chat template that closes the thinking itself, after which the model seldom opens it again."""
+    found = findings(tmp_path, [trace(SEVERAL if n == 9 else [], number=n) for n in range(10)])
+    assert verdict(found).startswith("Only 10% think")
+    (only,) = propose(found)
+    assert only.override == "mrt_family=plain" and "enable_thinking" in only.reason
+    plain = replace(found, settings=default_settings(think_open=None, think_close=None))
+    assert propose(plain)[0].override is None
