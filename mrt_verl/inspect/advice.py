@@ -20,6 +20,7 @@ LEAST_SIGNAL = 0.1
 """Standard deviation of progress beyond chance below which there is little to credit: J moves by a tenth."""
 MUTE = 0.9
 """Share of traces without thinking from which the tags are at fault, not the model."""
+SOMETHING = "MRT has something to credit here"
 LEAST_J = 0.02
 """Below it a share of J says nothing."""
 
@@ -66,10 +67,12 @@ def verdict(found: Findings) -> str:
             f"{found.single_share:.0%} of the traces are one episode: MRT could credit little more than the outcome "
             "here, unless episodes are found otherwise"
         )
-    return (
-        f"Episodes differ in progress by {signal.true_std:.2f} beyond chance (at least {low:.2f}): MRT has something "
-        "to credit here"
-    )
+    return f"Episodes differ in progress by {signal.true_std:.2f} beyond chance (at least {low:.2f}): {SOMETHING}"
+
+
+def is_worthwhile(found: Findings) -> bool:
+    """Whether training with MRT is to be advised."""
+    return verdict(found).endswith(SOMETHING)
 
 
 def shell_word(override: str) -> str:

@@ -15,7 +15,7 @@ from mrt_verl.evaluation.reporting import report
 from mrt_verl.evaluation.settings import describe_run, read_settings
 from mrt_verl.evaluation.store import read_records, write_text
 from mrt_verl.grading.text.boxes import in_box
-from mrt_verl.inspect.advice import Proposal, propose, shell_word, verdict
+from mrt_verl.inspect.advice import Proposal, is_worthwhile, propose, shell_word, verdict
 from mrt_verl.inspect.describe import describe_findings, print_table, stop_text_table
 from mrt_verl.inspect.findings import Findings, read_findings
 from mrt_verl.inspect.forced import REFERENCE
@@ -123,11 +123,12 @@ def write(options: argparse.Namespace, directory: Path, found: Findings, proposa
     if options.settings:
         paste += f"   (beside what {', '.join(map(str, options.settings))} says)"
     reasons = [f"{one.override}: {one.reason}" if one.override else f"note: {one.reason}" for one in proposals]
-    print("\n".join(["", verdict(found) + ".", *(f"  {line}" for line in reasons), f"to paste: {paste}"]))
+    paste = f"to paste: {paste}" if is_worthwhile(found) else f"to paste, if you train all the same: {paste}"
+    print("\n".join(["", verdict(found) + ".", *(f"  {line}" for line in reasons), paste]))
     page = options.out / "report"
     facts, tables = describe_findings(found), [stop_text_table(found.tried)] if found.tried else []
     title = f"What MRT sees in {Path(options.model).name}"
-    notes = [verdict(found) + ".", *reasons, f"To paste: {paste}"]
+    notes = [verdict(found) + ".", *reasons, paste]
     report([directory], page, title=title, notes=notes, facts=facts, tables=tables, common=True)
     told: dict[str, Any] = {
         "verdict": verdict(found),
