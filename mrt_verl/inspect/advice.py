@@ -13,8 +13,6 @@ SHORT_TRACE = 2000
 """Tokens up to which scoring a reference is cheap (docs/provers.md)."""
 SEEN_BY_SCORE = 0.6
 """Probability of a scored reference over that of a right answer, from which scoring speaks for the answers."""
-EXPENSIVE = 0.25
-"""Share of further tokens from which a cheaper prover is proposed."""
 READABLE = 0.8
 LEAST_SIGNAL = 0.1
 """Standard deviation of progress beyond chance below which there is little to credit: J moves by a tenth."""
@@ -142,24 +140,20 @@ def _answers(found: Findings) -> list[Proposal]:
 
 
 def _prover(found: Findings) -> list[Proposal]:
-    if found.response_tokens > SHORT_TRACE:
-        return [Proposal("mrt.prover=ht", "traces are long: sampled answers cost little, a scored reference much")]
+    """The default, or for short traces whose reference is spelled as the model spells it what draws nothing."""
+    price = found.price.get("seen, G = 1", 0.0)
+    default = Proposal("mrt.prover=seen", f"the default, one answer a boundary: {price:.0%} more tokens")
+    if found.response_tokens > SHORT_TRACE or found.settings.outcome != "math_verify":
+        return [default]
     form, share = max(found.scored.items(), key=lambda pair: pair[1], default=("", 0.0))
     right = found.tried[0].right if found.tried else found.signal.j_last
-    if right >= LEAST_J and share >= SEEN_BY_SCORE * right:
-        reason = (
-            f"short traces, and the reference as this model writes it has probability {share:.2f} where sampled "
-            f"answers are right with {right:.2f}: least noise for its tokens"
-        )
-        proposals = [Proposal("mrt.prover=anchored_seen", reason), Proposal("mrt.branches=1", "one is enough for it")]
-        if form != in_box(found.settings.stop_text, REFERENCE):
-            proposals.append(Proposal(f"mrt.reference_text={quoted(form)}", "that is how most answers are written"))
-        return proposals
-    price = next((share for name, share in found.price.items() if name.startswith("sample or ht")), 0.0)
-    if found.settings.outcome == "math_verify" and price > EXPENSIVE:
-        reason = f"traces are short: four answers a boundary would add {price:.0%} to their tokens"
-        return [
-            Proposal("mrt.prover=seen", reason),
-            Proposal("mrt.branches=2", "its progress has less noise than ht's"),
-        ]
-    return [Proposal("mrt.prover=ht", "unbiased, and misses no spelling")]
+    if right < LEAST_J or share < SEEN_BY_SCORE * right:
+        return [default]
+    reason = (
+        f"short traces, and the reference as this model writes it has probability {share:.2f} where sampled answers are "
+        f"right with {right:.2f}: nothing need be drawn"
+    )
+    proposals = [Proposal("mrt.prover=pooled", reason)]
+    if form != in_box(found.settings.stop_text, REFERENCE):
+        proposals.append(Proposal(f"mrt.reference_text={quoted(form)}", "that is how most answers are written"))
+    return proposals

@@ -10,6 +10,7 @@ from mrt_verl.inspect.openings import Openings, find_openings
 from mrt_verl.inspect.price import extra_tokens
 from mrt_verl.inspect.signal import Signal, measure_signal
 from mrt_verl.inspect.stop_texts import Tried
+from mrt_verl.provers import prover_class
 from mrt_verl.settings import MRTSettings
 
 
@@ -70,7 +71,7 @@ def read_findings(run: Run, settings: MRTSettings, *, group: int = 8) -> Finding
         signal=measure_signal(run.problems, max(run.budgets)),
         price=extra_tokens(
             records,
-            branches=settings.branches,
+            branches=prover_class(settings).answers_drawn(settings) or 1,
             max_episodes=settings.max_episodes,
             group=group,
         ),

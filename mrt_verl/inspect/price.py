@@ -28,5 +28,5 @@ def extra_tokens(records: Sequence[TraceRecord], *, branches: int, max_episodes:
         "ht or seen, G = 2": boundaries * 2 * answer / traces,
         "seen, G = 1": boundaries * answer / traces,
         "anchored or anchored_seen, G = 1": boundaries * (answer + SCORED_TOKENS) / traces,
-        "likelihood": boundaries * SCORED_TOKENS / traces,
+        "likelihood, or pooled with one spelling": boundaries * SCORED_TOKENS / traces,
     }

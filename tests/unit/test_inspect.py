@@ -91,7 +91,7 @@ def test_price_by_hand(tmp_path):
     shares = extra_tokens([TraceRecord.from_dict(line)], branches=4, max_episodes=6, group=4)
     assert shares["sample or ht, G = 4"] == pytest.approx(2.25 * 4 * 2 / 40)
     assert shares["seen, G = 1"] == pytest.approx(2.25 * 2 / 40)
-    assert shares["likelihood"] == pytest.approx(2.25 * 5 / 40)
+    assert shares["likelihood, or pooled with one spelling"] == pytest.approx(2.25 * 5 / 40)
 
 
 def test_a_model_that_never_says_wait_gets_episodes(tmp_path):
@@ -112,15 +112,15 @@ def test_a_model_that_never_says_wait_gets_episodes(tmp_path):
 def test_answers_in_one_form_can_be_scored(tmp_path):
     found = findings(tmp_path, [trace(SEVERAL, number=n) for n in range(4)])
     scored = replace(found, scored={"{{reference}}": 0.7, "{ {reference} }": 0.1})
-    assert [one.override for one in propose(scored)] == ["mrt.prover=anchored_seen", "mrt.branches=1"]
+    assert [one.override for one in propose(scored)] == ["mrt.prover=pooled"]
     spaced = propose(replace(found, scored={"{{reference}}": 0.1, "{ {reference} }": 0.7}))
-    assert spaced[2].override == 'mrt.reference_text="{ {reference} }"'
+    assert spaced[1].override == 'mrt.reference_text="{ {reference} }"'
     # where the score sees little of what sampled answers find, or was not taken, answers are sampled
     for blind in ({"{{reference}}": 0.2}, {}):
-        assert propose(replace(found, scored=blind))[0].override == "mrt.prover=ht"
-    price = {"sample or ht, G = 4": 0.6}
-    assert propose(replace(found, price=price))[0].override == "mrt.prover=seen"
-    assert propose(replace(found, price=price, response_tokens=4000.0))[0].override == "mrt.prover=ht"
+        assert propose(replace(found, scored=blind))[0].override == "mrt.prover=seen"
+    price = {"seen, G = 1": 0.06}
+    (long,) = propose(replace(scored, price=price, response_tokens=4000.0))
+    assert long.override == "mrt.prover=seen" and "6% more tokens" in long.reason
 
 
 @pytest.mark.parametrize(
