@@ -150,8 +150,8 @@ def _prover(found: Findings) -> list[Proposal]:
     if right < LEAST_J or share < SEEN_BY_SCORE * right:
         return [default]
     reason = (
-        f"short traces, and the reference as this model writes it has probability {share:.2f} where sampled answers are "
-        f"right with {right:.2f}: nothing need be drawn"
+        f"short traces, and the reference as this model writes it has probability {share:.2f} where sampled answers "
+        f"are right with {right:.2f}: nothing need be drawn"
     )
     proposals = [Proposal("mrt.prover=pooled", reason)]
     if form != in_box(found.settings.stop_text, REFERENCE):
