@@ -3,12 +3,14 @@
 TransferQueue is named here alone, since a later verl may do without it.
 """
 
+import time
 from typing import Any
 
 import transfer_queue as tq
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer, ReplayBufferAsync
 
 import mrt_verl.hooks.advantage  # noqa: F401 - the trainer process needs the estimator, whatever it imports first
+from mrt_verl.hooks.stall import StallWatch, raise_if_dead, state_of, waiting_of
 from mrt_verl.rollout_record import RECORD, RolloutRecord
 from mrt_verl.settings import MRTSettings
 from mrt_verl.step_report import StepReport
@@ -29,14 +31,34 @@ def build_replay_buffer(**kwargs: Any) -> ReplayBuffer:
             filter_groups_metric=of_run["filter_groups"]["metric"],
             max_inflight_gen_batches=of_run["filter_groups"]["max_inflight_gen_batches"],
         )
-    report = StepReport(MRTSettings.from_config(of_run["mrt"]), response_tokens=of_run["response_length"])
+    settings = MRTSettings.from_config(of_run["mrt"])
+    report = StepReport(settings, response_tokens=of_run["response_length"])
+    stall, rollouts = StallWatch(settings.stall_timeout_s), of_run["rollouts"]
 
     class MRTReplayBuffer(base):  # type: ignore[misc, valid-type]
+        _step = 0
+
         def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[Any, dict[str, float]]:
-            batch, metrics = super().sample(global_steps, partition_id, batch_size)
+            self._step = global_steps
+            stall.begin()
+            try:
+                batch, metrics = super().sample(global_steps, partition_id, batch_size)
+            except RuntimeError as error:  # no rollout of the step came
+                raise_if_dead(" ".join(str(error).split()))
+                raise
             if partition_id == "train":
-                metrics = {**metrics, **report.step(read_records(batch), global_steps)}
+                asked = batch_size * rollouts
+                if len(batch.keys) < asked:
+                    raise_if_dead(f"step {global_steps}: {len(batch.keys)} of {asked} rollouts came")
+                metrics = {**metrics, **report.step(read_records(batch), global_steps, asked=asked)}
             return batch, metrics
+
+        def _wait_for_next_poll(self, partition_id: str, last_debug_time: float) -> float:
+            started = time.monotonic()
+            last_debug_time = super()._wait_for_next_poll(partition_id, last_debug_time)
+            waiting = waiting_of(self, partition_id, self._step)
+            stall.polled(time.monotonic() - started, state_of(self, partition_id), waiting)
+            return last_debug_time
 
     return MRTReplayBuffer(**kwargs)
 

@@ -7,6 +7,8 @@
     feasibility.py  prover, tokenizer, context and adapter
     sizes.py        batches, mini-batches, workers and rows against each other; verl's own check of a config
     machine.py      this machine: files, model, rows of the data, Ray, GPU
+    resume.py       the checkpoint that the run would go on from
+    locked.py       another run in its directories
     media.py        images, videos and audios of the data
     token_boundaries.py   where written texts end inside a token of what follows; warnings alone
 
@@ -20,8 +22,10 @@ from typing import Any
 from mrt_verl.hooks.checks import (
     feasibility,
     identity,
+    locked,
     machine,
     media,
+    resume,
     sizes,
     switches,
     token_boundaries,
@@ -41,6 +45,8 @@ OF_CONFIG: tuple[Check, ...] = (
 )
 OF_MACHINE: tuple[Check, ...] = (
     *machine.CHECKS,
+    *resume.CHECKS,
+    *locked.CHECKS,
     *media.CHECKS,
     *sizes.OF_A_WHOLE_RUN,
     *token_boundaries.CHECKS,
