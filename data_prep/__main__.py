@@ -12,6 +12,7 @@ with ending_at_once("data_prep"):
     from data_prep.problems import DataError, Source
     from data_prep.sources import SOURCES
     from mrt_verl.extras import explain_missing
+    from mrt_verl.log import printable
 
 EXAMPLES = """examples:
   mrt-data file --from mine.jsonl --question problem --answer solution --out data/mine
@@ -34,7 +35,7 @@ def _run(options: argparse.Namespace) -> int:
         print(f"data_prep: {explain_missing(error, 'data')}", file=sys.stderr)
         return 1
     except (DataError, OSError, ValueError) as error:
-        print(f"data_prep: {' '.join(str(error).split())}", file=sys.stderr)
+        print(printable(f"data_prep: {' '.join(str(error).split())}"), file=sys.stderr)
         return 1
 
 

@@ -4,8 +4,10 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+from mrt_verl.log import printable
 
 
 class Terminated(KeyboardInterrupt):
@@ -22,7 +24,8 @@ def run_command(name: str, command: Callable[[], int | None], advice: str = "") 
     with contextlib.suppress(ValueError):  # in a thread of another program nobody listens to signals
         signal.signal(signal.SIGTERM, _terminate)
     try:
-        return command() or 0
+        with contextlib.redirect_stdout(_Printable(sys.stdout)):  # type: ignore[type-var]
+            return command() or 0
     except KeyboardInterrupt as stop:
         print(_line(name, advice), file=sys.stderr, flush=True)
         return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
@@ -46,6 +49,24 @@ def ending_at_once(name: str) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class _Printable:
+    """Standard output without terminal escapes: commands show what models and datasets wrote."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(printable(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _line(name: str, advice: str) -> str:

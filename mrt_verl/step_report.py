@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mrt_verl.grading.accounts import WARN_SHARE
 from mrt_verl.grading_meter import GradingMeter, StepGrading
+from mrt_verl.log import printable
 from mrt_verl.metrics import compute_metrics, reference_metrics, right_at_the_end
 from mrt_verl.provers import prover_class
 from mrt_verl.rollout_record import LOST, RolloutRecord
@@ -72,7 +73,7 @@ def check_errors(records: Sequence[RolloutRecord], max_share: float, step: int) 
         example = next((one for record in records if (one := record.grading.error_example) is not None), "unknown")
         raise GradingFailed(
             f"step {step}: grading failed for {errors} of {answers} answers, more than mrt.max_error_share={max_share}"
-            f": {example}"
+            f": {printable(example)}"
         )
 
 

@@ -63,7 +63,7 @@ class Worker:
         if self._is_ready:
             return
         try:
-            failure = self.channel.receive(START_TIMEOUT_S)
+            failure = self.channel.receive_plain(START_TIMEOUT_S)
         except (ChannelClosed, TimeoutError) as error:
             failure = f"no sign of life ({type(error).__name__})"
         if failure is not None:

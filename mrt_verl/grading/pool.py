@@ -165,7 +165,7 @@ class Pool:
         try:
             channel.send([job.task for job in jobs], self._deadline_s)
             while jobs:
-                result, leaving = channel.receive(self._deadline_s)
+                result, leaving = _read_reply(channel.receive_plain(self._deadline_s))
                 self._count("asked", 1)
                 jobs.popleft().future.set_result(grade_of_result(*result))
                 if leaving:
@@ -193,6 +193,23 @@ class Pool:
         worker = self._workers.pop(threading.get_ident(), None)
         if worker is not None:
             worker.kill()
+
+
+def _read_reply(reply: Any) -> tuple[tuple[str, Any], bool]:
+    """((status, value), whether the worker leaves).
+
+    Raises:
+        ChannelClosed: it is something else; whoever sent it is no worker any more.
+    """
+    try:
+        (status, value), leaving = reply
+        if isinstance(value, list):
+            value = (float(value[0]), value[1] if value[1] is None else dict(value[1]))
+        if status not in ("done", "error") or not isinstance(value, bool | str | tuple):
+            raise ValueError(status)
+        return (status, value), bool(leaving)
+    except (TypeError, ValueError, LookupError) as error:
+        raise ChannelClosed from error
 
 
 def _fail_all(jobs: deque[_Job], why: str) -> None:

@@ -8,6 +8,8 @@ import threading
 import time
 from typing import IO
 
+from mrt_verl.log import printable
+
 logger = logging.getLogger(__name__)
 
 BURST_BYTES = 64 * 1024
@@ -15,7 +17,6 @@ BURST_BYTES = 64 * 1024
 BYTES_PER_S = 256.0
 """Bytes a second that are passed on in the long run: some 20 MB a day."""
 _CHUNK = 1 << 16
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t\r"}
 
 
 class Printed:
@@ -45,7 +46,7 @@ class Printed:
             is_first = self._dropped == 0 and len(kept) < len(chunk)
             self._dropped += len(chunk) - len(kept)
         if kept:
-            _show(kept.decode("utf-8", "replace").translate(_CONTROLS))
+            _show(printable(kept.decode("utf-8", "replace")))
         if is_first:
             logger.warning(
                 "the outcome function prints more than %d bytes: of what it prints, %g bytes a second are shown from "

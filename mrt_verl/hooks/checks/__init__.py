@@ -32,6 +32,7 @@ from mrt_verl.hooks.checks import (
     values,
     versions,
 )
+from mrt_verl.log import printable
 from mrt_verl.parts import check_parts
 from mrt_verl.settings import MRTSettings
 
@@ -75,10 +76,10 @@ def _asked(check: Check, settings: MRTSettings, config: Any) -> Iterator[str]:
     """What a check yields; a value that it cannot read is a line too, for Hydra would go on without the check."""
     try:
         for line in check(settings, config):
-            yield " ".join(line.split())
+            yield printable(" ".join(line.split()))
     except Exception as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())
-        yield f"{check.__name__.replace('_', ' ')}: the run cannot be checked: {why}"
+        yield printable(f"{check.__name__.replace('_', ' ')}: the run cannot be checked: {why}")
 
 
 def check_run(config: Any, *, of_machine: bool = False) -> None:
