@@ -43,8 +43,8 @@ def build_replay_buffer(**kwargs: Any) -> ReplayBuffer:
             stall.begin()
             try:
                 batch, metrics = super().sample(global_steps, partition_id, batch_size)
-            except RuntimeError as error:  # no rollout of the step came
-                raise_if_dead(" ".join(str(error).split()))
+            except RuntimeError:
+                raise_if_dead(f"step {global_steps}: no rollout came")
                 raise
             if partition_id == "train":
                 asked = batch_size * rollouts

@@ -1,8 +1,12 @@
 """A fault that is tried on a real run: what it is, what must happen, and what was seen."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+PATIENCE = float(os.environ.get("MRT_FAULT_PATIENCE", 1))
+"""What all limits are multiplied by, on a machine that does other things as well."""
 
 
 @dataclass

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mrt_verl.processes import kill_marked, marked, new_mark
-from tests.faults.case import Case, Seen
+from tests.faults.case import PATIENCE, Case, Seen
 from tests.faults.training import ENVIRONMENT, MARK, ROOT
 
-START_S = 300
+START_S = 300 * PATIENCE
 
 
 class Command:
@@ -76,7 +76,7 @@ def stopped(number: signal.Signals) -> Case:
             wait_for_lines(command, out, 8)
             seen.check("it is in its middle", 8 <= lines(out) < 256 and command.process.poll() is None)
             second = Command(evaluate(workspace, out), out / "second")
-            code = second.process.wait(120)
+            code = second.process.wait(120 * PATIENCE)
             seen.check(f"a second one is refused ({code})", code == 1 and "is in use by" in second.log_path.read_text())
             started = time.monotonic()
             command.process.send_signal(number)

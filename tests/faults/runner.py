@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults import commands, trainings
-from tests.faults.case import Case, Seen
+from tests.faults.case import PATIENCE, Case, Seen
 from tests.faults.training import ROOT, make_workspace
 
 CASES: tuple[Case, ...] = (*trainings.CASES, *commands.CASES)
@@ -30,7 +30,7 @@ def try_case(case: Case, out: Path) -> dict[str, Any]:
     started = time.monotonic()
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
-        process.wait(case.limit * float(os.environ.get("MRT_FAULT_PATIENCE", 1)))
+        process.wait(case.limit * PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

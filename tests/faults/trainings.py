@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.faults.case import Case, Seen
+from tests.faults.case import PATIENCE, Case, Seen
 from tests.faults.training import Training
 
-START_S = 400
-"""Seconds that a run may take to its first step on a machine that does other things as well."""
+START_S = 400 * PATIENCE
+"""Seconds that a run may take to its first step."""
 STEPS = 5
 
 
@@ -39,9 +39,9 @@ def killed(
             time.sleep(1)
             after, steps = len(one.log), one.steps
             seen.check(f"there is a {kind}", one.signal(kind, number) > 0)
-            seen.told_s = one.wait_for(told, within, after=after)
+            seen.told_s = one.wait_for(told, within * PATIENCE, after=after)
             seen.check(f"told within {within:g} s: {told}", seen.told_s is not None)
-            code = ended(one, 120)
+            code = ended(one, 120 * PATIENCE)
             seen.check("the run ended by itself, with an exit code that is not 0", code not in (None, 0))
             left = one.left(30)
             seen.check(f"no process is left {left or ''}", not left)
@@ -73,33 +73,6 @@ def finished(run: Training, seen: Seen, steps: int = STEPS) -> None:
     seen.check(f"no process is left {left or ''}", not left)
 
 
-def trace_dir_full(workspace: Path, out: Path) -> Seen:
-    """A file system of 64 KB where one can be mounted; else a file where the directory was."""
-    seen, place = Seen(), out / "small"
-    place.mkdir(parents=True)
-    is_mounted = not subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], check=False
-    ).returncode
-    try:
-        if is_mounted:
-            (place / "filler").write_bytes(b"x" * 60_000)
-        with training(workspace, out, f"mrt.trace_dir={place}/traces") as one:
-            if not is_mounted:
-                one.wait_for(r"step:1 - ", START_S)
-                (place / "traces").rename(place / "before")
-                (place / "traces").write_text("")
-            seen.told_s = one.wait_for(r"jsonl cannot be written \(", START_S)
-            finished(one, seen)
-            warnings = re.findall(r"\S+jsonl cannot be written \([^)]*\)", one.log)
-            seen.check(f"one warning ({len(warnings)})", len(warnings) == 1)
-            seen.what = f"{one.steps} steps; {warnings[0] if warnings else 'no warning'}"
-    finally:
-        if is_mounted:
-            subprocess.run(["umount", str(place)])
-    seen.told_s = None  # when the disk was full is not known
-    return seen
-
-
 FUNCTION = """
 import os, time, zlib
 
@@ -115,22 +88,44 @@ def compute_score(data_source, solution_str, ground_truth, extra_info=None, **_)
 """
 
 
-def function_misbehaves(workspace: Path, out: Path) -> Seen:
-    """A function that sleeps for ever, exits, or prints 10 MB, each on 2.5 % of the answers."""
+@contextlib.contextmanager
+def small_disk(place: Path) -> Iterator[Callable[[], None]]:
+    """A file system of 64 KB, nearly full; where none can be mounted, the yielded call takes `place` away."""
+    place.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
+    if subprocess.run(mount, stderr=subprocess.DEVNULL).returncode:
+        yield lambda: (place.rename(place.with_name("before")), place.write_text(""), None)[-1]
+        return
+    try:
+        (place / "filler").write_bytes(b"x" * 60_000)
+        yield lambda: None
+    finally:
+        subprocess.run(["umount", str(place)])
+
+
+def disk_and_function(workspace: Path, out: Path) -> Seen:
+    """The trace directory is full; a function sleeps for ever, exits, or prints 10 MB, each on 2.5 % of the answers."""
     seen, path = Seen(), out / "score.py"
     out.mkdir(parents=True)
     path.write_text(FUNCTION)
     overrides = ["mrt.outcome=compute_score", f"reward.custom_reward_function.path={path}", "mrt.grade_timeout_s=3"]
-    with training(workspace, out, *overrides) as one:
+    with (
+        small_disk(out / "small") as take_away,
+        training(workspace, out, f"mrt.trace_dir={out}/small/traces", *overrides) as one,
+    ):
         one.wait_for(r"step:1 - ", START_S)
+        take_away()
         finished(one, seen)
+        warnings = re.findall(r"jsonl cannot be written \([^)]*\)", one.log)
+        seen.check(f"one warning of the disk ({len(warnings)})", len(warnings) == 1)
         for told in ("gradings timed out", "grading processes died", "prints more than"):
             seen.check(f"told: {told}", told in one.log)
         size = one.log_path.stat().st_size / 2**20
         seen.check(f"the log has less than 5 MB ({size:.1f})", size < 5)
         lost = sum(one.metric("mrt/grade_timeouts")) + sum(one.metric("mrt/grade_errors"))
         restarts = sum(one.metric("mrt/grade_restarts"))
-        seen.what = f"{one.steps} steps, {lost:.0f} answers left out, {restarts:.0f} restarts, log of {size:.1f} MB"
+        told = f"{lost:.0f} answers left out, {restarts:.0f} restarts, {size:.1f} MB of log"
+        seen.what = f"{one.steps} steps; {''.join(warnings[:1])}; {told}"
     return seen
 
 
@@ -148,7 +143,8 @@ def killed_while_saving(workspace: Path, out: Path) -> Seen:
     (out / "metrics.jsonl").rename(out / "metrics_before.jsonl")
     started = time.monotonic()
     with training(workspace, out, *save) as again:
-        code = ended(again, 120) if again.wait_for("the newest whole|no checkpoint there is whole", 120) else None
+        told = again.wait_for("the newest whole|no checkpoint there is whole", 60 * PATIENCE)
+        code = None if told is None else ended(again, 60 * PATIENCE)
         refusal = re.search(r"reward_model=mrt: .*", again.log)
         if refusal:
             seen.told_s = time.monotonic() - started
@@ -172,7 +168,7 @@ def two_runs(workspace: Path, out: Path) -> Seen:
         first.wait_for(r"step:1 - ", START_S)
         started = time.monotonic()
         with training(workspace, out, "trainer.save_freq=1") as second:
-            code = ended(second, 120)
+            code = ended(second, 120 * PATIENCE)
             told = re.search(r"reward_model=mrt: .* is in use by process \d+.*", second.log)
         seen.told_s = time.monotonic() - started if told else None
         seen.check(f"the second is refused, exit code {code}", bool(told) and code not in (None, 0))
@@ -217,10 +213,9 @@ CASES = (
             number=signal.SIGSTOP,
         ),
     ),
-    Case("trace_dir_full", "mrt.trace_dir is full", "all steps", "goes on, one warning", trace_dir_full),
     Case(
-        *("function_misbehaves", "a reward function that sleeps, exits and prints 10 MB", "grading"),
-        *("goes on, each told, log bounded", function_misbehaves),
+        *("disk_and_function", "mrt.trace_dir is full; a reward function sleeps, exits and prints 10 MB"),
+        *("all steps", "goes on, each told once, log bounded", disk_and_function),
     ),
     Case(
         *("killed_while_saving", "kill -9 of everything", "save"),
