@@ -36,6 +36,7 @@ ENVIRONMENT = {
     "RAY_worker_niceness": "0",
     "PYTHONUNBUFFERED": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_raylet_start_wait_time_s": "300",
     "HF_HUB_OFFLINE": "1",
 }
 
