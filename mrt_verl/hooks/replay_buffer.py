@@ -20,17 +20,6 @@ def build_replay_buffer(**kwargs: Any) -> ReplayBuffer:
     """verl's replay buffer of the trainer mode, which also returns mrt/* metrics; named by `custom_sampler.name`."""
     base = ReplayBuffer if kwargs["trainer_mode"] == "sync" else ReplayBufferAsync
     of_run = kwargs["sampler_kwargs"]  # conf/reward_model/mrt.yaml fills it
-    kwargs.setdefault("poll_interval", of_run["poll_interval"])
-    # verl does not hand DAPO's group filter and the refill of failed groups on to custom samplers
-    is_filtered, is_refilled = of_run["filter_groups"]["enable"], of_run["sync_refill_failed_groups"]
-    if is_filtered or is_refilled:
-        kwargs.update(train_batch_size=of_run["train_batch_size"], gen_batch_size=1)
-        kwargs.update(sync_refill_failed_groups=bool(is_refilled))
-    if is_filtered:
-        kwargs.update(
-            filter_groups_metric=of_run["filter_groups"]["metric"],
-            max_inflight_gen_batches=of_run["filter_groups"]["max_inflight_gen_batches"],
-        )
     settings = MRTSettings.from_config(of_run["mrt"])
     report = StepReport(settings, response_tokens=of_run["response_length"])
     stall, rollouts = StallWatch(settings.stall_timeout_s), of_run["rollouts"]
@@ -60,7 +49,22 @@ def build_replay_buffer(**kwargs: Any) -> ReplayBuffer:
             stall.polled(time.monotonic() - started, state_of(self, partition_id), waiting)
             return last_debug_time
 
-    return MRTReplayBuffer(**kwargs)
+    return MRTReplayBuffer(**{"poll_interval": of_run["poll_interval"], **kwargs, **_not_handed_on(of_run)})
+
+
+def _not_handed_on(of_run: Any) -> dict[str, Any]:
+    """Arguments that verl gives to samplers of its own alone: DAPO's group filter and the refill of failed groups."""
+    kwargs: dict[str, Any] = {}
+    is_filtered, is_refilled = of_run["filter_groups"]["enable"], of_run["sync_refill_failed_groups"]
+    if is_filtered or is_refilled:
+        kwargs.update(train_batch_size=of_run["train_batch_size"], gen_batch_size=1)
+        kwargs.update(sync_refill_failed_groups=bool(is_refilled))
+    if is_filtered:
+        kwargs.update(
+            filter_groups_metric=of_run["filter_groups"]["metric"],
+            max_inflight_gen_batches=of_run["filter_groups"]["max_inflight_gen_batches"],
+        )
+    return kwargs
 
 
 def read_records(batch: Any) -> list[RolloutRecord]:
