@@ -113,7 +113,7 @@ def data_prep_interrupted(workspace: Path, out: Path) -> Seen:
     for tenth in range(1, 13):
         log = out / f"log{tenth}"
         command = Command([*words, "--out", str(out / f"out{tenth}")], log)
-        time.sleep(0.35 * tenth)
+        time.sleep(0.35 * tenth * PATIENCE)
         command.process.send_signal(signal.SIGINT)
         code = command.process.wait(60)
         text = log.read_text()
