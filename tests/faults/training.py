@@ -36,7 +36,8 @@ ENVIRONMENT = {
     "RAY_worker_niceness": "0",
     "PYTHONUNBUFFERED": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_raylet_start_wait_time_s": "300",
+    "RAY_raylet_start_wait_time_s": "900",
+    "RAY_gcs_rpc_server_connect_timeout_s": "120",
     "HF_HUB_OFFLINE": "1",
 }
 
@@ -71,6 +72,7 @@ class Training:
             f"actor_rollout_ref.model.path={workspace}/model",
             *("data.train_batch_size=4", "actor_rollout_ref.actor.ppo_mini_batch_size=4"),
             *("actor_rollout_ref.rollout.n=4", "trainer.save_freq=-1", "trainer.val_before_train=False"),
+            "+ray_kwargs.ray_init.include_dashboard=False",
             *("trainer.test_freq=-1", f"mrt.trace_dir={out}/traces", f"trainer.default_local_dir={out}/checkpoints"),
             *overrides,
         ]
