@@ -80,7 +80,7 @@ def stopped(number: signal.Signals) -> Case:
             seen.check(f"a second one is refused ({code})", code == 1 and "is in use by" in second.log_path.read_text())
             started = time.monotonic()
             command.process.send_signal(number)
-            code = command.process.wait(60)
+            code = command.process.wait(60 * PATIENCE)
             left = command.left(20)
             gone = time.monotonic() - started
             seen.check(f"no process is left after {gone:.0f} s ({left})", not left)
@@ -115,7 +115,7 @@ def data_prep_interrupted(workspace: Path, out: Path) -> Seen:
         command = Command([*words, "--out", str(out / f"out{tenth}")], log)
         time.sleep(0.35 * tenth * PATIENCE)
         command.process.send_signal(signal.SIGINT)
-        code = command.process.wait(60)
+        code = command.process.wait(60 * PATIENCE)
         text = log.read_text()
         in_python = code == 1 and "data_prep" not in text.split("KeyboardInterrupt")[0]  # before any line of ours
         seen.check(f"{0.35 * tenth:.1f} s: no traceback (exit code {code})", "Traceback" not in text or in_python)

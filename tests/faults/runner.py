@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -47,6 +48,7 @@ def try_case(case: Case, out: Path) -> dict[str, Any]:
 def one_case(name: str, out: Path) -> int:
     """What `try_case` starts."""
     case = next(one for one in CASES if one.name == name)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # else ignored by all that a shell starts with `&`
     workspace = make_workspace(out / "workspace")
     try:
         seen = case.run(workspace, out / name)
