@@ -145,7 +145,7 @@ def demonstrate(problem: Problem, style: TraceStyle, rng: "np.random.Generator")
             cut = False
             break
     answer = _final_pair(problem, tried, found, style, rng)
-    forced = _choice(style.stop_texts, rng) if cut else ""
+    forced = choose_text(style.stop_texts, rng) if cut else ""
     return Demonstration("".join(paragraphs), forced, format_pair(answer), _tail(answer, rng))
 
 
@@ -169,7 +169,8 @@ def _tail(answer: Pair, rng: "np.random.Generator") -> str:
     return end + ("" if end.endswith("\n") else " ") + remark
 
 
-def _choice(texts: Sequence[str], rng: "np.random.Generator") -> str:
+def choose_text(texts: Sequence[str], rng: "np.random.Generator") -> str:
+    """One of the texts, all equally often."""
     # no draw where there is no choice: the demonstrations of one stop text stay what they were
     return texts[0] if len(texts) == 1 else str(rng.choice(texts))
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Any, Generic, TypeVar
 
+from mrt_verl.answer_pool import AnswerPool, AreRight
 from mrt_verl.provers import Branches, Prover, prover_class
 from mrt_verl.settings import MRTSettings
 
@@ -21,16 +22,18 @@ class PromptBranches:
     """Branches after the prefixes of one prompt, each started once."""
 
     def __init__(self) -> None:
-        self._tasks: dict[tuple[int, bytes], asyncio.Task[Branches]] = {}
+        self.pool = AnswerPool()
+        self._tasks: dict[tuple[int, bytes, tuple[str, ...]], asyncio.Task[Branches]] = {}
 
     def start(
-        self, prover: Prover, prefix_ids: Sequence[int], *, count: int, **how: Any
+        self, prover: Prover, prefix_ids: Sequence[int], *, count: int, references: Sequence[str] = (), **how: Any
     ) -> tuple["asyncio.Task[Branches]", bool]:
         """The branches after a prefix, and whether this call started (and pays for) them; `how` as for `branch`."""
-        key = (count, blake2b(array("q", prefix_ids).tobytes(), digest_size=16).digest())
+        key = (count, blake2b(array("q", prefix_ids).tobytes(), digest_size=16).digest(), tuple(references))
         is_new = key not in self._tasks
         if is_new:
-            self._tasks[key] = asyncio.create_task(prover.branch(prefix_ids, count=count, **how))
+            branching = prover.branch(prefix_ids, count=count, references=references, **how)
+            self._tasks[key] = asyncio.create_task(branching)
         return self._tasks[key], is_new
 
 
@@ -59,15 +62,40 @@ class RolloutBranches:
     """One rollout's way to the branches of its prompt; it pays for those that it is the first to ask for."""
 
     def __init__(
-        self, shared: PromptBranches, *, sampling_params: dict[str, Any], references: Sequence[str] = ()
+        self,
+        shared: PromptBranches,
+        *,
+        sampling_params: dict[str, Any],
+        references: Sequence[str] = (),
+        are_right: AreRight | None = None,
     ) -> None:
+        """Keep them.
+
+        Args:
+            references: accepted answers, for provers that score them.
+            are_right: grades what the prompt's rollouts answered, for provers that score that too.
+        """
         self.paid: list[Branches] = []
+        self.pool = shared.pool
         self._shared = shared
-        self._how = {"sampling_params": sampling_params, "references": references}
+        self._sampling_params = sampling_params
+        self._references = tuple(references)
+        self._are_right = are_right
+
+    async def await_pool(self) -> None:
+        """From now on the right answers of the prompt's rollouts are references too; waits for all of their traces."""
+        if self._are_right is not None:
+            self._references = tuple(dict.fromkeys([*self._references, *await self.pool.right(self._are_right)]))
 
     async def ask(self, prover: Prover, prefix_ids: Sequence[int], count: int, request_id: str) -> Branches:
         """The branches after a prefix, waited for."""
-        task, owns = self._shared.start(prover, prefix_ids, count=count, request_id=request_id, **self._how)
+        task, owns = self._shared.start(
+            *(prover, prefix_ids),
+            count=count,
+            sampling_params=self._sampling_params,
+            request_id=request_id,
+            references=self._references,
+        )
         branches = await asyncio.shield(task)  # other rollouts wait for it too
         if owns:
             self.paid.append(branches)

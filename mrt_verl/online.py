@@ -52,19 +52,28 @@ async def roll_out(
     Raises:
         TraceTimeout: the trace took longer than `mrt.trace_timeout_s`.
     """
-    before = None
-    if is_branching:
+    pools = is_branching and rollout.prover.pools_answers
+
+    def ask_before() -> "asyncio.Task[Branches]":
         prefix = rollout.before_thinking(prompt_ids)
-        before = asyncio.create_task(branches.ask(rollout.prover, prefix, rollout.settings.branches, uuid4().hex))
+        return asyncio.create_task(branches.ask(rollout.prover, prefix, rollout.branches, uuid4().hex))
+
+    before = ask_before() if is_branching and not pools else None
     request_id, started = uuid4().hex, time.perf_counter()
     try:
-        response = await respond(request_id)
+        with branches.pool.writing() if pools else nullcontext():
+            response = await respond(request_id)
+            if pools:
+                branches.pool.add(rollout.final_answer(response))
     except BaseException:
         if before is not None:
             before.cancel()  # the answers themselves are those of the prompt's other rollouts too
         raise
     trace_seconds = time.perf_counter() - started
     record = make_record(rollout, prompt_ids, response, kind)
+    if pools:
+        await branches.await_pool()
+        before = ask_before()
     if before is not None:
         started = time.perf_counter()
         server = pinned(request_id) if pinned else nullcontext(rollout.prover)
@@ -92,7 +101,7 @@ def j_estimator(
     """
 
     async def estimate(ids: Sequence[int]) -> float | None:
-        forced = await branches.ask(rollout.prover, [*prompt_ids, *ids], rollout.settings.branches, request_id)
+        forced = await branches.ask(rollout.prover, [*prompt_ids, *ids], rollout.branches, request_id)
         grades = await grader().grade_forced(forced.answers, list(ids), row)
         return estimate_j(grades, weights_of(forced.answers))
 

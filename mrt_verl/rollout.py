@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from mrt_verl.branching import branch_chosen
 from mrt_verl.episode_kinds import load_splitter
 from mrt_verl.episodes import Episode, EpisodeSplitter
+from mrt_verl.grading.extraction import extract_answer
 from mrt_verl.insertions import EstimateJ, load_policy
 from mrt_verl.provers import Branches, load_prover
 from mrt_verl.sampling_params import ended_by_itself, without_end
@@ -93,6 +94,7 @@ class Rollout:
         self.splitter = load_splitter(tokenizer, settings)
         self.context_tokens = context_tokens
         self.prover = load_prover(engine, tokenizer, settings, context_tokens=context_tokens)
+        self.branches = self.prover.answers_drawn(settings)
         self.policy = load_policy(settings)
         self._sampler = TraceSampler(
             engine,
@@ -197,6 +199,13 @@ class Rollout:
         """The run's splitter without its cap on episodes."""
         return load_splitter(self.tokenizer, replace(self.settings, boundary_choice="uncertain"))
 
+    def final_answer(self, response: Response) -> str | None:
+        """What a response answers by itself; None where there is no answer."""
+        if response.answer_start is None:
+            return None
+        text = str(self.tokenizer.decode(response.ids[response.answer_start :], skip_special_tokens=True))
+        return extract_answer(text, thinking=None, finished=response.finished)
+
     def own_is_sample(self, response: Response) -> bool:
         """Whether the response's own final answer is one of the samples of its last boundary."""
         return self.prover.draws_plain_samples and bool(response.boundaries) and response.answer_start is not None
@@ -231,7 +240,7 @@ class Rollout:
             # a trace may end the sequence inside its thinking
             thinking = without_end([*boundary.context_ids, *boundary.close_ids], self.tokenizer.eos_token_id)
             own = int(own_is_sample and number == last)
-            return await ask([*prompt_ids, *thinking], self.settings.branches - own)
+            return await ask([*prompt_ids, *thinking], self.branches - own)
 
         if every:
             return dict(enumerate(await asyncio.gather(*map(branch_at, range(len(boundaries))))))

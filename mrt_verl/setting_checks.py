@@ -42,7 +42,15 @@ RANGES = {
     "grade_timeout_s": ("a number of seconds > 0", 0.0, math.inf, "("),
 }
 """Numbers: what is allowed in words, lower end, upper end, and which ends are excluded by ( and )."""
-NULLABLE = ("branch_token_budget", "insert_every", "branch_temperature", "trace_timeout_s", "stall_timeout_s", "seed")
+NULLABLE = (
+    "branches",
+    "branch_token_budget",
+    "insert_every",
+    "branch_temperature",
+    "trace_timeout_s",
+    "stall_timeout_s",
+    "seed",
+)
 LISTS = ("markers", "branch_stop", "insert_texts")
 
 
@@ -59,7 +67,7 @@ def check_values(settings: Any) -> None:
     for key, least in WHOLE.items():
         value = getattr(settings, key)
         if not (value is None and key in NULLABLE) and not (_is_number(value, int) and value >= least):
-            raise _refusal(key, value, f"a whole number >= {least}")
+            raise _refusal(key, value, f"{'null or ' * (key in NULLABLE)}a whole number >= {least}")
     for key, (words, low, high, excluded) in RANGES.items():
         value = getattr(settings, key)
         if not (value is None and key in NULLABLE) and not (

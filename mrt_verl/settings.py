@@ -49,16 +49,17 @@ class MRTSettings:
     noise of a group that learnt nothing stays small; `rms` by that of each group (both ours); `none` leaves it."""
     bonus_floor: float = 0.05
     """Least RMS the credit is divided by, in (0, 1]: pure estimation noise is not blown up to unit size (ours)."""
-    prover: str = "ht"
+    prover: str = "seen"
     """How J is estimated: `sample` is the mean grade of `branches` forced answers, `ht` their Horvitz-Thompson sum
     (ours: unbiased, less noise), `seen` the probability of the distinct right ones among them (ours: still less noise,
     too low by what they leave unseen), `likelihood` the probability of the reference answer (ours: no sampling, biased
-    where several spellings are right), `anchored` that probability plus the Horvitz-Thompson sum of the other forced
-    answers (ours: unbiased at temperature 1, which its answers are drawn at; noise is left only where other spellings
-    are), `anchored_seen` that probability plus what `seen` gives the others, or `package.module:Class`
-    (provers.Prover)."""
-    branches: int = 4
-    """Forced answers per boundary (G), >= 1; 4 in the reference code."""
+    where several spellings are right), `pooled` that of every spelling in which the group answered rightly (ours),
+    `anchored` that of the reference plus the Horvitz-Thompson sum of the other forced answers (ours: unbiased at
+    temperature 1, which its answers are drawn at; noise is left only where other spellings are), `anchored_seen` that
+    probability plus what `seen` gives the others, or `package.module:Class` (provers.Prover)."""
+    branches: int | None = None
+    """Forced answers per boundary (G), >= 1; 4 in the reference code. null: the prover's own number, 1 of `seen` and
+    the anchored provers, 4 of `sample` and `ht`."""
     boundary_choice: str = "even"
     """Which boundaries are branched when there are more than `max_episodes` or the budget allows: `even`, or
     `uncertain` (those between which the forced answers disagree most; one after the other)."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from mrt_verl.evaluation.checkpoints import identify
 from mrt_verl.evaluation.config import EvaluationConfig, check_settings, evaluation_settings
+from mrt_verl.provers import prover_class
 from mrt_verl.settings import MRTSettings
 
 GROUPS = ("reward_model", "mrt_family", "mrt_stop")
@@ -89,7 +90,8 @@ def read_settings(files: Sequence[Path], overrides: Sequence[str]) -> MRTSetting
     # every boundary is branched: what chooses among them in training has no say
     settings = MRTSettings.from_config({**merged["mrt"], "boundary_choice": "even", "branch_token_budget": None})
     check_settings(settings)
-    return settings
+    # a recipe may leave the number to its prover; the page and `equal settings` compare numbers
+    return replace(settings, branches=prover_class(settings).answers_drawn(settings))
 
 
 def _names_reward_function(override: str) -> bool:

@@ -65,6 +65,12 @@ class AnswerGrader:
             finished=[finished for _, finished, _ in answers],
         )
 
+    async def are_right(self, contents: Sequence[str], row: Mapping[str, Any]) -> list[bool]:
+        r"""Whether answers are right by math-verify, each as the content of a `\boxed{}`; an error is not."""
+        texts = [f"\\boxed{{{content}}}" for content in contents]
+        grades = await self.grader.grade(texts, row["reward_model"]["ground_truth"], finished=True)
+        return [grade.verdict is Verdict.RIGHT for grade in grades]
+
     def decode(self, ids: list[int]) -> str:
         """The text that is graded: without special tokens."""
         return str(self.tokenizer.decode(ids, skip_special_tokens=True))

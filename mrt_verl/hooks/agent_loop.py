@@ -166,7 +166,11 @@ class MRTAgentLoop(AgentLoopBase):
         self, shared: PromptBranches, sampling_params: dict[str, Any], row: dict[str, Any]
     ) -> RolloutBranches:
         references = as_references(row.get("reward_model", {}).get("ground_truth", ""))
-        return RolloutBranches(shared, sampling_params=sampling_params, references=references)
+
+        async def are_right(answers: Sequence[str]) -> list[bool]:
+            return await build_grader(self.tokenizer, self.settings, self.config.reward).are_right(answers, row)
+
+        return RolloutBranches(shared, sampling_params=sampling_params, references=references, are_right=are_right)
 
     def make_lost(
         self, prompt_ids: list[int], sampling_params: dict[str, Any], row: dict[str, Any]

@@ -9,6 +9,7 @@ from mrt_verl.inspect.forced import ForcedAnswers, read_forms
 from mrt_verl.inspect.openings import Openings, find_openings
 from mrt_verl.inspect.price import extra_tokens
 from mrt_verl.inspect.signal import Signal, measure_signal
+from mrt_verl.provers import prover_class
 from mrt_verl.settings import MRTSettings
 
 
@@ -64,7 +65,7 @@ def read_findings(run: Run, settings: MRTSettings, *, stop_tokens: int, group: i
         price=extra_tokens(
             records,
             stop_tokens=stop_tokens,
-            branches=settings.branches,
+            branches=prover_class(settings).answers_drawn(settings) or 1,
             max_episodes=settings.max_episodes,
             group=group,
         ),

@@ -6,6 +6,7 @@ them before it goes on: so the group is known by that object, and whole after on
 """
 
 import asyncio
+import functools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -110,7 +111,12 @@ class PromptGroup:
 
     def _branches(self) -> RolloutBranches:
         references = as_references(self.row["reward_model"]["ground_truth"])
-        return RolloutBranches(self.shared, sampling_params=self.sampling_params, references=references)
+        return RolloutBranches(
+            self.shared,
+            sampling_params=self.sampling_params,
+            references=references,
+            are_right=functools.partial(self.answers.are_right, row=self.row),
+        )
 
     async def _sample(
         self, request_id: str, session: int, branches: RolloutBranches, trace: Trace | None = None

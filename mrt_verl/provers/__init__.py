@@ -7,8 +7,9 @@
     stems.py        those answers weighted by the probabilities of their stems
     ht.py           with Horvitz-Thompson weights: unbiased
     seen.py         with their own probabilities: less noise, never above J in expectation
-    scoring.py      the scored reference, which the next three share
+    scoring.py      the scored reference, which the next four share
     likelihood.py   the probability of the reference answer
+    pooled.py       the same of every spelling in which the group answered rightly
     anchored.py     that probability, and the other answers drawn, weighted as in `ht`
     anchored_seen.py    the same, weighted as in `seen`
 
@@ -22,6 +23,7 @@ from mrt_verl.provers.anchored_seen import AnchoredSeenProver
 from mrt_verl.provers.base import Branches, ForcedAnswer, Prover, Sample
 from mrt_verl.provers.ht import HorvitzThompsonProver
 from mrt_verl.provers.likelihood import LikelihoodProver
+from mrt_verl.provers.pooled import PooledProver
 from mrt_verl.provers.sample import SampleProver
 from mrt_verl.provers.seen import SeenProver
 from mrt_verl.registry import resolve
@@ -34,6 +36,7 @@ PROVERS: dict[str, type[Prover]] = {
     "ht": HorvitzThompsonProver,
     "seen": SeenProver,
     "likelihood": LikelihoodProver,
+    "pooled": PooledProver,
     "anchored": AnchoredProver,
     "anchored_seen": AnchoredSeenProver,
 }

@@ -23,6 +23,7 @@ _SPACED_CLOSE = re.compile(r" +\}\Z")
 class AnchoredProver(ScoringProver, StemProver):
     """The reference's probability and the Horvitz-Thompson sum of all that does not begin with it."""
 
+    default_branches = 1
     stem_weight = staticmethod(inverse_inclusion)
 
     @classmethod

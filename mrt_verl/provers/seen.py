@@ -29,6 +29,7 @@ class SeenProver(StemProver):
     """G forced answers, each stem weighted by its own probability and shared by the samples through it."""
 
     is_unbiased = False
+    default_branches = 1
     stem_weight = staticmethod(own_probability)
 
     @classmethod

@@ -10,7 +10,7 @@ ARMS: dict[str, tuple[str, ...]] = {
     "grpo": ("mrt.alpha=0",),  # verl's GRPO bit for bit; progress and regret are measured, and trained on by nobody
     "mrt": (),
 }
-STEPS = 50
+STEPS = 60
 OUT = Path("outputs/quickstart")
 
 

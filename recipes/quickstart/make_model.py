@@ -6,16 +6,17 @@ reinforcement learning finds to do.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from data_prep.search_task import ANSWER_TEXT, STOP_TEXT, Demonstration, Problem, TraceStyle, demonstrate
+from data_prep.search_task import ANSWER_TEXT, STOP_TEXT, Demonstration, TraceStyle, demonstrate
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -26,9 +27,11 @@ WORDS = r"[^\r\n\p{L}\p{N}]?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+
 the braces of a box are parts of larger tokens. Unlike theirs a number stays whole, with the space before it: digits
 apart would make every sum a matter of several tokens."""
 Stages = Sequence[tuple[int, TraceStyle]]
-STAGES: Stages = ((3000, TraceStyle(hit=0.3)),)
-"""Steps and style of the demonstrations. After 1,500 a third of the attempts is no pair of the problem, and
-whether thinking pays is luck: one such model succeeded in 9 % of its traces and learned nothing in 16 updates."""
+"""Steps and style of the demonstrations. After 1,500 steps a third of the attempts is no pair of the problem, and
+whether thinking pays is luck: one such model succeeded in 9 % of its traces and learned nothing in 16 updates; one of
+3,000 learned nothing of GRPO in 50 updates of 32 rollouts."""
+Demonstrate = Callable[[Any, TraceStyle, np.random.Generator], Demonstration]
+"""Writes one trace of a task's problem."""
 BATCH = 16
 POOL = 32
 """Batches made at once from demonstrations sorted by length, which saves most of the padding."""
@@ -63,7 +66,9 @@ def make_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
     )
 
 
-def tokenizer_texts(problems: Sequence[Problem], rng: np.random.Generator) -> list[str]:
+def tokenizer_texts(
+    problems: Sequence[Any], rng: np.random.Generator, demonstrate: Demonstrate = demonstrate
+) -> list[str]:
     """What the tokenizer is made of: a demonstration of every problem, with the stop text whether it has one or not."""
     shown = [(problem.question, demonstrate(problem, TraceStyle(), rng)) for problem in problems]
     return [
@@ -89,10 +94,10 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     return LlamaForCausalLM(config)
 
 
-def encode(tokenizer: PreTrainedTokenizerFast, problem: Problem, shown: Demonstration) -> tuple[list[int], list[int]]:
+def encode(tokenizer: PreTrainedTokenizerFast, question: str, shown: Demonstration) -> tuple[list[int], list[int]]:
     """Token ids and labels of one demonstration; prompt and stop text are not learnt (label -100)."""
     prompt = tokenizer.apply_chat_template(
-        [{"role": "user", "content": problem.question}], add_generation_prompt=True, tokenize=False
+        [{"role": "user", "content": question}], add_generation_prompt=True, tokenize=False
     )
     closing = "" if shown.forced else ANSWER_TEXT
     ids: list[int] = []
@@ -110,12 +115,17 @@ def encode(tokenizer: PreTrainedTokenizerFast, problem: Problem, shown: Demonstr
 
 
 def batches(
-    tokenizer: PreTrainedTokenizerFast, problems: Sequence[Problem], style: TraceStyle, rng: np.random.Generator
+    tokenizer: PreTrainedTokenizerFast,
+    problems: Sequence[Any],
+    style: TraceStyle,
+    rng: np.random.Generator,
+    demonstrate: Demonstrate = demonstrate,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Right-padded (BATCH, length) ids and labels, without end."""
     while True:
         pool = [problems[index] for index in rng.integers(len(problems), size=BATCH * POOL)]
-        rows = sorted((encode(tokenizer, problem, demonstrate(problem, style, rng)) for problem in pool), key=_length)
+        shown = [(problem.question, demonstrate(problem, style, rng)) for problem in pool]
+        rows = sorted((encode(tokenizer, *one) for one in shown), key=_length)
         for index in rng.permutation(POOL):
             batch = rows[index * BATCH : (index + 1) * BATCH]
             length = _length(batch[-1])
@@ -128,11 +138,18 @@ def _length(row: tuple[list[int], list[int]]) -> int:
     return len(row[0])
 
 
-def warm_start(directory: Path, problems: Sequence[Problem], *, seed: int, stages: Stages = STAGES) -> None:
+def warm_start(
+    directory: Path,
+    problems: Sequence[Any],
+    *,
+    seed: int,
+    stages: Stages,
+    demonstrate: Demonstrate = demonstrate,
+) -> None:
     """Make tokenizer and model, train the model on demonstrations of `problems`, save both to `directory`."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    tokenizer = make_tokenizer(tokenizer_texts(problems, rng))
+    tokenizer = make_tokenizer(tokenizer_texts(problems, rng, demonstrate))
     model = make_model(tokenizer)
     total = sum(steps for steps, _ in stages)
     print(f"warm start: {model.num_parameters():,} parameters, {total} steps of {BATCH} demonstrations", flush=True)
@@ -140,7 +157,7 @@ def warm_start(directory: Path, problems: Sequence[Problem], *, seed: int, stage
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=total, pct_start=0.1)
     started, step = time.perf_counter(), 0
     for steps, style in stages:
-        for ids, labels in islice(batches(tokenizer, problems, style, rng), steps):
+        for ids, labels in islice(batches(tokenizer, problems, style, rng, demonstrate), steps):
             loss = model(input_ids=ids, labels=labels, use_cache=False).loss
             optimizer.zero_grad()
             loss.backward()

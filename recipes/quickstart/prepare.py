@@ -1,26 +1,22 @@
-"""Makes the quickstart's data, and takes its model from warm_start/; what is there already is kept.
-
-python -m recipes.quickstart.prepare --remake      trains warm_start/ anew, 4 minutes on an idle core
-"""
+"""Makes the quickstart's data, and takes its model from the study's warm starts; what is there already is kept."""
 
 import argparse
 import json
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from data_prep.schema import make_row, write_parquet
 from data_prep.search_task import VERSION, Problem, make_problems
 from data_prep.writing import whole_directory
-from recipes.quickstart.make_model import STAGES, Stages, warm_start
+from recipes.quickstart.make_model import Stages, warm_start
 
 TEST, TRAIN = 512, 2048
-SEED = 0
-"""Of problems and warm start; the study has others."""
-WARM_START = Path("recipes/quickstart/warm_start")
+SEED = 11
+"""Of the problems; the study's, since its warm start must not have seen those that are trained on and tested."""
+WARM_START = Path("recipes/study/warm_starts/pair/1")
 """Kept in the repository: made anew from its seed on another kind of processor it is another model."""
 MADE_BY = "made_by.json"
 """In it: what it was made with."""
@@ -56,7 +52,7 @@ def claim(out: Path) -> None:
     path.write_text(f"{VERSION}\n")
 
 
-def prepare(out: Path, seed: int, stages: Stages = STAGES, model: Path | None = None) -> None:
+def prepare(out: Path, seed: int, stages: Stages, model: Path | None = None) -> None:
     """Write `out`/data and the model (`out`/model); no problem serves two of test, training and warm start.
 
     Raises:
@@ -100,7 +96,7 @@ def prepare_quickstart(out: Path) -> None:
     if made_by["task_version"] != VERSION:
         raise SystemExit(
             f"{WARM_START} is of version {made_by['task_version']} of the search task, this is version {VERSION}; "
-            "python -m recipes.quickstart.prepare --remake"
+            f"rm -r {WARM_START}, then python -m recipes.study.fast warm-start"
         )
     prepare_data(out, SEED)
     if not (out / "model").exists():
@@ -109,20 +105,7 @@ def prepare_quickstart(out: Path) -> None:
         print(f"model: {out / 'model'}, from {WARM_START}", flush=True)
 
 
-def remake(directory: Path = WARM_START, stages: Stages = STAGES) -> None:
-    """Train the warm start on the problems that the quickstart's data does not hold."""
-    with whole_directory(directory) as partial:
-        warm_start(partial, make_problems(SEED)[TEST + TRAIN :], seed=SEED, stages=stages)
-        made_by = {"task_version": VERSION, "seed": SEED, "stages": [[steps, asdict(style)] for steps, style in stages]}
-        (partial / MADE_BY).write_text(json.dumps(made_by, indent=2) + "\n")
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("outputs/quickstart"))
-    parser.add_argument("--remake", action="store_true", help=f"train {WARM_START} anew")
-    arguments = parser.parse_args()
-    if arguments.remake:
-        shutil.rmtree(WARM_START, ignore_errors=True)
-        remake()
-    prepare_quickstart(arguments.out)
+    prepare_quickstart(parser.parse_args().out)

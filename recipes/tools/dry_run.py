@@ -123,7 +123,7 @@ def _online_lines(mrt: MRTSettings, prompts: int, rollouts: int, response: int, 
     most = rollouts * mrt.max_episodes * boundary + prompts * boundary
     yield (
         f"branches    {mrt.prover}: at most ({mrt.max_episodes} boundaries x {rollouts} rollouts + {prompts} prompts "
-        f"without thinking) x {sampled} answers x {mrt.branch_max_tokens} tokens = {most:,} tokens"
+        f"without thinking) x {sampled} answer{'s' * (sampled != 1)} x {mrt.branch_max_tokens} tokens = {most:,} tokens"
     )
     if mrt.insertion == "backtrack":
         insertions = rollouts * mrt.insert_max * mrt.max_episodes * boundary

@@ -160,7 +160,7 @@ async def measure_streaming(loops: Loops, server: FixedLength, tokenizer: Any, r
             *(
                 prover.branch(
                     output.prompt_ids + output.response_ids[:end],
-                    count=prover.settings.branches,
+                    count=prover.answers_drawn(prover.settings),
                     sampling_params={"temperature": 1.0, "top_p": 1.0, "top_k": -1},
                     request_id="streaming",
                     references=["3, 7"],

@@ -196,7 +196,7 @@ def main() -> None:
     from recipes.study.fast.engine import TorchEngine
     from recipes.study.fast.study import PROBLEM_SEED, TRAIN
 
-    path = ROOT / "recipes/study/warm_starts/1"
+    path = ROOT / "recipes/study/warm_starts/pair/1"
     tokenizer = AutoTokenizer.from_pretrained(path)
     model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
     problems = rows(make_problems(PROBLEM_SEED)[TRAIN][:PROMPTS], "train")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # OpenRLHF's own base class, Experience and advantage code on MRT's executor, from a folder of its own (.openrlhf): the tiny
-# model of recipes/study/warm_starts/1 writes, rewards and advantages are checked against numbers worked out from outcomes.
+# model of recipes/study/warm_starts/pair/1 writes, rewards and advantages are checked against numbers worked out from outcomes.
 # Single process, no Ray, no CUDA. PYTHON names an interpreter with torch, transformers, hydra and this package's needs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -65,7 +65,7 @@ class Prover:
     def __init__(self):
         self.calls = []
 
-    async def branch(self, prefix_ids, *, count, request_id):
+    async def branch(self, prefix_ids, *, count, request_id, references=()):
         self.calls.append((list(prefix_ids), count))
         await asyncio.sleep(0)
         return answers("a")

@@ -228,7 +228,7 @@ IN_README = {
 
 def test_the_fast_study_in_readme_and_its_own():
     """README's rows and the study's tables are those of the runs."""
-    results = complete(read_results(ROOT / "recipes/study/results/fast-v2/runs"), MAIN)
+    results = complete(read_results(ROOT / "recipes/study/results/fast-pair-v2/runs"), MAIN)
     text, study = (path.read_text() for path in (ROOT / "README.md", ROOT / "recipes/study/README.md"))
     for name, arm in IN_README.items():
         pairs = pairs_of(results, arm)
@@ -237,7 +237,9 @@ def test_the_fast_study_in_readme_and_its_own():
         assert f"| {name} | {' | '.join([*differences, efficiency])} |" in text
     for lines in (table_of_arms(results, MAIN), table_of_differences(results, MAIN)):
         assert "\n".join(lines) in study
-    assert "\n".join(tuning_table(read_results(ROOT / "recipes/study/results/fast-v2/tuning"), list(ARMS))) in study
+    assert (
+        "\n".join(tuning_table(read_results(ROOT / "recipes/study/results/fast-pair-v2/tuning"), list(ARMS))) in study
+    )
 
 
 ROW = {

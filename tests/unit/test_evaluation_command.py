@@ -39,7 +39,7 @@ def test_groups_files_and_overrides(tmp_path):
         ),
         (["mrt.branches"], "--set mrt.branches; allowed"),
         (["mrt_family=gpt"], "--set mrt_family=gpt: "),
-        (["mrt.branches=0"], "mrt.branches=0; allowed: a whole number >= 1"),
+        (["mrt.branches=0"], "mrt.branches=0; allowed: null or a whole number >= 1"),
         (["mrt.prover=likelihood"], "mrt.prover='likelihood'; allowed in an evaluation: sample, ht"),
     ],
 )

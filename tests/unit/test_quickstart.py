@@ -1,7 +1,7 @@
 """The quickstart's pieces around the trainer: tokenizer, encoding, progress lines, report."""
 
 import json
-from dataclasses import asdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,7 +26,6 @@ from recipes.quickstart import prepare, recorded, report, run
 from recipes.quickstart.arms import parse_arms
 from recipes.quickstart.follow import Progress, follow, summarise
 from recipes.quickstart.make_model import (
-    STAGES,
     batches,
     encode,
     make_model,
@@ -34,7 +33,8 @@ from recipes.quickstart.make_model import (
     tokenizer_texts,
     warm_start,
 )
-from recipes.quickstart.prepare import MADE_BY, SEED, TEST, TRAIN, WARM_START, claim, prepare_quickstart, remake, rows
+from recipes.quickstart.prepare import MADE_BY, SEED, TEST, TRAIN, WARM_START, claim, prepare_quickstart, rows
+from recipes.study.fast.tasks import TASKS, made_by, make_warm_starts
 from tests.evaluation_records import record, write_run
 
 
@@ -68,7 +68,7 @@ def test_reloading_does_not_change_how_numbers_are_cut(tokenizer, tmp_path):
 def test_prompt_and_stop_text_are_not_learnt(tokenizer, forced):
     thinking = "Try 1 and 2: 1 + 2 = 3, off 9 by 6, no.\n\n"
     shown = Demonstration(thinking, forced, "\\{1, 2\\}", ". Done.")
-    ids, labels = encode(tokenizer, make_problems(0)[0], shown)
+    ids, labels = encode(tokenizer, make_problems(0)[0].question, shown)
     learnt = tokenizer.decode([token for token in labels if token != -100])
     closing = "" if forced else "</think>\n\nThe answer is \\boxed"
     assert learnt == thinking + closing + "{\\{1, 2\\}}. Done.<|im_end|>"
@@ -92,7 +92,7 @@ def test_a_demonstration_is_cut_as_its_whole_text_is(tokenizer):
         )
         answered = f"{shown.forced or ANSWER_TEXT}{{{shown.answer}}}{shown.tail}{tokenizer.eos_token}"
         text = prompt + shown.thinking + answered
-        ids, labels = encode(tokenizer, problem, shown)
+        ids, labels = encode(tokenizer, problem.question, shown)
         assert ids == tokenizer.encode(text)
         assert sum(label != -100 for label in labels) < 150  # train.yaml's max_response_length is 160
 
@@ -106,16 +106,16 @@ def test_outputs_of_another_version_of_the_task_are_refused(tmp_path):
 
 
 def test_the_shipped_warm_start_is_of_this_task(tokenizer, tmp_path, capsys):
-    made_by = json.loads((WARM_START / MADE_BY).read_text())
-    assert made_by["task_version"] == VERSION
-    assert made_by["stages"] == json.loads(json.dumps([[steps, asdict(style)] for steps, style in STAGES]))
+    task = TASKS["pair"]
+    assert json.loads((WARM_START / MADE_BY).read_text()) == json.loads(json.dumps(made_by(task, task.seeds[0])))
+    assert (task.version, WARM_START) == (VERSION, task.warm_starts / "1")
     prepare_quickstart(tmp_path)
     shipped = AutoTokenizer.from_pretrained(tmp_path / "model")
     rest = make_problems(SEED)[TEST + TRAIN :]
-    fresh = make_tokenizer(tokenizer_texts(rest, np.random.default_rng(SEED)))
+    fresh = make_tokenizer(tokenizer_texts(rest, np.random.default_rng(task.seeds[0])))
     assert shipped.get_vocab() == fresh.get_vocab()
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
-    (_, style) = STAGES[-1]
+    (_, style) = task.stages[-1]
     ids, labels = next(batches(shipped, rest, style, np.random.default_rng(1)))
     with torch.no_grad():
         assert model(input_ids=ids, labels=labels).loss < 1.2  # an untrained one has 6
@@ -124,17 +124,17 @@ def test_the_shipped_warm_start_is_of_this_task(tokenizer, tmp_path, capsys):
 def test_a_warm_start_of_another_version_is_refused(tmp_path, monkeypatch):
     (tmp_path / MADE_BY).write_text('{"task_version": 1}')
     monkeypatch.setattr(prepare, "WARM_START", tmp_path)
-    with pytest.raises(SystemExit, match="prepare --remake"):
+    with pytest.raises(SystemExit, match=r"study\.fast warm-start"):
         prepare_quickstart(tmp_path / "out")
 
 
 @pytest.mark.long
 def test_the_warm_start_can_be_remade(tmp_path):
-    remake(tmp_path / "warm_start", stages=((3, TraceStyle(hit=0.3)),))
-    assert {path.name for path in WARM_START.iterdir()} == {path.name for path in (tmp_path / "warm_start").iterdir()}
+    make_warm_starts(replace(TASKS["pair"], stages=((3, TraceStyle(hit=0.3)),), seeds=(21,)), tmp_path)
+    assert {path.name for path in WARM_START.iterdir()} == {path.name for path in (tmp_path / "1").iterdir()}
     shapes = [
         {name: tuple(value.shape) for name, value in AutoModelForCausalLM.from_pretrained(path).state_dict().items()}
-        for path in (WARM_START, tmp_path / "warm_start")
+        for path in (WARM_START, tmp_path / "1")
     ]
     assert shapes[0] == shapes[1]
 

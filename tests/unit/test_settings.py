@@ -25,8 +25,8 @@ def test_shipped_defaults_are_valid_and_complete():
         ("alpha", float("nan"), r"mrt\.alpha=nan; allowed"),
         ("variant", "offline", r"mrt\.variant='offline'; allowed: online, prefix"),
         ("boundary_choice", "all", r"mrt\.boundary_choice='all'; allowed: even, uncertain"),
-        ("branch_token_budget", 127, r"mrt\.branch_token_budget=127; allowed: 128 or more"),
-        ("branch_token_budget", 0, r"mrt\.branch_token_budget=0; allowed: a whole number >= 1"),
+        ("branch_token_budget", 31, r"mrt\.branch_token_budget=31; allowed: 32 or more"),
+        ("branch_token_budget", 0, r"mrt\.branch_token_budget=0; allowed: null or a whole number >= 1"),
         ("insert_every", 0, r"mrt\.insert_every=0; allowed"),
         ("insert_max", -1, r"mrt\.insert_max=-1; allowed"),
         ("insert_texts", [], r"mrt\.insert_texts=\[\]; allowed"),
@@ -41,8 +41,8 @@ def test_shipped_defaults_are_valid_and_complete():
         ("prover", "guess", r"mrt\.prover='guess'; allowed: sample"),
         ("bonus_norm", "std", r"mrt\.bonus_norm='std'; allowed: rms, batch, none"),
         ("outcome", "vote", r"mrt\.outcome='vote'; allowed: math_verify, compute_score"),
-        ("branches", 0, r"mrt\.branches=0; allowed: a whole number >= 1"),
-        ("branches", 2.0, r"mrt\.branches=2\.0; allowed: a whole number"),
+        ("branches", 0, r"mrt\.branches=0; allowed: null or a whole number >= 1"),
+        ("branches", 2.0, r"mrt\.branches=2\.0; allowed: null or a whole number"),
         ("max_episodes", 0, r"mrt\.max_episodes=0; allowed"),
         ("min_episode_tokens", -1, r"mrt\.min_episode_tokens=-1; allowed"),
         ("min_steps", 0, r"mrt\.min_steps=0; allowed"),
@@ -91,7 +91,7 @@ def test_settings_that_exclude_each_other(changes, message):
 
 
 def test_a_budget_limits_the_boundaries():
-    for budget, boundaries in ((None, 6), (128, 1), (400, 3), (10_000, 6)):
+    for budget, boundaries in ((None, 6), (32, 1), (100, 3), (10_000, 6)):
         assert max_boundaries(MRTSettings(branch_token_budget=budget)) == boundaries
 
 
@@ -115,5 +115,5 @@ def test_defaults_are_those_of_the_shipped_yaml():
 
 
 def test_a_bad_default_cannot_be_built_without_from_config_either():
-    with pytest.raises(ValueError, match=r"mrt\.branches=0; allowed: a whole number >= 1"):
+    with pytest.raises(ValueError, match=r"mrt\.branches=0; allowed: null or a whole number >= 1"):
         MRTSettings(branches=0)

@@ -6,12 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from data_prep.search_task import make_problems
 from recipes.quickstart.prepare import rows
 from recipes.study.fast.arms import ARMS, shorter_is_better
 from recipes.study.fast.intervals import ratio_interval, t_interval
 from recipes.study.fast.loop import Experiment, Loop
-from recipes.study.fast.study import PROBLEM_SEED, TRAIN, WARM_STARTS, base_settings, jobs_of
+from recipes.study.fast.study import base_settings, jobs_of
 from recipes.study.fast.summary import (
     at_equal,
     best_rates,
@@ -22,6 +21,9 @@ from recipes.study.fast.summary import (
     token_efficiency,
     tuning_table,
 )
+from recipes.study.fast.tasks import DEVELOPMENT, PROBLEM_SEED, REST, TASKS, TEST, TRAIN
+
+PAIR = TASKS["pair"]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,17 +37,17 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def problems():
-    return rows(make_problems(PROBLEM_SEED)[TRAIN][:8], "train")
+    return rows(PAIR.make_problems(PROBLEM_SEED)[TRAIN][:8], "train")
 
 
 def load():
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    path = WARM_STARTS / "1"
+    path = PAIR.warm_starts / "1"
     return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32), AutoTokenizer.from_pretrained(path)
 
 
-@pytest.mark.parametrize("name", ["grpo", "likelihood", "seen", "paper_prefix", "one_episode"])
+@pytest.mark.parametrize("name", ["grpo", "likelihood", "seen", "pooled", "paper_prefix", "one_episode"])
 def test_an_arm_trains(problems, name):
     model, tokenizer = load()
     before = [weight.detach().clone() for weight in model.parameters()]
@@ -137,6 +139,21 @@ def test_the_rate_with_the_lowest_regret_on_development_problems():
 
 
 def test_tuning_and_runs_share_no_seed():
-    tuning = {job.seed for job in jobs_of("tune", ["grpo"], None)}
-    assert tuning and all(job.is_tuning for job in jobs_of("tune", ["grpo"], None))
-    assert not tuning & {1, 2, 3}
+    jobs = jobs_of("tune", PAIR, ["grpo"], None)
+    assert jobs and all(job.is_tuning for job in jobs)
+    assert not {job.seed for job in jobs} & {1, 2, 3}
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_no_problem_serves_two_of_tuning_test_training_and_warm_start(task):
+    problems = task.make_problems(PROBLEM_SEED)
+    parts = [problems[part] for part in (TEST, TRAIN, DEVELOPMENT, slice(REST, None))]
+    assert [len(part) for part in parts[:3]] == [256, 1792, 256] and len(parts[3]) > 1000
+    questions = [{one.question for one in part} for part in parts]
+    assert len(set.union(*questions)) == sum(map(len, questions))
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_the_reference_is_among_the_right_spellings(task):
+    for problem in task.make_problems(PROBLEM_SEED)[:50]:
+        assert problem.answer in task.spellings(problem)

@@ -32,6 +32,8 @@ ARMS: dict[str, Arm] = {
     "likelihood_batch": Arm({"prover": "likelihood", "bonus_norm": "batch"}),
     "ht": Arm({**RMS, "prover": "ht", "branches": 4}),
     "seen": Arm({"prover": "seen", "branches": 1, "bonus_norm": "batch"}),
+    "seen_2": Arm({"prover": "seen", "branches": 2, "bonus_norm": "batch"}),
+    "pooled": Arm({"prover": "pooled", "bonus_norm": "batch"}),
     "anchored_seen": Arm({"prover": "anchored_seen", "branches": 1, "bonus_norm": "batch"}),
     "one_episode": Arm(ONE_EPISODE, {"rollouts": 8}),
 }

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.search_task import Problem as Task
-from data_prep.search_task import format_pair
 from mrt_verl.evaluation.load import Run
 from mrt_verl.evaluation.measures import Measures
 from mrt_verl.evaluation.plan import SamplingPlan
@@ -17,45 +15,47 @@ from mrt_verl.evaluation.sampling import RecordSampler
 from mrt_verl.grading import Grader
 from mrt_verl.settings import MRTSettings
 from recipes.study.fast.engine import TorchEngine
+from recipes.study.fast.tasks import StudyTask
 
-BUDGET = 160
 TRACES = 2
-INSERTIONS, INSERTION_TOKENS = 2, 80
-"""Forced extrapolation beyond a trace's end: up to BUDGET more tokens."""
+INSERTIONS = 2
+"""Forced extrapolation beyond a trace's end: up to its budget in further tokens."""
 AT_ONCE = 128
 """Problems that are sampled together."""
 
 
 def evaluate(
-    model: Any, tokenizer: Any, settings: MRTSettings, tasks: Sequence[Task], *, extend: bool
+    model: Any, tokenizer: Any, settings: MRTSettings, task: StudyTask, tasks: Sequence[Any], *, extend: bool
 ) -> dict[str, Any]:
-    """Measures over the problems; J is the exact probability of the two spellings of the right pair, whoever trained.
+    """Measures over problems of a task; J is the exact probability of all right spellings, whoever trained.
 
     Args:
         extend: whether traces are extrapolated to twice the budget.
     """
     engine = TorchEngine(model, tokenizer, seed=7)
-    plan = SamplingPlan(BUDGET, direct_answers=1, insertions=INSERTIONS * extend, insertion_tokens=INSERTION_TOKENS)
+    budget = task.response_tokens
+    insertions = {"insertions": INSERTIONS * extend, "insertion_tokens": budget // INSERTIONS}
+    plan = SamplingPlan(budget, direct_answers=1, **insertions)
     exact = replace(settings, prover="likelihood")
     sampler = RecordSampler(engine, tokenizer, exact, plan, Grader(deadline_s=5.0, thinking=None))
 
     async def sample(problems: Sequence[Problem]) -> list[Any]:
         return list(await asyncio.gather(*(sampler.sample(one, trace) for one in problems for trace in range(TRACES))))
 
-    problems = [_problem(index, task) for index, task in enumerate(tasks)]
+    problems = [_problem(index, task, one) for index, one in enumerate(tasks)]
     records = []
     for begin in range(0, len(problems), AT_ONCE):
         records += asyncio.run(sample(problems[begin : begin + AT_ONCE]))
         engine.forget()
     groups = [records[begin : begin + TRACES] for begin in range(0, len(records), TRACES)]
-    measures = Measures(Run("fast", {"budgets": [BUDGET]}, groups))
+    measures = Measures(Run("fast", {"budgets": [budget]}, groups))
     return {
         "problems": len(problems),
         "pass_at_1": float(measures.outcomes.mean()),
         "pass_at_2": float(measures.pass_at(2).mean()),
-        "regret": float(measures.regrets(BUDGET).mean()),
-        "regret_of_the_paper": float(measures.paper_regrets(BUDGET).mean()),
-        "regret_at_twice": float(measures.regrets(2 * BUDGET, extended=extend).mean()),
+        "regret": float(measures.regrets(budget).mean()),
+        "regret_of_the_paper": float(measures.paper_regrets(budget).mean()),
+        "regret_at_twice": float(measures.regrets(2 * budget, extended=extend).mean()),
         "j_before": float(np.mean([one.j_before for one in records])),
         "response_tokens": float(np.mean([one.response_tokens for one in records])),
         "think_tokens": float(np.mean([one.think_tokens for one in records])),
@@ -67,7 +67,5 @@ def evaluate(
     }
 
 
-def _problem(index: int, task: Task) -> Problem:
-    first, second = task.solution
-    spellings = [format_pair((first, second)), format_pair((second, first))]
-    return Problem(index, f"{index}", "search_task", [{"role": "user", "content": task.question}], spellings)
+def _problem(index: int, task: StudyTask, one: Any) -> Problem:
+    return Problem(index, f"{index}", "search_task", [{"role": "user", "content": one.question}], task.spellings(one))

@@ -169,14 +169,19 @@ class Prompt:
     """How the rollouts of one prompt are sampled (mrt_verl.prefix.Host)."""
 
     def __init__(self, loop: Loop, row: dict[str, Any]) -> None:
-        self.loop = loop
+        self.loop, self.row = loop, row
         self.prompt_ids = loop.encode(row)
         self.references = as_references(row["reward_model"]["ground_truth"])
         self.shared = PromptBranches()
 
     async def trace(self, session: int, kind: str) -> RolledOut:
         experiment, rollout = self.loop.experiment, self.loop.rollout
-        branches = RolloutBranches(self.shared, sampling_params=SAMPLING, references=self.references)
+        branches = RolloutBranches(
+            self.shared,
+            sampling_params=SAMPLING,
+            references=self.references,
+            are_right=lambda answers: self.loop.answers.are_right(answers, self.row),
+        )
         return await roll_out(
             *(rollout, self.prompt_ids, branches),
             lambda request_id: self._sample(request_id, session, None),

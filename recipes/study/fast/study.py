@@ -1,9 +1,10 @@
 """The fast study: runs of `loop` on one core each, two side by side; the result of each is one JSON file.
 
-    python -m recipes.study.fast tune            every arm at three learning rates, on development problems
+    python -m recipes.study.fast tune            every arm at two learning rates, on development problems
     python -m recipes.study.fast run             every arm at its rate, six runs, on held-out problems
-    python -m recipes.study.fast run --arms grpo likelihood --seeds 2
+    python -m recipes.study.fast run --task two_targets --arms grpo seen --seeds 2
     python -m recipes.study.fast summary         the tables and curves.png of what has been run
+    python -m recipes.study.fast warm-start      the models that runs start from, where they are not there
 
 What has a result is skipped; a killed study goes on where it was. README.md says what was fixed before the runs.
 """
@@ -19,7 +20,6 @@ from typing import Any
 
 import torch
 
-from data_prep.search_task import VERSION, Problem, make_problems
 from mrt_verl.evaluation.settings import read_settings
 from mrt_verl.settings import MRTSettings
 from recipes.quickstart.prepare import rows
@@ -35,14 +35,8 @@ from recipes.study.fast.summary import (
     table_of_differences,
     tuning_table,
 )
+from recipes.study.fast.tasks import DEVELOPMENT, PROBLEM_SEED, TASKS, TEST, TRAIN, StudyTask, make_warm_starts
 
-RESULTS = Path(f"recipes/study/results/fast-v{VERSION}")
-WARM_STARTS = Path("recipes/study/warm_starts")
-PROBLEM_SEED = 11
-TEST, TRAIN, DEVELOPMENT = slice(0, 256), slice(512, 2304), slice(2304, 2560)
-"""Of make_problems(PROBLEM_SEED); the rest made the warm starts."""
-TOKENS = 240_000
-"""That every run may generate, branches included."""
 CURVES = ("tokens", "seconds", "plain_outcome")
 """What is kept of every step; the outcome is that of plain traces, on problems not seen before."""
 TUNING_SEEDS, SEEDS = (101,), (1, 2, 3)
@@ -52,6 +46,7 @@ TUNING_SEEDS, SEEDS = (101,), (1, 2, 3)
 class Job:
     """One run."""
 
+    task: StudyTask
     arm: str
     warm_start: str
     seed: int
@@ -63,8 +58,8 @@ class Job:
         """Of its result."""
         name = f"{self.arm}-{self.warm_start}-{self.seed}"
         if self.is_tuning:
-            return RESULTS / "tuning" / f"{name}-{self.learning_rate:g}.json"
-        return RESULTS / "runs" / f"{name}.json"
+            return self.task.results / "tuning" / f"{name}-{self.learning_rate:g}.json"
+        return self.task.results / "runs" / f"{name}.json"
 
 
 def base_settings() -> MRTSettings:
@@ -78,33 +73,29 @@ def run(job: Job) -> str:
 
     torch.set_num_threads(1)
     started = time.perf_counter()
-    path = WARM_STARTS / job.warm_start
+    task = job.task
+    path = task.warm_starts / job.warm_start
     tokenizer = AutoTokenizer.from_pretrained(path)
     model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
-    arm, problems = ARMS[job.arm], make_problems(PROBLEM_SEED)
+    arm, problems = ARMS[job.arm], task.make_problems(PROBLEM_SEED)
+    sizes = {"tokens": task.tokens, "response_tokens": task.response_tokens, **arm.experiment}
     experiment = Experiment(
-        settings=replace(base_settings(), **arm.settings),
-        seed=job.seed,
-        tokens=TOKENS,
-        learning_rate=job.learning_rate,
-        **arm.experiment,
+        settings=replace(base_settings(), **arm.settings), seed=job.seed, learning_rate=job.learning_rate, **sizes
     )
     log: list[dict[str, float]] = list(Loop(model, tokenizer, experiment).steps(rows(problems[TRAIN], "train")))
     trained = time.perf_counter()
-    held_out: Sequence[Problem] = problems[DEVELOPMENT if job.is_tuning else TEST]
+    held_out: Sequence[Any] = problems[DEVELOPMENT if job.is_tuning else TEST]
     result: dict[str, Any] = {
         "arm": job.arm,
         "warm_start": job.warm_start,
         "seed": job.seed,
         "learning_rate": job.learning_rate,
-        "task": VERSION,
+        "task": task.version,
         "updates": len(log),
         "tokens": log[-1]["tokens"],
         "seconds": round(trained - started, 1),
-        **evaluate(model, tokenizer, base_settings(), held_out, extend=not job.is_tuning),
-        "training": {
-            key: [round(step.get(key, 0.0), 4) for step in log] for key in ("tokens", "plain_outcome", "seconds")
-        },
+        **evaluate(model, tokenizer, base_settings(), task, held_out, extend=not job.is_tuning),
+        "training": {key: [round(step.get(key, 0.0), 4) for step in log] for key in CURVES},
     }
     job.path.parent.mkdir(parents=True, exist_ok=True)
     job.path.write_text(json.dumps(result) + "\n")
@@ -112,40 +103,48 @@ def run(job: Job) -> str:
     return f"{job.path.stem}: {shown}, {trained - started:.0f} + {time.perf_counter() - trained:.0f} s"
 
 
-def jobs_of(command: str, arms: Sequence[str], seeds: int | None) -> list[Job]:
+def jobs_of(command: str, task: StudyTask, arms: Sequence[str], seeds: int | None) -> list[Job]:
     """The runs of a command, seed by seed, so that a study cut short still compares all arms."""
     if command == "tune":
-        return [Job(arm, "1", seed, rate, True) for seed in TUNING_SEEDS[:seeds] for arm in arms for rate in RATES]
-    warm_starts = sorted(path.name for path in WARM_STARTS.iterdir())
+        return [
+            Job(task, arm, "1", seed, rate, True) for seed in TUNING_SEEDS[:seeds] for arm in arms for rate in RATES
+        ]
+    warm_starts = sorted(path.name for path in task.warm_starts.iterdir())
     pairs = [(seed, warm_start) for seed in SEEDS[:seeds] for warm_start in warm_starts]
-    rates = best_rates(read_results(RESULTS / "tuning"))
-    return [Job(arm, warm_start, seed, rates[arm], False) for seed, warm_start in pairs for arm in arms]
+    tuned = task if (task.results / "tuning").exists() else TASKS["pair"]
+    rates = best_rates(read_results(tuned.results / "tuning"))
+    return [Job(task, arm, warm_start, seed, rates[arm], False) for seed, warm_start in pairs for arm in arms]
 
 
-def summarise(arms: Sequence[str]) -> list[str]:
+def summarise(task: StudyTask, arms: Sequence[str]) -> list[str]:
     """The tables, each followed by an empty line; draws curves.png beside the results."""
     lines: list[str] = []
-    if (RESULTS / "tuning").exists():
-        lines += [*tuning_table(read_results(RESULTS / "tuning"), list(ARMS)), ""]
-    if (RESULTS / "runs").exists():
-        results = complete(read_results(RESULTS / "runs"), arms)
+    if (task.results / "tuning").exists():
+        lines += [*tuning_table(read_results(task.results / "tuning"), list(ARMS)), ""]
+    if (task.results / "runs").exists():
+        results = complete(read_results(task.results / "runs"), arms)
         lines += [*table_of_arms(results, arms), "", *table_of_differences(results, arms), ""]
-        draw(results, arms, RESULTS / "curves.png")
+        draw(results, arms, task.results / "curves.png")
     return lines
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("tune", "run", "summary"))
+    parser.add_argument("command", choices=("tune", "run", "summary", "warm-start"))
+    parser.add_argument("--task", choices=list(TASKS), default="pair")
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), metavar="ARM", help=", ".join(ARMS))
     parser.add_argument("--seeds", type=int, help="seeds of every arm (all)")
     parser.add_argument("--workers", type=int, default=2, help="runs side by side (%(default)s)")
     arguments = parser.parse_args()
+    task = TASKS[arguments.task]
+    if arguments.command == "warm-start":
+        make_warm_starts(task)
+        return
     if arguments.command == "summary":
-        print("\n".join(summarise(arguments.arms or MAIN)))
+        print("\n".join(summarise(task, arguments.arms or MAIN)))
         return
     arms = arguments.arms or list(ARMS if arguments.command == "tune" else MAIN)
-    jobs = [job for job in jobs_of(arguments.command, arms, arguments.seeds) if not job.path.exists()]
+    jobs = [job for job in jobs_of(arguments.command, task, arms, arguments.seeds) if not job.path.exists()]
     print(f"{len(jobs)} runs to do", flush=True)
     context = multiprocessing.get_context("spawn")
     with context.Pool(arguments.workers, maxtasksperchild=1) as pool:
