@@ -105,10 +105,8 @@ def open_engine(name: str, config: EvaluationConfig) -> tuple[ClosableEngine, An
     """The engine of one model and its tokenizer; a verl checkpoint is merged first.
 
     Raises:
-        ValueError: a thinking tag is not one token.
+        ValueError: there is no such model, or a thinking tag is not one token.
     """
-    from transformers import AutoTokenizer
-
     model = config.models[name]
     actor = None if config.base_url else find_actor(Path(model))
     if actor is not None:
@@ -116,7 +114,7 @@ def open_engine(name: str, config: EvaluationConfig) -> tuple[ClosableEngine, An
         # named by what it holds: the same path may hold a later step next time
         merged = config.out / "merged" / f"{name}-{identify(model)['fingerprint']}"
         model = str(merge_checkpoint(actor, merged))
-    tokenizer = AutoTokenizer.from_pretrained(config.tokenizer or model)
+    tokenizer = _load_tokenizer(config.tokenizer or model)
     problems = list(tag_problems(config.settings, tokenizer, model))
     if problems:
         raise ValueError("; ".join(problems))
@@ -124,6 +122,25 @@ def open_engine(name: str, config: EvaluationConfig) -> tuple[ClosableEngine, An
         return EndpointEngine(config.base_url, model, tokenizer), tokenizer
     print(f"{name}: starting vLLM", flush=True)
     return VLLMEngine(model, seed=config.seed, **config.engine), tokenizer
+
+
+def _load_tokenizer(model: str) -> Any:
+    """The tokenizer of a model.
+
+    Raises:
+        ValueError: there is no such model; says where it was looked for.
+    """
+    from transformers import AutoTokenizer
+
+    is_name = model.count("/") <= 1 and not model.startswith((".", "/", "~"))
+    if not is_name and not Path(model).is_dir():
+        raise ValueError(f"model {model}: no such directory")
+    try:
+        return AutoTokenizer.from_pretrained(model)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split()).partition(". ")[0]
+        where = "it has no tokenizer" if Path(model).is_dir() else "no directory here, and the hub does not give it"
+        raise ValueError(f"model {model}: {where}: {reason}") from error
 
 
 def check_context(engine: Any, sampler: RecordSampler, problems: Sequence[Problem]) -> None:

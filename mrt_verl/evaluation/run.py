@@ -21,7 +21,7 @@ async def sample_missing(
         concurrency: traces under way at once, >= 1; each has its forced answers on top.
 
     Raises:
-        RuntimeError: a trace could not be sampled; names it. What was finished is in the store.
+        RuntimeError: a trace could not be sampled or written; names it. What was finished is in the store.
     """
     slots = asyncio.Semaphore(concurrency)
     todo = [(p, t) for p in problems for t in range(traces) if (p.index, t) not in store.records]
@@ -38,10 +38,9 @@ async def sample_missing(
     async def sample(problem: Problem, trace: int) -> None:
         async with slots:
             try:
-                record = await sampler.sample(problem, trace, await answer_directly(problem))
-            except Exception as error:
+                store.append(await sampler.sample(problem, trace, await answer_directly(problem)))
+            except Exception as error:  # of the engine, or of a disk that is full
                 raise RuntimeError(f"{label}: problem {problem.index}, trace {trace}: {error}") from error
-            store.append(record)
             bar.update()
 
     total = len(problems) * traces
