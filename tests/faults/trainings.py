@@ -140,7 +140,8 @@ def killed_while_saving(workspace: Path, out: Path) -> Seen:
             time.sleep(0.005)
         one.end()
     said = sorted(f"{path.name} {path.stat().st_size}" for path in half.glob("*"))
-    (out / "metrics.jsonl").rename(out / "metrics_before.jsonl")
+    if (out / "metrics.jsonl").exists():  # verl's logger empties it
+        (out / "metrics.jsonl").rename(out / "metrics_before.jsonl")
     started = time.monotonic()
     with training(workspace, out, *save) as again:
         told = again.wait_for("the newest whole|no checkpoint there is whole", 60 * PATIENCE)
