@@ -36,8 +36,8 @@ def read_table(place: str, *, config: str | None, split: str, columns: tuple[str
     if not path.exists() and suffix not in SUFFIXES and place.count("/") == 1:
         revision = resolve_revision(place, None)
         rows = read_dataset(place, config=config, split=split, revision=revision, columns=tops, streaming=False)
-        origin = {"repository": place, "config": config, "revision": revision, "split": split}
-        return iter(rows.rows), Rows(iter(()), origin, rows.total)
+        hub = {"repository": place, "config": config, "revision": revision, "split": split}
+        return iter(rows.rows), Rows(iter(()), hub, rows.total)
     allowed = f"allowed: {', '.join((*SUFFIXES, *KINDS))}, or owner/name on the hub"
     if not path.is_file():
         what = "a directory" if path.is_dir() else "no such file"

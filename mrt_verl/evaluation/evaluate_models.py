@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from mrt_verl.evaluation.traces import NO_THINKING
 from mrt_verl.grading import Grader
 from mrt_verl.grading.outcomes import FileFunction
 from mrt_verl.parts import tag_problems
+from mrt_verl.settings import MRTSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,12 @@ async def _sample_model(name: str, problems: Sequence[Problem], config: Evaluati
         if len(store.records) == len(problems) * config.traces:
             print(f"{name}: all {len(store.records)} traces are in {store.path} already")
             return 0
-        engine, tokenizer = open_engine(name, config)
+        engine, tokenizer = open_engine(name, of_this_run(config, len(store.records)))
         with Grader(deadline_s=config.settings.grade_timeout_s, thinking=None) as grader:
             try:
                 function = FileFunction.from_node(config.reward_function)
-                sampler = RecordSampler(engine, tokenizer, config.settings, config.plan, grader, function)
+                settings = request_settings(config)
+                sampler = RecordSampler(engine, tokenizer, settings, config.plan, grader, function)
                 check_context(engine, sampler, problems)
                 count = await sample_missing(
                     problems, config.traces, sampler, store, concurrency=config.concurrency, label=name
@@ -63,6 +66,25 @@ async def _sample_model(name: str, problems: Sequence[Problem], config: Evaluati
                 return count
             finally:
                 await engine.close()
+
+
+def of_this_run(config: EvaluationConfig, stored: int) -> EvaluationConfig:
+    """The config with the seed of the engine: one that goes on must not draw again what it drew before.
+
+    Args:
+        stored: traces that are there already.
+    """
+    if not stored:
+        return config
+    digest = blake2b(f"{config.seed}:{stored}".encode(), digest_size=4).digest()
+    return replace(config, seed=int.from_bytes(digest, "big") >> 1)
+
+
+def request_settings(config: EvaluationConfig) -> MRTSettings:
+    """The settings, with a seed of each request's own where the engine is an endpoint, which has none of ours."""
+    if config.base_url is None or config.settings.seed is not None:
+        return config.settings
+    return replace(config.settings, seed=config.seed)
 
 
 def check_gradings(name: str, grader: Grader, max_share: float, path: Path) -> None:

@@ -13,7 +13,8 @@ from mrt_verl.evaluation.load import load_runs
 from mrt_verl.evaluation.options import sampling_fields
 from mrt_verl.evaluation.reporting import report
 from mrt_verl.evaluation.settings import describe_run, read_settings
-from mrt_verl.evaluation.store import read_records, write_text
+from mrt_verl.evaluation.store import write_text
+from mrt_verl.evaluation.stored import read_records
 from mrt_verl.grading.text.boxes import in_box
 from mrt_verl.inspect.advice import Proposal, is_worthwhile, propose, shell_word, verdict
 from mrt_verl.inspect.describe import describe_findings, print_table, stop_text_table
