@@ -36,7 +36,7 @@ def tag_problems(settings: MRTSettings, tokenizer: Any, model: str) -> Iterator[
         if count != 1:
             yield (
                 f"mrt.{key}={tag!r} is {count} tokens for the tokenizer of {model}; allowed: a tag that is one "
-                "token, or mrt.think_open=null mrt.think_close=null for a model that thinks without tags"
+                "token, or mrt_family=plain for a model that thinks without tags"
             )
 
 

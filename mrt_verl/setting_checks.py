@@ -40,10 +40,19 @@ RANGES = {
     "branch_temperature": ("null or a number > 0", 0.0, math.inf, "("),
     "branch_timeout_s": ("a number of seconds > 0", 0.0, math.inf, "("),
     "trace_timeout_s": ("null or a number of seconds > 0", 0.0, math.inf, "("),
+    "stall_timeout_s": ("null or a number of seconds > 0", 0.0, math.inf, "("),
     "grade_timeout_s": ("a number of seconds > 0", 0.0, math.inf, "("),
 }
 """Numbers: what is allowed in words, lower end, upper end, and which ends are excluded by ( and )."""
-NULLABLE = ("branches", "branch_token_budget", "insert_every", "branch_temperature", "trace_timeout_s", "seed")
+NULLABLE = (
+    "branches",
+    "branch_token_budget",
+    "insert_every",
+    "branch_temperature",
+    "trace_timeout_s",
+    "stall_timeout_s",
+    "seed",
+)
 LISTS = ("markers", "branch_stop", "insert_texts")
 
 

@@ -7,6 +7,8 @@
     feasibility.py  prover, tokenizer, context and adapter
     sizes.py        batches, mini-batches, workers and rows against each other; verl's own check of a config
     machine.py      this machine: files, model, rows of the data, Ray, GPU
+    resume.py       the checkpoint that the run would go on from
+    locked.py       another run in its directories
     media.py        images, videos and audios of the data
     token_boundaries.py   where written texts end inside a token of what follows; warnings alone
 
@@ -20,14 +22,17 @@ from typing import Any
 from mrt_verl.hooks.checks import (
     feasibility,
     identity,
+    locked,
     machine,
     media,
+    resume,
     sizes,
     switches,
     token_boundaries,
     values,
     versions,
 )
+from mrt_verl.log import printable
 from mrt_verl.parts import check_parts
 from mrt_verl.settings import MRTSettings
 
@@ -41,6 +46,8 @@ OF_CONFIG: tuple[Check, ...] = (
 )
 OF_MACHINE: tuple[Check, ...] = (
     *machine.CHECKS,
+    *resume.CHECKS,
+    *locked.CHECKS,
     *media.CHECKS,
     *sizes.OF_A_WHOLE_RUN,
     *token_boundaries.CHECKS,
@@ -69,10 +76,10 @@ def _asked(check: Check, settings: MRTSettings, config: Any) -> Iterator[str]:
     """What a check yields; a value that it cannot read is a line too, for Hydra would go on without the check."""
     try:
         for line in check(settings, config):
-            yield " ".join(line.split())
+            yield printable(" ".join(line.split()))
     except Exception as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())
-        yield f"{check.__name__.replace('_', ' ')}: the run cannot be checked: {why}"
+        yield printable(f"{check.__name__.replace('_', ' ')}: the run cannot be checked: {why}")
 
 
 def check_run(config: Any, *, of_machine: bool = False) -> None:
