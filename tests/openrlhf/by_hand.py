@@ -12,8 +12,8 @@ def group_norm(values: Sequence[float]) -> list[float]:
     return [(one - mean) / (deviation + 1e-6) for one in values]
 
 
-def one_episode(outcomes: Sequence[float], starts: Sequence[int], runs: Sequence[int]) -> list[float]:
-    """Plain rollouts among themselves, and those that wrote an episode among themselves.
+def one_episode(outcomes: Sequence[float], starts: Sequence[int], runs: Sequence[int], alpha: float) -> list[float]:
+    """Plain rollouts among themselves, and, alpha times, those that wrote an episode among themselves.
 
     Args:
         starts: of the first sampled token, equal for plain rollouts.
@@ -24,7 +24,7 @@ def one_episode(outcomes: Sequence[float], starts: Sequence[int], runs: Sequence
     for kind in (False, True):
         some = [outcome for outcome, forced in zip(outcomes, is_forced, strict=True) if forced == kind]
         of[kind] = iter(group_norm(some) if len(some) > 1 else [0.0] * len(some))
-    return [next(of[kind]) for kind in is_forced]
+    return [(alpha if kind else 1.0) * next(of[kind]) for kind in is_forced]
 
 
 def paper(outcomes: Sequence[float], starts: Sequence[int], alpha: float) -> list[float]:

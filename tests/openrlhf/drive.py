@@ -181,7 +181,7 @@ def worked_out(name: str, outcomes: list[float], starts: list[int], counts: list
     import by_hand
 
     if name == "one_episode":
-        return by_hand.one_episode(outcomes, starts, counts)
+        return by_hand.one_episode(outcomes, starts, counts, ALPHA)
     if name == "paper":
         return by_hand.paper(outcomes, starts, ALPHA)
     return by_hand.group_norm(outcomes) if name == "alpha 0" else None

@@ -82,5 +82,6 @@ def start() -> None:
     os.environ["RAY_ADDRESS"] = "one process"  # else the actor asks a cluster for its address
     kind = vllm_engine.RolloutRayActor.__ray_metadata__.modified_class
     vllm_engine.RolloutRayActor = ActorClass(_Loop(), kind)
-    for name, function in {"get": get, "wait": wait, "put": lambda value: value, "kill": lambda actor: None}.items():
+    own = {"get": get, "wait": wait, "put": lambda value: value, "kill": lambda actor: actor._object.llm.shutdown()}
+    for name, function in own.items():
         setattr(ray, name, function)
