@@ -159,6 +159,13 @@ class MRTSettings:
             ValueError: a key is unknown, or a value is not allowed.
         """
         known = {setting.name for setting in fields(cls)}
+        if not isinstance(node, Mapping):
+            raise ValueError(f"mrt={node}; allowed: a node of settings, which reward_model=mrt composes")
+        if not isinstance(node.get("stop_texts", {}), Mapping):
+            raise ValueError(
+                f"mrt.stop_texts={node['stop_texts']}; allowed: a text for each style; mrt_stop=… chooses one of them, "
+                "and mrt.stop_text=… is one of your own"
+            )
         for key in node:
             if key not in known:
                 near = difflib.get_close_matches(key, known, n=1)

@@ -3,10 +3,12 @@
     versions.py     verl, vLLM, torch and Python against those tested
     values.py       is it a config of verl's main_ppo, with numbers where numbers belong; else nothing more is asked
     identity.py     settings that make it another run, or that MRT would ignore
+    unread.py       settings that nobody would read: misplaced, in a group that was not found, without effect
     switches.py     switches of verl that bypass our parts, and keys that verl no longer reads
     feasibility.py  prover, tokenizer, context and adapter
     sizes.py        batches, mini-batches, workers and rows against each other; verl's own check of a config
-    machine.py      this machine: files, model, rows of the data, Ray, GPU
+    machine.py      this machine: model, reward function, directories, Ray, GPU
+    rows.py         data files and the first rows of each
     media.py        images, videos and audios of the data
     token_boundaries.py   where written texts end inside a token of what follows; warnings alone
 
@@ -22,9 +24,11 @@ from mrt_verl.hooks.checks import (
     identity,
     machine,
     media,
+    rows,
     sizes,
     switches,
     token_boundaries,
+    unread,
     values,
     versions,
 )
@@ -36,11 +40,13 @@ OF_CONFIG: tuple[Check, ...] = (
     versions.check_versions,
     *identity.CHECKS,
     *switches.CHECKS,
+    *unread.CHECKS,
     *feasibility.CHECKS,
     *sizes.CHECKS,
 )
 OF_MACHINE: tuple[Check, ...] = (
     *machine.CHECKS,
+    *rows.CHECKS,
     *media.CHECKS,
     *sizes.OF_A_WHOLE_RUN,
     *token_boundaries.CHECKS,
@@ -55,10 +61,12 @@ def find_problems(config: Any, *, of_machine: bool = True) -> list[str]:
         of_machine: whether this machine is looked at as well, and the config is one that verl itself would start with.
     """
     try:
-        settings = MRTSettings.from_config(config.mrt)
+        settings = MRTSettings.from_config(config.get("mrt"))
         check_parts(settings)
     except ValueError as error:
         return [" ".join(str(error).split())]
+    except Exception as error:  # of a part of the user's own, or a value that no check foresaw
+        return [f"the settings mrt.* cannot be read: {_described(error)}"]
     if unreadable := list(values.find_unreadable(config)):
         return unreadable
     checks = (*OF_CONFIG, *(OF_MACHINE if of_machine else ()))
@@ -71,8 +79,11 @@ def _asked(check: Check, settings: MRTSettings, config: Any) -> Iterator[str]:
         for line in check(settings, config):
             yield " ".join(line.split())
     except Exception as error:
-        why = " ".join(f"{type(error).__name__}: {error}".split())
-        yield f"{check.__name__.replace('_', ' ')}: the run cannot be checked: {why}"
+        yield f"{check.__name__.replace('_', ' ')}: the run cannot be checked: {_described(error)}"
+
+
+def _described(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def check_run(config: Any, *, of_machine: bool = False) -> None:
