@@ -1,5 +1,6 @@
 """Everything that is found in one run of traces, and how it is told."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -113,4 +114,4 @@ def describe_findings(found: Findings) -> list[str]:
 
 
 def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
+    return math.fsum(values) / len(values) if values else 0.0

@@ -3,6 +3,7 @@
 Colours are laid over the page's own background, so that they are right in light and in dark mode.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -163,7 +164,7 @@ def count_votes(answers: Sequence[Answer], most: int = 5) -> list[Vote]:
     shown = [pair for rank, pair in enumerate(counted) if rank < most or right[pair[0]]]
     votes = [Vote(shorten(text or "no answer", 60), count, right[text]) for text, count in shown]
     others = [count for text, count in counted if (text, count) not in shown]
-    return [*votes, Vote(f"{len(others)} others", sum(others), False)] if others else votes
+    return [*votes, Vote(f"{len(others)} others", math.fsum(others), False)] if others else votes
 
 
 def colour_of(progress: float | None) -> str:
