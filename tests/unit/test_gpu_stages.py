@@ -71,6 +71,14 @@ def test_no_stage_begins_without_time(tmp_path, monkeypatch, capsys):
     assert "NOT RUN packages 0 s 5 s left of --limit" in capsys.readouterr().out
 
 
+def test_limits_are_longer_on_a_shared_machine(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(runner, "run_stage", lambda *given: asked.append(given[-1]) or Outcome("PASS", 1.0))
+    monkeypatch.setattr(sys, "argv", arguments(tmp_path, "--device", "cpu", "--slow", "3", "--stages", "packages,step"))
+    assert runner.main() == 0
+    assert asked == [3.0 * BY_NAME[name].cpu_limit for name in ("packages", "step")]
+
+
 def stage_of(monkeypatch, tmp_path, code):
     """The outcome of a stage whose process runs `code` instead."""
     script = tmp_path / "python"
