@@ -135,17 +135,20 @@ TRAINING = {
         scored_by_function=True,
     ),
     "insertion_at_the_close": Training(
-        ("mrt.insertion=budget_forcing", "mrt.insert_min_left=20"),
+        ("mrt.prover=ht", "mrt.insertion=budget_forcing", "mrt.insert_min_left=20"),
         author={"kinds": ("closes", "closes", "stops", "silent"), "seed": 2},
         **INSERTED,
     ),
     "insertion_every_20": Training(
-        ("mrt.insertion=budget_forcing", "mrt.insert_min_left=20", "mrt.insert_every=20", "mrt.insert_max=3"),
+        (
+            *("mrt.prover=ht", "mrt.insertion=budget_forcing"),
+            *("mrt.insert_min_left=20", "mrt.insert_every=20", "mrt.insert_max=3"),
+        ),
         author={"kinds": ("closes", "runs", "stops", "silent"), "seed": 4},
         **INSERTED,
     ),
     "insertion_without_tags": Training(
-        ("mrt_family=plain", "mrt.insertion=budget_forcing", "mrt.insert_every=30"),
+        ("mrt_family=plain", "mrt.prover=ht", "mrt.insertion=budget_forcing", "mrt.insert_every=30"),
         PLAIN,
         author={"kinds": ("closes", "runs", "bare"), "seed": 3},
         opens_thinking=False,
@@ -193,7 +196,7 @@ TRAINING = {
         ("mrt.insertion=budget_forcing",), rollouts=3, row={"mrt_validate": True}, author={"kinds": MIXED, "seed": 1}
     ),
     "validation_backtrack": Training(
-        ("mrt.val_branches=true",),
+        ("mrt.val_branches=true", "mrt.prover=ht"),
         reward_model="mrt_backtrack",
         rollouts=3,
         row={"mrt_validate": True},
