@@ -86,7 +86,7 @@ async def _scored(report: Report, options: Options, engine: Any, forward: Forwar
             hit = output.extra_fields["num_cached_tokens"]
             cached.append(hit)
             rows.append(len(given))
-            # counted from the end, without the row of what follows; a token has a row that holds where the one before it
+            # counted from the end, without the row of what follows; a row holds where the token before it
             # was computed, not read from the cache
             wanted = min(SCORED, len(ids) - 1 - hit)
             expected = forward.continuation(ids[:-wanted], ids[-wanted:]) if wanted else []

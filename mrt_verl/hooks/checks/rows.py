@@ -31,8 +31,10 @@ def check_rows(settings: MRTSettings, config: Any) -> Iterator[str]:
     """Rows must have a prompt and an answer, and no other agent loop; a dataset class of one's own may make them."""
     if (config.data.get("custom_cls") or {}).get("path"):
         return
-    for key in ("train_files", "val_files"):
-        for file in filter(readable_parquet, listed(config.data.get(key))):
+    trained = listed(config.data.get("train_files"))
+    tested = [file for file in listed(config.data.get("val_files")) if file not in trained]
+    for key, files in (("train_files", trained), ("val_files", tested)):
+        for file in filter(readable_parquet, files):
             where = f"data.{key}={file}"
             try:
                 columns, rows = first_rows(file)
