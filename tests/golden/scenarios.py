@@ -105,6 +105,7 @@ TRAINING = {
         ("mrt.prover=seen", "mrt.branches=2", "mrt.branch_temperature=0.7"),
         author={"kinds": MIXED, "failures": 0.1},
     ),
+    "online_pooled": Training(("mrt.prover=pooled",), author={"kinds": MIXED, "seed": 21}),
     "online_anchored_seen": Training(
         ("mrt.prover=anchored_seen", "mrt.branches=1"),
         author={"kinds": MIXED, "failures": 0.1},
@@ -141,8 +142,11 @@ TRAINING = {
     ),
     "insertion_every_20": Training(
         (
-            *("mrt.prover=ht", "mrt.insertion=budget_forcing"),
-            *("mrt.insert_min_left=20", "mrt.insert_every=20", "mrt.insert_max=3"),
+            "mrt.prover=ht",
+            "mrt.insertion=budget_forcing",
+            "mrt.insert_min_left=20",
+            "mrt.insert_every=20",
+            "mrt.insert_max=3",
         ),
         author={"kinds": ("closes", "runs", "stops", "silent"), "seed": 4},
         **INSERTED,
@@ -196,7 +200,7 @@ TRAINING = {
         ("mrt.insertion=budget_forcing",), rollouts=3, row={"mrt_validate": True}, author={"kinds": MIXED, "seed": 1}
     ),
     "validation_backtrack": Training(
-        ("mrt.val_branches=true", "mrt.prover=ht"),
+        ("mrt.prover=ht", "mrt.val_branches=true"),
         reward_model="mrt_backtrack",
         rollouts=3,
         row={"mrt_validate": True},
