@@ -5,10 +5,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from data_prep import backtrack, check, prefixes, star
-from data_prep.problems import DataError, Source
-from data_prep.sources import SOURCES
-from mrt_verl.extras import explain_missing
+from mrt_verl.interrupts import ending_at_once, run_command
+
+with ending_at_once("data_prep"):
+    from data_prep import backtrack, check, prefixes, star
+    from data_prep.problems import DataError, Source
+    from data_prep.sources import SOURCES
+    from mrt_verl.extras import explain_missing
+    from mrt_verl.log import printable
 
 EXAMPLES = """examples:
   mrt-data file --from mine.jsonl --question problem --answer solution --out data/mine
@@ -21,16 +25,17 @@ The exit code is 0, 1 for input that cannot be used, 2 for a bad option, 130 if 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, 1 for an input that cannot be used, 130 if interrupted."""
     options = _parser().parse_args(arguments)
+    return run_command("data_prep", lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         return options.run(options) or 0
-    except KeyboardInterrupt:
-        print("data_prep: interrupted", file=sys.stderr)
-        return 130
     except ModuleNotFoundError as error:
         print(f"data_prep: {explain_missing(error, 'data')}", file=sys.stderr)
         return 1
     except (DataError, OSError, ValueError) as error:
-        print(f"data_prep: {' '.join(str(error).split())}", file=sys.stderr)
+        print(printable(f"data_prep: {' '.join(str(error).split())}"), file=sys.stderr)
         return 1
 
 
@@ -80,7 +85,8 @@ def _add_source(parser: argparse.ArgumentParser, source: Source) -> None:
 
 
 def _prepare(source: Source, options: argparse.Namespace) -> None:
-    from data_prep.pipeline import Preparation  # numpy and tqdm, which --help does without
+    with ending_at_once("data_prep"):
+        from data_prep.pipeline import Preparation  # numpy and tqdm, which --help does without
 
     del options.run
     if options.skip and options.limit is None:

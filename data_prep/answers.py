@@ -23,6 +23,12 @@ _BRINGS_ITS_PLACE = re.compile(r"\\(?:boxed|fbox)\b|####")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _WORD = re.compile(r"[^\W\d_]{3,}|\b(?:at|in|is|it|no|of|or|so|to)\b", re.IGNORECASE)
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+"""Letters of scripts that write sentences without spaces, or with few: Thai, Japanese, Chinese, Korean, …"""
+LETTERS_OF_A_WORD = 2
+"""Of such a script, about."""
 _NO_PROSE = frozenset(
     {"or", "and", "sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "sqrt", "gcd", "lcm", "mod"}
 )
@@ -54,7 +60,9 @@ def refused(answer: str) -> str | None:
     if not _is_balanced(answer):
         return "braces that do not close"
     words = [word for word in _WORD.findall(_COMMAND.sub(" ", answer)) if word.casefold() not in _NO_PROSE]
-    return "prose" if len(words) > MAX_WORDS else None
+    spaced = [word for word in words if not _UNSPACED.search(word)]
+    unspaced = len(_UNSPACED.findall(answer)) / LETTERS_OF_A_WORD
+    return "prose" if len(spaced) + unspaced > MAX_WORDS else None
 
 
 def _is_balanced(answer: str) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_prep.problems import DataError, shown
 from data_prep.references import NoReferenceError, accepted_answers
+from mrt_verl.log import printable
 
 if TYPE_CHECKING:  # the command line starts without it
     import pyarrow.parquet as pq
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         found = check_file(options.data, options.answer, workers=options.workers, examples=options.examples)
     except (DataError, OSError) as error:
-        print(f"data_prep check: {' '.join(str(error).split())}", file=sys.stderr)
+        print(printable(f"data_prep check: {' '.join(str(error).split())}"), file=sys.stderr)
         return 2
     print(f"{options.data}: {found.rows} rows, {found.rows - found.bad} can be graded, {found.bad} cannot")
     for reason, count in found.reasons.most_common():

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from data_prep.problems import DataError
 from data_prep.traces import TraceRun
 from mrt_verl.evaluation import EvaluationConfig
-from mrt_verl.evaluation.evaluate_models import open_engine
+from mrt_verl.evaluation.evaluate_models import of_this_run, open_engine, request_settings
 from mrt_verl.evaluation.options import sampling_fields
 from mrt_verl.evaluation.problems import Problem
 from mrt_verl.evaluation.records import TraceRecord
@@ -89,12 +89,12 @@ async def _sample(starts: Sequence[Start], config: EvaluationConfig, store: Stor
         Problem(number, start.key, start.record.data_source, start.record.messages, start.record.reference)
         for number, start in enumerate(starts)
     ]
-    engine, tokenizer = open_engine(NAME, config)
+    engine, tokenizer = open_engine(NAME, of_this_run(config, len(store.records)))
     texts = {start.key: start.text for start in starts}
     with Grader(deadline_s=config.settings.grade_timeout_s, thinking=None) as grader:
         try:
             sampler = RecordSampler(
-                *(engine, tokenizer, config.settings, config.plan, grader),
+                *(engine, tokenizer, request_settings(config), config.plan, grader),
                 continued_from=lambda problem: texts[problem.uid],
             )
             await sample_missing(problems, config.traces, sampler, store, concurrency=config.concurrency, label=NAME)

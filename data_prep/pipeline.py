@@ -99,6 +99,8 @@ class Preparation:
         items = iter(tqdm(loaded.items, total=loaded.total, desc=split, unit=" rows", leave=False, disable=None))
         options = self.options
         held_out = options.test_size if split == "train" else 0
+        if loaded.total is not None and held_out >= loaded.total > 0:
+            raise DataError(f"--test-size {held_out}: {self.source.name} has {loaded.total} rows; allowed: fewer")
         selection = Selection(options.seed, skip=options.skip, limit=options.limit, held_out=held_out)
         for problem in self._kept(items, split, checker, selection):
             done = selection.push(problem)
@@ -114,6 +116,8 @@ class Preparation:
             raise DataError(self._nothing_left(split))
 
     def _nothing_left(self, split: str) -> str:
+        if not self.counts[split]["read"]:
+            return f"{self.source.name} {split}: there are no rows"
         reasons = [f"{count} {reason}" for reason, count in self.dropped[split].most_common()]
         if split == "train" and "test" in self._sinks and self.options.test_size:
             held_out = self._sinks["test"].rows

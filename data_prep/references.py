@@ -68,6 +68,8 @@ def _scalar_text(value: Any) -> str:
         return str(value)
     if isinstance(value, float) and math.isfinite(value):
         return str(int(value)) if value.is_integer() else repr(value)
+    if isinstance(value, float):
+        raise NoReferenceError("not a finite number")
     raise NoReferenceError(f"a {type(value).__name__}, not a text")
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,10 @@ from data_prep.writing import sha256
 
 Item = Row | Unusable
 """A row, or why it is none."""
+KINDS = {".ndjson": ".jsonl", ".tsv": ".csv"}
+"""Other names of formats."""
+DELIMITERS = ",;\t|"
+"""Of CSV files; spreadsheets write the second where a comma stands in numbers."""
 
 
 def read_table(place: str, *, config: str | None, split: str, columns: tuple[str, ...]) -> tuple[Iterator[Item], Rows]:
@@ -28,18 +32,27 @@ def read_table(place: str, *, config: str | None, split: str, columns: tuple[str
     """
     path = Path(place)
     tops = tuple(dict.fromkeys(column.split(".")[0] for column in columns))
-    if not path.exists() and path.suffix not in SUFFIXES and place.count("/") == 1:
+    suffix = KINDS.get(path.suffix.lower(), path.suffix.lower())
+    if not path.exists() and suffix not in SUFFIXES and place.count("/") == 1:
         revision = resolve_revision(place, None)
         rows = read_dataset(place, config=config, split=split, revision=revision, columns=tops, streaming=False)
-        origin = {"repository": place, "config": config, "revision": revision, "split": split}
-        return iter(rows.rows), Rows(iter(()), origin, rows.total)
+        hub = {"repository": place, "config": config, "revision": revision, "split": split}
+        return iter(rows.rows), Rows(iter(()), hub, rows.total)
+    allowed = f"allowed: {', '.join((*SUFFIXES, *KINDS))}, or owner/name on the hub"
     if not path.is_file():
-        raise DataError(f"--from {place}: no such file; allowed: {', '.join(SUFFIXES)}, or owner/name on the hub")
-    lenient = {".jsonl": _json_lines, ".csv": _csv_rows, ".json": _json_list}
-    if path.suffix in lenient and path.stat().st_size:
-        return lenient[path.suffix](path), Rows(iter(()), {"path": str(path), "sha256": sha256(path)})
-    rows = read_file(path, tops)
-    return iter(rows.rows), rows
+        what = "a directory" if path.is_dir() else "no such file"
+        raise DataError(f"--from {place}: {what}; {allowed}")
+    if suffix not in SUFFIXES:
+        raise DataError(f"--from {place}: unknown format; {allowed}")
+    if suffix == ".parquet":
+        rows = read_file(path, tops)
+        return iter(rows.rows), rows
+    if not path.stat().st_size:
+        raise DataError(f"{path}: the file is empty")
+    origin = Rows(iter(()), {"path": str(path), "sha256": sha256(path)})
+    if suffix == ".csv":
+        return _csv_rows(path, columns), origin
+    return (_json_lines if suffix == ".jsonl" else _json_list)(path), origin
 
 
 def field_of(row: Item, column: str) -> Any:
@@ -70,8 +83,10 @@ def _json_lines(path: Path) -> Iterator[Item]:
                 row = json.loads(line)
             except UnicodeEncodeError:
                 yield Unusable("(row)", "not UTF-8", ascii(line))
-            except (ValueError, RecursionError):
+            except json.JSONDecodeError:
                 yield Unusable("(row)", "not JSON", line.strip())
+            except (ValueError, RecursionError) as error:  # JSON, but of numbers too long or nested too deep for Python
+                yield Unusable("(row)", f"cannot be read: {error}", line.strip())
             else:
                 yield _object(row)
 
@@ -92,10 +107,31 @@ def _object(value: Any) -> Item:
     return Unusable("(row)", "null" if value is None else f"a {type(value).__name__}, not an object", value)
 
 
-def _csv_rows(path: Path) -> Iterator[Item]:
+def _delimiter(path: Path, columns: Sequence[str]) -> str:
+    """What parts the columns of a CSV file: the first of DELIMITERS under which its header has all that are asked for.
+
+    Raises:
+        DataError: none does; says which columns there are.
+    """
+    headers: list[list[str]] = []
+    for delimiter in DELIMITERS:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            try:
+                headers.append(next(csv.reader(file, delimiter=delimiter), []))
+            except csv.Error as error:
+                raise DataError(f"{path}: its first line, which names the columns, is not CSV: {error}") from error
+        if all(column in headers[-1] for column in columns):
+            return delimiter
+    header = max(headers, key=len)
+    missing = next(column for column in columns if column not in header)
+    raise DataError(f"{path}: column {missing} is in no row; got {', '.join(header) or 'none'} in its first line")
+
+
+def _csv_rows(path: Path, columns: Sequence[str]) -> Iterator[Item]:
     csv.field_size_limit(1 << 30)
+    delimiter = _delimiter(path, columns)
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        reader = csv.DictReader(file)
+        reader = csv.DictReader(file, delimiter=delimiter)
         while True:
             try:
                 row = next(reader)

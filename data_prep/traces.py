@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
 from data_prep.problems import DataError
 from mrt_verl.evaluation.records import Answer, EpisodeRecord, TraceRecord
-from mrt_verl.evaluation.store import SETTINGS, TRACES, read_records
+from mrt_verl.evaluation.store import SETTINGS, TRACES
+from mrt_verl.evaluation.stored import read_records
 from mrt_verl.grading.comparison import as_references
 from mrt_verl.provers.spelling import spell
 
@@ -53,6 +54,12 @@ def read_run(directory: Path) -> TraceRun:
         raise DataError(f"{run}: not a run of traces: {error}") from error
     if not records:
         raise DataError(f"{run / TRACES}: no traces")
+    for one, next_one in pairwise(records):
+        if (one.problem, one.trace) == (next_one.problem, next_one.trace):
+            raise DataError(
+                f"{run / TRACES}: problem {one.problem}, trace {one.trace} is there twice: two runs wrote into it; "
+                "allowed: each trace once"
+            )
     return traces
 
 

@@ -19,7 +19,7 @@ Where what happens, in the order of the data:
     advantage.py         reward rows → advantages: GRPO's outcome advantage plus the scaled credit
     rollout_record.py    what a rollout hands on beside the tokens verl knows
     metrics.py           mrt/* from these records (metric_table.py: what each says)
-    step_report.py       a step's metrics, warnings and trace files (trace_rows.py)
+    step_report.py       a step's metrics, warnings (grading_meter.py) and trace files (trace_log.py, trace_rows.py)
 
     hooks/               all that imports verl: a table of its hooks, and one file for each
     openrlhf/            the same rollout behind OpenRLHF's agent executor
@@ -29,6 +29,8 @@ Where what happens, in the order of the data:
     cpu/                 what a machine without a GPU needs on top; loaded only if VERL_PLATFORM=cpu
     evaluation/          measures models without a trainer: sampling, curves, intervals, a report
     extras.py            which extra brings a package that a command lacks
+    processes.py         processes of ours and whatever they start; locks.py: one run in a directory;
+                         interrupts.py: commands that are told to stop
     log.py               warnings that reach the console in every process
 
 The names below are for scripts and notebooks. They are loaded when they are first used: `import mrt_verl`, which every

@@ -12,6 +12,17 @@ from collections import Counter
 from typing import TextIO
 
 NAME = "mrt_verl"
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+
+
+def printable(text: str) -> str:
+    """The text with its control characters spelt out: what a model or a dataset wrote must not steer a terminal."""
+    return text.translate(_CONTROLS)
+
+
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 class _Console(logging.StreamHandler[TextIO]):
@@ -19,7 +30,7 @@ class _Console(logging.StreamHandler[TextIO]):
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
-        self.setFormatter(logging.Formatter("%(levelname)s mrt-verl: %(message)s"))
+        self.setFormatter(_Formatter("%(levelname)s mrt-verl: %(message)s"))
         self._seen: Counter[tuple[str, str]] = Counter()
 
     def emit(self, record: logging.LogRecord) -> None:

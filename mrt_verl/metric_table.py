@@ -101,6 +101,11 @@ METRICS = {
         "count",
         "above 1 % of the branches of a step (rollouts x episodes x mrt.branches): J lacks them; read the run's log",
     ),
+    "mrt/rollouts": Metric(
+        "rollouts of the step that came: neither lost (mrt/trace_timeouts) nor failed",
+        "0 to data.train_batch_size x rollout.n",
+        "below that product: the others train nothing; read the run's log",
+    ),
     "mrt/trace_timeouts": Metric(
         "traces of the step that were lost: no answer within mrt.trace_timeout_s",
         "count",

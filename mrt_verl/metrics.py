@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from mrt_verl.grading.grades import GraderStats
 from mrt_verl.progress import Points, mean_answer_tokens, normalised_regret, paper_regret, success_points
 from mrt_verl.rollout_record import LOST, RolloutRecord
 
@@ -22,8 +21,8 @@ def compute_metrics(records: Sequence[RolloutRecord], *, budget: int) -> dict[st
     if not records:
         return {}
     came = [record for record in records if record.response.kind != LOST]
-    lost = {"mrt/trace_timeouts": float(len(records) - len(came))}
-    return lost | of_rollouts(came, budget)
+    counts = {"mrt/rollouts": float(len(came)), "mrt/trace_timeouts": float(len(records) - len(came))}
+    return counts | of_rollouts(came, budget)
 
 
 def of_rollouts(records: Sequence[RolloutRecord], budget: int) -> dict[str, float]:
@@ -174,34 +173,6 @@ def validation_values(record: RolloutRecord, budget: int) -> dict[str, float]:
         "mrt_episodes": float(len(record.response.episodes)),
     }
     return {name: value for name, value in found.items() if value is not None}
-
-
-class GradingMeter:
-    """How fast answers were graded since the last step, validation included, over all reward workers."""
-
-    def __init__(self) -> None:
-        self._last: dict[str, GraderStats] = {}
-
-    def step(self, records: Sequence[RolloutRecord]) -> dict[str, float]:
-        """Gradings per second while any was under way, the share answered by an equal one, and killed workers."""
-        latest: dict[str, GraderStats] = {}
-        for record in records:
-            if record.grading.grader:
-                counters = dict(record.grading.grader)
-                worker = counters.pop("worker")
-                stats = GraderStats(**counters)
-                if worker not in latest or stats.graded > latest[worker].graded:
-                    latest[worker] = stats
-        steps = [stats - self._last.get(worker, GraderStats()) for worker, stats in latest.items()]
-        self._last.update(latest)
-        graded = sum(step.graded for step in steps)
-        if not graded:
-            return {}
-        return {
-            "mrt/gradings_per_second": sum(step.graded / step.seconds for step in steps if step.seconds),
-            "mrt/grade_cache_hits": sum(step.cache_hits for step in steps) / graded,
-            "mrt/grade_restarts": float(sum(step.restarts for step in steps)),
-        }
 
 
 def _mean(values: Iterable[float | None]) -> float:

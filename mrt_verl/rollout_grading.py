@@ -1,8 +1,11 @@
 """Grades one rollout: its own answer and all forced ones, J and progress from them, and its reward row; any host."""
 
+import os
+import platform
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
@@ -41,6 +44,7 @@ async def grade_rollout(
     record.values = estimate_values(branches, own, forced, before, alpha=answers.settings.alpha)
     record.grading = _count([own, *before, *chain.from_iterable(forced)])
     record.grading.grade_seconds = time.perf_counter() - started
+    record.grading.grader = {"worker": f"{platform.node()}:{os.getpid()}", **asdict(answers.grader.stats())}
     record.grading.timeout_example = _timeout_example(answers, record, response_ids, own, [*forced, before])
     if answers.settings.trace_dir is not None:
         record.texts = _texts(answers, response, response_ids, row, own)

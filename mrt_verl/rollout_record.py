@@ -188,6 +188,13 @@ class RolloutRecord:
         return json.dumps(self.to_dict())
 
 
-def lost_record() -> RolloutRecord:
-    """Of a rollout that did not come."""
-    return RolloutRecord(ResponsePart([], None, False, think_tokens=0, response_tokens=0, markers=0, kind=LOST))
+def lost_record(prompt_text: str | None = None) -> RolloutRecord:
+    """Of a rollout that did not come.
+
+    Args:
+        prompt_text: where traces are logged (`mrt.trace_dir`).
+    """
+    texts: dict[str, Any] = {} if prompt_text is None else {"prompt_text": prompt_text, "episode_texts": []}
+    return RolloutRecord(
+        ResponsePart([], None, False, think_tokens=0, response_tokens=0, markers=0, kind=LOST, **texts)
+    )

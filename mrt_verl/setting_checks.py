@@ -1,7 +1,9 @@
 """Allowed values of the settings; a bad one is an error that says the key, the value got and what is allowed."""
 
+import difflib
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 CHOICES = {
@@ -38,11 +40,37 @@ RANGES = {
     "branch_temperature": ("null or a number > 0", 0.0, math.inf, "("),
     "branch_timeout_s": ("a number of seconds > 0", 0.0, math.inf, "("),
     "trace_timeout_s": ("null or a number of seconds > 0", 0.0, math.inf, "("),
+    "stall_timeout_s": ("null or a number of seconds > 0", 0.0, math.inf, "("),
     "grade_timeout_s": ("a number of seconds > 0", 0.0, math.inf, "("),
 }
 """Numbers: what is allowed in words, lower end, upper end, and which ends are excluded by ( and )."""
-NULLABLE = ("branches", "branch_token_budget", "insert_every", "branch_temperature", "trace_timeout_s", "seed")
+NULLABLE = (
+    "branches",
+    "branch_token_budget",
+    "insert_every",
+    "branch_temperature",
+    "trace_timeout_s",
+    "stall_timeout_s",
+    "seed",
+)
 LISTS = ("markers", "branch_stop", "insert_texts")
+
+
+def check_keys(given: Iterable[Any], known: Iterable[str], node: str = "") -> None:
+    """Check that a node holds settings alone.
+
+    Args:
+        node: its name with a dot, for the error; empty for the top of a file.
+
+    Raises:
+        ValueError: a key is unknown; says what was meant, and what is allowed.
+    """
+    allowed = sorted(known)
+    for key in map(str, given):
+        if key not in allowed:
+            near = difflib.get_close_matches(key, allowed, n=1)
+            meant = f", did you mean {node}{near[0]}?" if near else ""
+            raise ValueError(f"{node}{key} is not a setting{meant}; allowed: {', '.join(allowed)}")
 
 
 def check_values(settings: Any) -> None:

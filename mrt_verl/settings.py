@@ -4,12 +4,11 @@ Every module reads its settings from here; a bad value is an error that says the
 Symbols and reported values are those of arXiv 2503.07572; "ours" marks a choice of this project.
 """
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from mrt_verl.setting_checks import check_values
+from mrt_verl.setting_checks import check_keys, check_values
 
 MARKERS = (
     "Wait",
@@ -105,6 +104,9 @@ class MRTSettings:
     trace_timeout_s: float | None = None
     """Seconds after which a trace is given up, > 0, its time in the engine's queue and its insertions included; null
     waits for ever. A lost trace is counted (`mrt/trace_timeouts`), and its group trains on the others."""
+    stall_timeout_s: float | None = 3600
+    """Seconds without any rollout finishing after which a run that waits for rollouts ends, > 0; null waits for ever.
+    It must be longer than a rollout takes, its grading included. A worker or an engine that died ends it at once."""
     insertion: str | None = None
     """Who writes further episode openings into a trace: `budget_forcing`, `backtrack`, `package.module:Class`
     (insertions.InsertionPolicy), or null."""
@@ -158,7 +160,6 @@ class MRTSettings:
         Raises:
             ValueError: a key is unknown, or a value is not allowed.
         """
-        known = {setting.name for setting in fields(cls)}
         if not isinstance(node, Mapping):
             raise ValueError(f"mrt={node}; allowed: a node of settings, which reward_model=mrt composes")
         if not isinstance(node.get("stop_texts", {}), Mapping):
@@ -166,11 +167,7 @@ class MRTSettings:
                 f"mrt.stop_texts={node['stop_texts']}; allowed: a text for each style; mrt_stop=… chooses one of them, "
                 "and mrt.stop_text=… is one of your own"
             )
-        for key in node:
-            if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                meant = f", did you mean mrt.{near[0]}?" if near else ""
-                raise ValueError(f"mrt.{key} is not a setting{meant}; allowed: {', '.join(sorted(known))}")
+        check_keys(node, (setting.name for setting in fields(cls)), "mrt.")
         values: dict[str, Any] = {key: tuple(value) if _is_list(value) else value for key, value in node.items()}
         return cls(**values)
 

@@ -1,21 +1,24 @@
 """What a training step tells of its rollouts: metrics, warnings and trace files; every host calls it once a step."""
 
-import json
 import logging
+import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from mrt_verl.grading.accounts import WARN_SHARE
-from mrt_verl.metrics import GradingMeter, compute_metrics, reference_metrics, right_at_the_end
+from mrt_verl.grading_meter import GradingMeter, StepGrading
+from mrt_verl.log import printable
+from mrt_verl.metrics import compute_metrics, reference_metrics, right_at_the_end
 from mrt_verl.provers import prover_class
 from mrt_verl.rollout_record import LOST, RolloutRecord
 from mrt_verl.settings import MRTSettings
-from mrt_verl.trace_rows import choose_rollouts, trace_row
+from mrt_verl.trace_log import TraceLog
 
 logger = logging.getLogger(__name__)
 
 MIN_PROBABILITY, MIN_RIGHT = 0.02, 8
 """Mean probability of the reference below which its spelling is doubted, and right rollouts of a step that it takes."""
+SLOW_SHARE, SLOW_S = 0.5, 10.0
+"""Share of a step's time, and seconds, above which the time that one grading process computed is worth a warning."""
 
 
 class StepReport:
@@ -27,17 +30,30 @@ class StepReport:
         self._budget = response_tokens
         self._meter = GradingMeter()
         self._scores_reference = prover_class(settings).scores_reference
+        self._traces = TraceLog(settings.trace_dir, settings.traces_per_step)
+        self._since = time.monotonic()
 
-    def step(self, records: Sequence[RolloutRecord], step: int) -> dict[str, float]:
-        """The metrics of a step; logs its warnings and writes its trace file."""
-        metrics = {**compute_metrics(records, budget=self._budget), **self._meter.step(records)}
+    def step(self, records: Sequence[RolloutRecord], step: int, *, asked: int | None = None) -> dict[str, float]:
+        """The metrics of a step; logs its warnings and writes its trace file.
+
+        Args:
+            asked: rollouts that the step asked for, where the host knows; what did not come has no record.
+
+        Raises:
+            GradingFailed, NothingToTrainOn: it teaches nothing.
+        """
+        now = time.monotonic()
+        grading, seconds, self._since = self._meter.step(records), now - self._since, now
+        metrics = {**compute_metrics(records, budget=self._budget), **grading.metrics()}
         if self._scores_reference:
             metrics |= reference_metrics(records)
             warn_of_spelling(records, metrics, self.settings, step)
         check_errors(records, self.settings.max_error_share, step)
-        check_outcomes(records, self.settings, step)
+        check_outcomes(records, self.settings, step, asked=asked)
         warn_of_timeouts(records, step)
-        log_traces(records, self.settings, step)
+        warn_of_crashes(grading, step)
+        warn_of_slow_grading(grading, seconds, self.settings, step)
+        self._traces.write(records, step)
         return metrics
 
 
@@ -57,7 +73,7 @@ def check_errors(records: Sequence[RolloutRecord], max_share: float, step: int) 
         example = next((one for record in records if (one := record.grading.error_example) is not None), "unknown")
         raise GradingFailed(
             f"step {step}: grading failed for {errors} of {answers} answers, more than mrt.max_error_share={max_share}"
-            f": {example}"
+            f": {printable(example)}"
         )
 
 
@@ -65,20 +81,32 @@ class NothingToTrainOn(RuntimeError):
     """So many rollouts of a step have no outcome that it teaches nothing."""
 
 
-def check_outcomes(records: Sequence[RolloutRecord], settings: MRTSettings, step: int) -> None:
-    """End the run where more than `max_error_share` of a step's rollouts are lost or ungraded.
+def check_outcomes(
+    records: Sequence[RolloutRecord], settings: MRTSettings, step: int, *, asked: int | None = None
+) -> None:
+    """End the run where more than `max_error_share` of a step's rollouts are missing, lost or ungraded.
+
+    Args:
+        asked: rollouts of the step, those that are missing included; None where all have a record.
 
     Raises:
-        NothingToTrainOn: says how many of either.
+        NothingToTrainOn: says how many of each.
     """
+    asked = len(records) if asked is None else asked
+    missing = max(asked - len(records), 0)
     lost = sum(record.response.kind == LOST for record in records)
     unknown = sum(record.values.outcome is None for record in records)
-    if unknown > settings.max_error_share * len(records):
+    if unknown + missing > settings.max_error_share * asked:
+        failed = f"{missing} rollouts failed (read the errors above), " if missing else ""
         raise NothingToTrainOn(
-            f"step {step}: {unknown} of {len(records)} rollouts have no outcome, more than "
-            f"mrt.max_error_share={settings.max_error_share}: {lost} traces came not within mrt.trace_timeout_s="
-            f"{settings.trace_timeout_s}, grading {unknown - lost} answers took more than mrt.grade_timeout_s="
-            f"{settings.grade_timeout_s} or failed"
+            f"step {step}: {unknown + missing} of {asked} rollouts have no outcome, more than "
+            f"mrt.max_error_share={settings.max_error_share}: {failed}{lost} traces came not within "
+            f"mrt.trace_timeout_s={settings.trace_timeout_s}, grading {unknown - lost} answers took more than "
+            f"mrt.grade_timeout_s={settings.grade_timeout_s} or failed"
+        )
+    if missing:
+        logger.warning(
+            "step %d: %d of %d rollouts failed and are not trained on; read the errors above", step, missing, asked
         )
 
 
@@ -94,6 +122,31 @@ def warn_of_timeouts(records: Sequence[RolloutRecord], step: int) -> None:
         )
 
 
+def warn_of_crashes(grading: StepGrading, step: int) -> None:
+    """One warning if grading processes died by themselves: a function that exits, or one that takes too much memory."""
+    if grading.crashes:
+        logger.warning(
+            "step %d: grading processes died %d times on an answer, by a function that ends its process or for want "
+            "of memory; an answer on which two died counts as an error (mrt/grade_errors)",
+            *(step, grading.crashes),
+        )
+
+
+def warn_of_slow_grading(grading: StepGrading, seconds: float, settings: MRTSettings, step: int) -> None:
+    """One warning if a grading process computed for half of the step, with what an answer cost.
+
+    Args:
+        seconds: since the last step's report.
+    """
+    if grading.longest_s > max(SLOW_S, SLOW_SHARE * seconds):
+        logger.warning(
+            "step %d: a grading process computed for %.0f of the step's %.0f s, %.2f s an answer that it was asked, of "
+            "which %d were given up after mrt.grade_timeout_s=%g; take a faster function, a smaller deadline or more "
+            "reward.num_workers",
+            *(step, grading.longest_s, seconds, grading.seconds_an_answer, grading.timeouts, settings.grade_timeout_s),
+        )
+
+
 def warn_of_spelling(
     records: Sequence[RolloutRecord], metrics: dict[str, float], settings: MRTSettings, step: int
 ) -> None:
@@ -106,14 +159,3 @@ def warn_of_spelling(
             "mrt.trace_dir and fit mrt.reference_text, or take mrt.prover=ht, which needs none",
             *(step, right, settings.reference_text, probability),
         )
-
-
-def log_traces(records: Sequence[RolloutRecord], settings: MRTSettings, step: int) -> None:
-    """Write `traces_per_step` rollouts of a step, of several prompts, to `trace_dir`/<step>.jsonl, if that is set."""
-    if settings.trace_dir is None:
-        return
-    directory = Path(settings.trace_dir)
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / f"{step}.jsonl").open("w", encoding="utf-8") as file:
-        for record in choose_rollouts(records, settings.traces_per_step):
-            file.write(json.dumps(trace_row(record, step), ensure_ascii=False) + "\n")

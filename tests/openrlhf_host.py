@@ -53,7 +53,10 @@ class FakeActor:
             pairs = zip(output.token_ids, output.log_probs or [], strict=True)
             rows = [{token: SimpleNamespace(logprob=value)} for token, value in pairs]
         completion = SimpleNamespace(token_ids=output.token_ids, logprobs=rows, finish_reason="stop")
-        return SimpleNamespace(outputs=[completion], num_cached_tokens=1, prompt_logprobs=None)
+        # vLLM's rows are those of all prompt tokens, the first without one; verl's end in a filler instead
+        scores = output.extra_fields.get("prompt_logprobs")
+        scored = None if scores is None else [None, *({0: SimpleNamespace(logprob=row[0])} for row in scores[:-1])]
+        return SimpleNamespace(outputs=[completion], num_cached_tokens=1, prompt_logprobs=scored)
 
 
 def generate_responses(

@@ -1,6 +1,7 @@
 """Checkpoints of a verl run as models: merged by verl's own model merger."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -69,5 +70,25 @@ def merge_checkpoint(actor: Path, target: Path) -> Path:
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if result.returncode:
         raise RuntimeError(f"verl.model_merger could not merge {actor}:\n{result.stdout[-2000:]}")
+    merge_adapter(partial)
     os.replace(partial, target)
     return target
+
+
+def merge_adapter(model: Path) -> None:
+    """Put the LoRA adapter that verl's merger leaves beside a model into its weights, which are the base's until then.
+
+    Raises:
+        RuntimeError: the checkpoint does not tell how strong the adapter is.
+    """
+    adapter = model / "lora_adapter"
+    if not adapter.is_dir():
+        return
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    if not json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8")).get("lora_alpha"):
+        raise RuntimeError(f"{model}: the checkpoint has a LoRA adapter without lora_alpha; merge it yourself")
+    base = AutoModelForCausalLM.from_pretrained(model, dtype="auto")
+    PeftModel.from_pretrained(base, str(adapter)).merge_and_unload().save_pretrained(model)
+    shutil.rmtree(adapter)

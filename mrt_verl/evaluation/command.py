@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mrt_verl.evaluation.options import add_sampling_options, positive, sampling_fields
-from mrt_verl.evaluation.plan import RESERVED
+from mrt_verl.evaluation.plan import RESERVED, is_name
+from mrt_verl.log import printable
 
 AS_WRITTEN = argparse.RawDescriptionHelpFormatter
 RUN_EXAMPLE = """example:
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         options.command(options)
     except (ValueError, RuntimeError, OSError) as error:
-        raise SystemExit(f"error: {error}") from error
+        raise SystemExit(printable(f"error: {error}")) from error
     except ModuleNotFoundError as error:
         raise SystemExit(f'error: {error.name} is not installed; pip install "mrt-verl[eval]" brings it') from error
 
@@ -134,7 +135,7 @@ def name_models(specifications: Sequence[str]) -> dict[str, str]:
         name, separator, model = specification.partition("=")
         if not separator:
             name, model = Path(specification).name, specification
-        if name in (*models, *RESERVED) or not name or "/" in name:
+        if name in (*models, *RESERVED) or not is_name(name):
             raise ValueError(f"{specification}: name {name!r} is taken or not usable; give another as NAME=…")
         models[name] = model
     return models

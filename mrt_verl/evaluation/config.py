@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mrt_verl.evaluation.plan import RESERVED, SamplingPlan
+from mrt_verl.evaluation.plan import RESERVED, SamplingPlan, is_name
 from mrt_verl.parts import check_parts
 from mrt_verl.provers import PROVERS, Prover, prover_class
 from mrt_verl.settings import MRTSettings
@@ -63,8 +63,11 @@ class EvaluationConfig:
         if not self.models:
             raise ValueError("models={}; allowed: one model or more")
         for name in self.models:
-            if not name or "/" in name or name in RESERVED:
-                raise ValueError(f"model name {name!r}; allowed: one without /, and none of {', '.join(RESERVED)}")
+            if not is_name(name) or name in RESERVED:
+                raise ValueError(
+                    f"model name {name!r}; allowed: one without /, that starts with no dot, and none of "
+                    f"{', '.join(RESERVED)}"
+                )
         if not self.budgets or min(self.budgets) < 1:
             raise ValueError(f"budgets={list(self.budgets)}; allowed: numbers of tokens >= 1")
         for key in ("traces", "direct_answers", "concurrency", "problems", "window"):

@@ -9,6 +9,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
+from mrt_verl.processes import Guard, descendants, kill_all, without
 from mrt_verl.rollout import Engine
 
 KEPT_WORDS = {"stop": "completed", "length": "completed", "abort": "aborted"}
@@ -101,7 +102,17 @@ class VLLMEngine:
             disable_log_stats=True,
             **engine_args,
         )
-        self._engine = AsyncLLM.from_engine_args(arguments)
+        # vLLM's own processes outlive this one where it is killed
+        self._guard = Guard()
+        before = descendants(os.getpid())
+        try:
+            self._engine = AsyncLLM.from_engine_args(arguments)
+        except BaseException:
+            self._guard.call_off()
+            kill_all(without(descendants(os.getpid()), before))
+            raise
+        self._started = without(descendants(os.getpid()), before)
+        self._guard.only(self._started)
         self.max_model_len: int = self._engine.model_config.max_model_len
 
     async def generate(self, *, request_id: str, prompt_ids: list[int], sampling_params: dict[str, Any]) -> TokenOutput:
@@ -132,6 +143,8 @@ class VLLMEngine:
     async def close(self) -> None:
         """End the engine's processes."""
         self._engine.shutdown(timeout=10)
+        kill_all(self._started)
+        self._guard.call_off()
 
     async def __aenter__(self) -> Self:
         return self

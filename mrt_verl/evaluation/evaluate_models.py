@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from mrt_verl.evaluation.traces import NO_THINKING
 from mrt_verl.grading import Grader
 from mrt_verl.grading.outcomes import FileFunction
 from mrt_verl.parts import tag_problems
+from mrt_verl.settings import MRTSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,12 @@ async def _sample_model(name: str, problems: Sequence[Problem], config: Evaluati
         if len(store.records) == len(problems) * config.traces:
             print(f"{name}: all {len(store.records)} traces are in {store.path} already")
             return 0
-        engine, tokenizer = open_engine(name, config)
+        engine, tokenizer = open_engine(name, of_this_run(config, len(store.records)))
         with Grader(deadline_s=config.settings.grade_timeout_s, thinking=None) as grader:
             try:
                 function = FileFunction.from_node(config.reward_function)
-                sampler = RecordSampler(engine, tokenizer, config.settings, config.plan, grader, function)
+                settings = request_settings(config)
+                sampler = RecordSampler(engine, tokenizer, settings, config.plan, grader, function)
                 check_context(engine, sampler, problems)
                 count = await sample_missing(
                     problems, config.traces, sampler, store, concurrency=config.concurrency, label=name
@@ -63,6 +66,25 @@ async def _sample_model(name: str, problems: Sequence[Problem], config: Evaluati
                 return count
             finally:
                 await engine.close()
+
+
+def of_this_run(config: EvaluationConfig, stored: int) -> EvaluationConfig:
+    """The config with the seed of the engine: one that goes on must not draw again what it drew before.
+
+    Args:
+        stored: traces that are there already.
+    """
+    if not stored:
+        return config
+    digest = blake2b(f"{config.seed}:{stored}".encode(), digest_size=4).digest()
+    return replace(config, seed=int.from_bytes(digest, "big") >> 1)
+
+
+def request_settings(config: EvaluationConfig) -> MRTSettings:
+    """The settings, with a seed of each request's own where the engine is an endpoint, which has none of ours."""
+    if config.base_url is None or config.settings.seed is not None:
+        return config.settings
+    return replace(config.settings, seed=config.seed)
 
 
 def check_gradings(name: str, grader: Grader, max_share: float, path: Path) -> None:
@@ -83,10 +105,8 @@ def open_engine(name: str, config: EvaluationConfig) -> tuple[ClosableEngine, An
     """The engine of one model and its tokenizer; a verl checkpoint is merged first.
 
     Raises:
-        ValueError: a thinking tag is not one token.
+        ValueError: there is no such model, or a thinking tag is not one token.
     """
-    from transformers import AutoTokenizer
-
     model = config.models[name]
     actor = None if config.base_url else find_actor(Path(model))
     if actor is not None:
@@ -94,7 +114,7 @@ def open_engine(name: str, config: EvaluationConfig) -> tuple[ClosableEngine, An
         # named by what it holds: the same path may hold a later step next time
         merged = config.out / "merged" / f"{name}-{identify(model)['fingerprint']}"
         model = str(merge_checkpoint(actor, merged))
-    tokenizer = AutoTokenizer.from_pretrained(config.tokenizer or model)
+    tokenizer = _load_tokenizer(config.tokenizer or model)
     problems = list(tag_problems(config.settings, tokenizer, model))
     if problems:
         raise ValueError("; ".join(problems))
@@ -102,6 +122,25 @@ def open_engine(name: str, config: EvaluationConfig) -> tuple[ClosableEngine, An
         return EndpointEngine(config.base_url, model, tokenizer), tokenizer
     print(f"{name}: starting vLLM", flush=True)
     return VLLMEngine(model, seed=config.seed, **config.engine), tokenizer
+
+
+def _load_tokenizer(model: str) -> Any:
+    """The tokenizer of a model.
+
+    Raises:
+        ValueError: there is no such model; says where it was looked for.
+    """
+    from transformers import AutoTokenizer
+
+    is_name = model.count("/") <= 1 and not model.startswith((".", "/", "~"))
+    if not is_name and not Path(model).is_dir():
+        raise ValueError(f"model {model}: no such directory")
+    try:
+        return AutoTokenizer.from_pretrained(model)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split()).partition(". ")[0]
+        where = "it has no tokenizer" if Path(model).is_dir() else "no directory here, and the hub does not give it"
+        raise ValueError(f"model {model}: {where}: {reason}") from error
 
 
 def check_context(engine: Any, sampler: RecordSampler, problems: Sequence[Problem]) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 from tqdm import tqdm
 
 from mrt_verl.evaluation.records import TraceRecord
-from mrt_verl.evaluation.store import SETTINGS, STARTED, TRACES, describe_differences, read_records
+from mrt_verl.evaluation.store import SETTINGS, STARTED, TRACES, describe_differences
+from mrt_verl.evaluation.stored import read_records
 
 MUST_AGREE = (
     ("format",),
@@ -87,6 +88,11 @@ def _load(path: Path, settings: dict[str, Any], common: bool) -> Run:
     total = settings["problems"] * settings["traces"]
     lines = read_records(path / TRACES) if (path / TRACES).is_file() else ()
     for record in tqdm(lines, desc=f"reading {settings['name']}", unit="trace", total=total, delay=5):
+        if record.trace in by_problem[record.problem]:
+            raise ValueError(
+                f"{path / TRACES}: problem {record.problem}, trace {record.trace} is there twice: two runs wrote into "
+                "it; allowed: each trace once"
+            )
         by_problem[record.problem][record.trace] = record
     if not by_problem:
         raise ValueError(f"{path}: no traces; run it first")

@@ -7,6 +7,11 @@ RESERVED = ("merged", "report")
 """Directories beside those of the runs."""
 
 
+def is_name(text: str) -> bool:
+    """Whether a model's name can be that of its directory, and leads nowhere else."""
+    return bool(text) and not text.startswith(".") and text.isprintable() and not set(text) & set("/\\")
+
+
 @dataclass(frozen=True, slots=True)
 class SamplingPlan:
     """What is sampled for every problem."""

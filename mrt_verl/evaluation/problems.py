@@ -36,11 +36,16 @@ def read_problems(path: Path, limit: int | None = None) -> list[Problem]:
     """The first `limit` problems of a verl parquet file, or all.
 
     Raises:
-        ValueError: a row has no messages or no reference, or there is no row; names the file and the row.
+        ValueError: it is no parquet file, has no row, or a row has no messages or no reference; names file and row.
     """
     import pandas as pd
 
-    frame = pd.read_parquet(path)
+    if not path.is_file():
+        raise ValueError(f"{path}: {'a directory' if path.is_dir() else 'no such file'}; allowed: a parquet file")
+    try:
+        frame = pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # what pyarrow raises of a broken file is one of these
+        raise ValueError(f"{path}: not a whole parquet file: {' '.join(str(error).split())}") from error
     for column in ("prompt", "reward_model"):
         if column not in frame.columns:
             raise ValueError(f"{path}: column {column} is missing; got {', '.join(map(str, frame.columns))}")

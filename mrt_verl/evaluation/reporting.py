@@ -7,6 +7,7 @@ from typing import Any
 from mrt_verl.evaluation.load import Run, load_runs
 from mrt_verl.evaluation.measures import Measures
 from mrt_verl.evaluation.page import write_report, write_training_page
+from mrt_verl.evaluation.page.tables import Table
 from mrt_verl.evaluation.page.training import read_metrics
 from mrt_verl.evaluation.summary import summarise
 from mrt_verl.evaluation.training_traces import read_trace_dir
@@ -24,6 +25,8 @@ def report(
     title: str = TITLE,
     traces: Path | None = None,
     notes: Sequence[str] = (),
+    facts: Sequence[tuple[str, str]] = (),
+    tables: Sequence[Table] = (),
 ) -> dict[str, Any]:
     """Write `out`/index.html, its plots and summary.json; returns the summary, {} of a training run alone.
 
@@ -34,6 +37,8 @@ def report(
         common: only problems that every run has in full.
         traces: `mrt.trace_dir` of a training run, some of whose traces are shown; with it there need be no directories.
         notes: sentences for the top of the page.
+        facts: (subject, sentence) after them.
+        tables: that stand before the page's own.
 
     Raises:
         ValueError: the runs cannot be compared, a log holds no metrics, or a directory no traces.
@@ -43,9 +48,8 @@ def report(
     if not directories and traces is not None:
         write_training_page(out, training=logs, traces=shown, title=title, notes=notes)
         return {}
-    all_notes = [*notes, *(["Only problems that every run has in full."] if common else [])]
     runs = _ordered(directories, first, common)
-    return write_report(runs, out, training=logs, title=title, notes=all_notes, traces=shown)
+    return write_report(runs, out, training=logs, title=title, notes=notes, traces=shown, facts=facts, tables=tables)
 
 
 def compare(directories: Sequence[Path], *, first: str | None = None, common: bool = False) -> dict[str, Any]:

@@ -21,11 +21,11 @@ async def sample_missing(
         concurrency: traces under way at once, >= 1; each has its forced answers on top.
 
     Raises:
-        RuntimeError: a trace could not be sampled; names it. What was finished is in the store.
+        RuntimeError: a trace could not be sampled or written; names it. What was finished is in the store.
     """
     slots = asyncio.Semaphore(concurrency)
-    stored = {index: DirectAnswers(r.before, r.before_tokens, r.j_before) for (index, _), r in store.records.items()}
     todo = [(p, t) for p in problems for t in range(traces) if (p.index, t) not in store.records]
+    stored = _direct_answers({problem.index for problem, _ in todo}, store)
     direct: dict[int, asyncio.Task[DirectAnswers]] = {}
 
     async def answer_directly(problem: Problem) -> DirectAnswers:
@@ -38,10 +38,9 @@ async def sample_missing(
     async def sample(problem: Problem, trace: int) -> None:
         async with slots:
             try:
-                record = await sampler.sample(problem, trace, await answer_directly(problem))
-            except Exception as error:
+                store.append(await sampler.sample(problem, trace, await answer_directly(problem)))
+            except Exception as error:  # of the engine, or of a disk that is full
                 raise RuntimeError(f"{label}: problem {problem.index}, trace {trace}: {error}") from error
-            store.append(record)
             bar.update()
 
     total = len(problems) * traces
@@ -53,3 +52,10 @@ async def sample_missing(
         except* RuntimeError as errors:
             raise errors.exceptions[0] from errors
     return len(todo)
+
+
+def _direct_answers(problems: set[int], store: Store) -> dict[int, DirectAnswers]:
+    """Of problems that lack a trace the answers without thinking, from a stored trace where there is one."""
+    keys = {index: (index, trace) for index, trace in store.records if index in problems}
+    found = {index: store.records[key] for index, key in keys.items()}
+    return {index: DirectAnswers(one.before, one.before_tokens, one.j_before) for index, one in found.items()}

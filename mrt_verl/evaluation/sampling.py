@@ -96,7 +96,7 @@ class RecordSampler:
         """
         before = before or await self.answer_directly(problem)
         prompt_ids, request_id = self.encode(problem), uuid4().hex
-        response = await self._respond(prompt_ids, request_id, trace)
+        response = await self.respond(problem, prompt_ids, request_id, trace)
         own = await self.grade_own(response, problem)
         boundaries = response.boundaries
         episodes, branches = await self._branch(
@@ -131,7 +131,8 @@ class RecordSampler:
             branch_failures=sum(branch.failures for branch in branches),
         )
 
-    async def _respond(self, prompt_ids: list[int], request_id: str, trace: int) -> Response:
+    async def respond(self, problem: Problem, prompt_ids: list[int], request_id: str, trace: int) -> Response:
+        """The response of one trace, without its forced answers."""
         if self.plan.window is not None:
             return await sample_linearised(self.rollout, self.plan, prompt_ids, request_id, self.plan.window)
         # J here is what is measured: no insertion may depend on it

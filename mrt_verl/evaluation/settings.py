@@ -84,14 +84,27 @@ def read_settings(files: Sequence[Path], overrides: Sequence[str]) -> MRTSetting
         if config.get("mrt") is None:
             raise ValueError(f"{file}: no `mrt:` node; allowed: a YAML file with one, such as a recipe's")
         nodes.append(config.mrt)
-    changes = OmegaConf.from_dotlist(values)
-    root = OmegaConf.create({"mrt": OmegaConf.merge(*nodes, changes.get("mrt", {}))})
+    root = OmegaConf.create({"mrt": OmegaConf.merge(*nodes)})
+    for key, value in _read_values(values):
+        OmegaConf.update(root, key, value, force_add=True)
     merged: Any = OmegaConf.to_container(root, resolve=True)
     # every boundary is branched: what chooses among them in training has no say
     settings = MRTSettings.from_config({**merged["mrt"], "boundary_choice": "even", "branch_token_budget": None})
     check_settings(settings)
     # a recipe may leave the number to its prover; the page and `equal settings` compare numbers
     return replace(settings, branches=prover_class(settings).answers_drawn(settings))
+
+
+def _read_values(overrides: Sequence[str]) -> list[tuple[str, Any]]:
+    """(key, value) of `mrt.key=value` texts by Hydra's grammar, so that a line means here what it means in training."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+    except HydraException as error:
+        raise ValueError(f"--set {' '.join(overrides)}: {' '.join(str(error).split())}") from error
+    return [(one.key_or_group, one.value()) for one in parsed]
 
 
 def _names_reward_function(override: str) -> bool:

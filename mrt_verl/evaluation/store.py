@@ -5,12 +5,14 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Self
 
 from mrt_verl.evaluation.records import TraceRecord
+from mrt_verl.evaluation.stored import StoredRecords, cut_partial_line
+from mrt_verl.locks import take
 
 SETTINGS, TRACES = "run.json", "traces.jsonl"
 STARTED = "started"
@@ -29,30 +31,37 @@ class Store:
         A run that failed before its first trace binds nobody: its settings are written anew.
 
         Raises:
-            ValueError: the directory holds a run with other settings, or a broken line.
+            ValueError: the directory holds a run with other settings, or a broken line, or another process samples it.
         """
         directory.mkdir(parents=True, exist_ok=True)
         self.path = directory / TRACES
-        settings_path = directory / SETTINGS
-        if settings_path.exists() and self.path.exists() and self.path.stat().st_size:
-            stored = json.loads(settings_path.read_text(encoding="utf-8"))
-            for key in (STARTED, VERSIONS):
-                stored.pop(key, None)
-            check_same(stored, settings, settings_path)
-        else:
-            written = {**settings, STARTED: time.time(), VERSIONS: versions()}
-            write_text(settings_path, json.dumps(written, indent=2, ensure_ascii=False) + "\n")
-        self.records: dict[tuple[int, int], TraceRecord] = {}
-        if self.path.exists():
-            _cut_partial_line(self.path)
-            self.records = {(record.problem, record.trace): record for record in read_records(self.path)}
-        self._file = self.path.open("a", encoding="utf-8")
+        self._file = self.path.open("ab", buffering=0)
+        try:
+            take(self._file.fileno(), self.path)
+            _keep_settings(directory / SETTINGS, settings, is_empty=not self.path.stat().st_size)
+            cut_partial_line(self.path)
+            self.records = StoredRecords(self.path)
+        except BaseException:
+            self._file.close()
+            raise
 
     def append(self, record: TraceRecord) -> None:
-        """Write one record; it is on its way to the disk when this returns."""
-        self._file.write(json.dumps(record.to_dict(), ensure_ascii=False) + "\n")
-        self._file.flush()
-        self.records[record.problem, record.trace] = record
+        """Write one record; it is on its way to the disk when this returns.
+
+        Raises:
+            OSError: the disk is full; what of the line was written is taken off again.
+        """
+        offset = self._file.seek(0, os.SEEK_END)
+        line = (json.dumps(record.to_dict(), ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+        left = memoryview(line)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.truncate(self.path, offset)
+            raise
+        self.records.add((record.problem, record.trace), offset)
 
     def __enter__(self) -> Self:
         return self
@@ -61,19 +70,16 @@ class Store:
         self._file.close()
 
 
-def read_records(path: Path) -> Iterator[TraceRecord]:
-    """The records of a traces.jsonl.
-
-    Raises:
-        ValueError: a line is no record; names the file and the line.
-    """
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                yield TraceRecord.from_dict(json.loads(line))
-            except (json.JSONDecodeError, KeyError, TypeError) as error:
-                cut = "" if line.endswith("\n") else ", cut off: `run` with the same arguments repairs and completes it"
-                raise ValueError(f"{path}:{number}: not a record of a trace{cut} ({error})") from error
+def _keep_settings(path: Path, settings: Mapping[str, Any], *, is_empty: bool) -> None:
+    """Compare run.json with the settings, or write it where there are no traces yet."""
+    if path.exists() and not is_empty:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        for key in (STARTED, VERSIONS):
+            stored.pop(key, None)
+        check_same(stored, settings, path)
+        return
+    written = {**settings, STARTED: time.time(), VERSIONS: versions()}
+    write_text(path, json.dumps(written, indent=2, ensure_ascii=False) + "\n")
 
 
 def check_same(stored: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> None:
@@ -113,12 +119,3 @@ def versions() -> dict[str, str]:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
     return found
-
-
-def _cut_partial_line(path: Path) -> None:
-    """A run that was killed may have left half a line at the end."""
-    with path.open("rb+") as file:
-        content = file.read()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            file.truncate(whole)

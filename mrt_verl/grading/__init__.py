@@ -15,7 +15,9 @@
     outcomes.py     verl's `default_compute_score` and a run's `custom_reward_function`, made ready for a worker
     channel.py      length-prefixed messages between the two processes
     worker.py       the child process: one task after the other, under a memory limit
-    pool.py         the workers' side in this process: deadlines, killing, replacing
+    pool.py         the workers' side in this process: deadlines, replacing, what is not asked again
+    child.py        one worker's handle: started, waited for, ended with all that it started
+    printed.py      what workers print, bounded
     grader.py       Grader, the front for event loops and scripts: cache, shared gradings, accounting
     front.py        grade and grade_many
     presets.py      what graders disagree on, as switches: ours and Math-Verify's

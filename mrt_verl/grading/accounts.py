@@ -3,9 +3,10 @@
 import logging
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from mrt_verl.grading.grades import Grade, GraderStats, Verdict
 
@@ -28,7 +29,7 @@ class Accounts:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: Counter[str] = Counter()
+        self._counts: dict[str, Any] = defaultdict(int)
         self._callers, self._busy_since, self._seconds = 0, 0.0, 0.0
         self._window = GraderStats()
         self._example = ""
@@ -50,7 +51,7 @@ class Accounts:
                 if self._callers == 0:
                     self._seconds += time.monotonic() - self._busy_since
 
-    def count(self, name: str, by: int = 1) -> None:
+    def count(self, name: str, by: float = 1) -> None:
         """Add to a counter of `GraderStats`."""
         with self._lock:
             self._counts[name] += by

@@ -4,6 +4,7 @@ Sockets rather than pipes: `settimeout` bounds writing as well as reading, and a
 user's reward function prints.
 """
 
+import json
 import pickle
 import socket
 import struct
@@ -11,6 +12,8 @@ import time
 from typing import Any
 
 _HEADER = struct.Struct("!Q")
+MAX_BYTES = 1 << 30
+"""Of one message; a longer one is no message."""
 
 
 class ChannelClosed(Exception):
@@ -30,10 +33,13 @@ class Channel:
             ChannelClosed: nobody reads.
             TimeoutError: it was not all taken within `timeout_s`.
         """
-        self.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL), timeout_s)
+        self._send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL), timeout_s)
 
-    def send_bytes(self, body: bytes, timeout_s: float | None = None) -> None:
-        """Send a message that is pickled already."""
+    def send_plain(self, message: Any) -> None:
+        """Send plain JSON types, which `receive_plain` takes."""
+        self._send_bytes(json.dumps(message).encode(), None)
+
+    def _send_bytes(self, body: bytes, timeout_s: float | None) -> None:
         self._socket.settimeout(timeout_s)
         try:
             self._socket.sendall(_HEADER.pack(len(body)) + body)
@@ -49,9 +55,27 @@ class Channel:
             ChannelClosed: the other side closed or died.
             TimeoutError: the message was not complete within `timeout_s`.
         """
+        return pickle.loads(self._receive_bytes(timeout_s))
+
+    def receive_plain(self, timeout_s: float | None = None) -> Any:
+        """The next message of `send_plain`: what a worker returns is data, whatever an answer made of the worker.
+
+        Raises:
+            ChannelClosed: the other side closed or died, or sends something else.
+            TimeoutError: the message was not complete within `timeout_s`.
+        """
+        body = self._receive_bytes(timeout_s)
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise ChannelClosed from error
+
+    def _receive_bytes(self, timeout_s: float | None) -> bytearray:
         until = None if timeout_s is None else time.monotonic() + timeout_s
         (length,) = _HEADER.unpack(self._read(_HEADER.size, until))
-        return pickle.loads(self._read(length, until))
+        if length > MAX_BYTES:
+            raise ChannelClosed
+        return self._read(length, until)
 
     def _read(self, length: int, until: float | None) -> bytearray:
         body = bytearray(length)

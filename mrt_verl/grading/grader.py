@@ -6,7 +6,6 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from functools import partial
 from hashlib import blake2b
 from typing import Any
 
@@ -14,15 +13,13 @@ from mrt_verl.grading import outcomes
 from mrt_verl.grading.accounts import Accounts
 from mrt_verl.grading.comparison import as_references, exact_verdict, is_readable
 from mrt_verl.grading.extraction import DEFAULT_THINKING, Thinking, extract_answer, tidy
-from mrt_verl.grading.grades import NO_ANSWER, NO_REFERENCE, RIGHT, WRONG, Grade, GraderStats, Verdict
+from mrt_verl.grading.grades import NO_ANSWER, NO_REFERENCE, RIGHT, WRONG, Grade, GraderStats
 from mrt_verl.grading.other_readings import comes_near, pairs_of
 from mrt_verl.grading.pool import Pool
 from mrt_verl.grading.presets import DEFAULT_RULES, Fallbacks, Rules, rules_of
 from mrt_verl.grading.shared import SharedGrades
 
 _LONG_ANSWER = 256
-MAX_HANGING = 10_000
-"""Calls of users' functions remembered for their timeouts."""
 
 
 class Grader:
@@ -64,8 +61,6 @@ class Grader:
         self._shared = SharedGrades(cache_size)
         self._accounts = Accounts()
         self._lock = threading.Lock()
-        # a user's function is asked again for equal arguments, since it may draw lots, but not once it has hung on them
-        self._hanging: dict[tuple[bytes, bytes], Grade] = {}
         self._pools: dict[bytes | None, Pool] = {}
         # also at the interpreter's exit; the threads of a pool know nothing of the grader, so it can be collected
         weakref.finalize(self, _close_pools, self._pools)
@@ -120,15 +115,8 @@ class Grader:
         """
         packed = outcomes.pack(outcomes.light(compute_score or outcomes.VERL_DEFAULT))
         task = outcomes.pack(arguments)
-        key = packed, blake2b(task).digest()
         with self._accounts.busy():
-            grade = self._hanging.get(key)
-            if grade is None:
-                grade = await asyncio.wrap_future(self._submit(packed, task))
-            else:
-                self._accounts.count("cache_hits")
-        if grade.verdict is Verdict.TIMEOUT and len(self._hanging) < MAX_HANGING:
-            self._hanging[key] = grade
+            grade = await asyncio.wrap_future(self._submit(packed, task))
         return self._recorded([str(arguments.get("solution_str", ""))], [grade])[0]
 
     def stats(self) -> GraderStats:
@@ -191,8 +179,7 @@ class Grader:
     def _submit(self, packed: bytes | None, task: Any) -> "Future[Grade]":
         with self._lock:
             if packed not in self._pools:
-                on_restart = partial(self._accounts.count, "restarts")
-                self._pools[packed] = Pool(packed=packed, on_restart=on_restart, **self._limits)
+                self._pools[packed] = Pool(packed=packed, count=self._accounts.count, **self._limits)
             return self._pools[packed].submit(task)
 
     def _recorded(self, answers: Sequence[str], grades: list[Grade]) -> list[Grade]:

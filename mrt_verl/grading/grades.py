@@ -76,6 +76,12 @@ class GraderStats:
     """Gradings decided in this process, without a worker."""
     restarts: int = 0
     """Workers replaced after a timeout or a crash."""
+    crashes: int = 0
+    """Workers that died by themselves: a user's function that exits, or memory."""
+    asked: int = 0
+    """Answers that workers were asked, those they did not survive included."""
+    worker_seconds: float = 0.0
+    """Seconds that workers computed, all together."""
     seconds: float = 0.0
     """Wall-clock time during which at least one grading was under way."""
 

@@ -2,95 +2,29 @@
 
 import contextlib
 import logging
-import os
 import queue
-import signal
-import socket
-import subprocess
-import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
-from mrt_verl.grading.channel import Channel, ChannelClosed
+from mrt_verl.grading.channel import ChannelClosed
+from mrt_verl.grading.child import Worker, WorkerFailed
 from mrt_verl.grading.grades import Grade, Verdict, grade_of_result
+from mrt_verl.grading.printed import Printed
 
 logger = logging.getLogger(__name__)
 
-START_TIMEOUT_S = 120.0
-"""A worker imports sympy, or a user's function with all it needs; no answer is to blame for that time."""
 BATCH = 32
 """Most tasks sent at once: enough to make the way there cheap, few enough to share them between workers."""
-
-
-class WorkerFailed(Exception):
-    """A worker could not start; says why."""
-
-
-class Worker:
-    """Handle of one child process, which starts at once and is waited for when it is needed.
-
-    Raises:
-        WorkerFailed: the system does not let it start.
-    """
-
-    def __init__(self, packed: bytes | None, memory_mb: int) -> None:
-        try:
-            ours, theirs = socket.socketpair()
-        except OSError as error:  # no file descriptor is free
-            raise WorkerFailed(f"a grading worker could not start: {error}") from error
-        self.channel = Channel(ours)
-        self._is_ready = False
-        try:
-            with theirs:
-                self.process = _start_process(theirs.fileno())
-        except WorkerFailed:
-            self.channel.close()
-            raise
-        with contextlib.suppress(ChannelClosed, TimeoutError):  # then `wait_ready` says so
-            self.channel.send((packed, memory_mb), START_TIMEOUT_S)
-
-    def wait_ready(self) -> None:
-        """Wait until it has imported what it needs.
-
-        Raises:
-            WorkerFailed: it could not.
-        """
-        if self._is_ready:
-            return
-        try:
-            failure = self.channel.receive(START_TIMEOUT_S)
-        except (ChannelClosed, TimeoutError) as error:
-            failure = f"no sign of life ({type(error).__name__})"
-        if failure is not None:
-            raise WorkerFailed(f"a grading worker could not start: {failure}")
-        self._is_ready = True
-
-    def kill(self) -> None:
-        """End the process and whatever it started; returns when it is gone."""
-        self.channel.close()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-
-def _start_process(descriptor: int) -> "subprocess.Popen[bytes]":
-    # -P: a file of the working directory must not shadow a module
-    command = [sys.executable, "-P", "-m", "mrt_verl.grading.worker", str(descriptor), str(os.getpid())]
-    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
-    try:
-        return subprocess.Popen(
-            command,
-            pass_fds=[descriptor],
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path},
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise WorkerFailed(f"a grading worker could not start: {error}") from error
+MAX_HOPELESS = 10_000
+"""Calls remembered of those that a worker did not survive."""
+Count = Callable[[str, float], None]
+"""count(name, by): adds to a counter of GraderStats."""
 
 
 @dataclass(slots=True)
@@ -99,6 +33,11 @@ class _Job:
     future: "Future[Grade]" = field(default_factory=Future)
     crashes: int = 0
 
+    @property
+    def key(self) -> bytes | None:
+        """Of a call of a user's function: equal arguments have equal keys; equal comparisons are shared elsewhere."""
+        return blake2b(self.task).digest() if isinstance(self.task, bytes) else None
+
 
 class Pool:
     """Threads that own one worker each, over one queue of jobs; workers start with the first job.
@@ -106,10 +45,11 @@ class Pool:
     A worker is started by the thread that keeps it, because the kernel ties the worker's life to that thread.
     """
 
-    def __init__(
-        self, *, packed: bytes | None, workers: int, deadline_s: float, memory_mb: int, on_restart: Callable[[], None]
-    ) -> None:
-        self._packed, self._deadline_s, self._memory_mb, self._on_restart = packed, deadline_s, memory_mb, on_restart
+    def __init__(self, *, packed: bytes | None, workers: int, deadline_s: float, memory_mb: int, count: Count) -> None:
+        self._packed, self._deadline_s, self._memory_mb, self._count = packed, deadline_s, memory_mb, count
+        self._printed = Printed()
+        # a user's function is asked again for equal arguments, since it may draw lots, but not after a worker was lost
+        self._hopeless: dict[bytes, Grade] = {}
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._workers: dict[int, Worker] = {}
         self._closed = False
@@ -132,9 +72,8 @@ class Pool:
     def close(self) -> None:
         """End workers and threads at once; whatever was not graded yet is an error."""
         self._closed = True
-        for pid in self.pids():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
+        for worker in list(self._workers.values()):
+            worker.kill_group()
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:
@@ -178,6 +117,7 @@ class Pool:
             if self._closed:
                 _fail_all(jobs, "the grader was closed")
                 return
+            self._take_off_hopeless(jobs)
             try:
                 self._ask(jobs)
             except WorkerFailed as failure:
@@ -185,41 +125,67 @@ class Pool:
                 _fail_all(jobs, str(failure))
             except TimeoutError:
                 self._replace_worker()
-                text = f"no verdict within {self._deadline_s:g} s"
-                jobs.popleft().future.set_result(Grade(Verdict.TIMEOUT, 0.0, text))
+                self._give_up(jobs, Grade(Verdict.TIMEOUT, 0.0, f"no verdict within {self._deadline_s:g} s"))
             except ChannelClosed:
                 if self._closed:
                     continue
+                self._count("crashes", 1)
                 self._replace_worker()
                 # the first crash may have come from outside (an OOM killer, an operator): a second worker tries
                 jobs[0].crashes += 1
                 if jobs[0].crashes == 2:
-                    jobs.popleft().future.set_result(
-                        Grade(Verdict.ERROR, 0.0, "two worker processes died on this answer")
-                    )
+                    self._give_up(jobs, Grade(Verdict.ERROR, 0.0, "two worker processes died on this answer"))
+
+    def _give_up(self, jobs: deque[_Job], grade: Grade) -> None:
+        """The first job's grade, and that of each later one with equal arguments."""
+        job = jobs.popleft()
+        if (key := job.key) is not None and len(self._hopeless) < MAX_HOPELESS:
+            self._hopeless[key] = grade
+        job.future.set_result(grade)
+
+    def _take_off_hopeless(self, jobs: deque[_Job]) -> None:
+        """Answer those on which a worker was lost already."""
+        known = [self._hopeless.get(key) if self._hopeless and (key := job.key) else None for job in jobs]
+        waiting = list(zip(jobs, known, strict=True))
+        jobs.clear()
+        for job, grade in waiting:
+            if grade is None:
+                jobs.append(job)
+            else:
+                self._count("cache_hits", 1)
+                job.future.set_result(grade)
 
     def _ask(self, jobs: deque[_Job]) -> None:
         """Send the jobs to this thread's worker and take them off as their results come in."""
+        if not jobs:
+            return
         worker = self._own_worker()
         worker.wait_ready()
-        channel = worker.channel
-        channel.send([job.task for job in jobs], self._deadline_s)
-        while jobs:
-            result, leaving = channel.receive(self._deadline_s)
-            jobs.popleft().future.set_result(grade_of_result(*result))
-            if leaving:
-                self._drop_worker()
-                return
+        channel, since = worker.channel, time.monotonic()
+        try:
+            channel.send([job.task for job in jobs], self._deadline_s)
+            while jobs:
+                result, leaving = _read_reply(channel.receive_plain(self._deadline_s))
+                self._count("asked", 1)
+                jobs.popleft().future.set_result(grade_of_result(*result))
+                if leaving:
+                    self._drop_worker()
+                    return
+        except (TimeoutError, ChannelClosed):
+            self._count("asked", 1)
+            raise
+        finally:
+            self._count("worker_seconds", time.monotonic() - since)
 
     def _own_worker(self) -> Worker:
         me = threading.get_ident()
         if me not in self._workers:
-            self._workers[me] = Worker(self._packed, self._memory_mb)
+            self._workers[me] = Worker(self._packed, self._memory_mb, self._printed)
         return self._workers[me]
 
     def _replace_worker(self) -> None:
         self._drop_worker()
-        self._on_restart()
+        self._count("restarts", 1)
         with contextlib.suppress(WorkerFailed):  # then the next job says so
             self._own_worker()
 
@@ -227,6 +193,23 @@ class Pool:
         worker = self._workers.pop(threading.get_ident(), None)
         if worker is not None:
             worker.kill()
+
+
+def _read_reply(reply: Any) -> tuple[tuple[str, Any], bool]:
+    """((status, value), whether the worker leaves).
+
+    Raises:
+        ChannelClosed: it is something else; whoever sent it is no worker any more.
+    """
+    try:
+        (status, value), leaving = reply
+        if isinstance(value, list):
+            value = (float(value[0]), value[1] if value[1] is None else dict(value[1]))
+        if status not in ("done", "error") or not isinstance(value, bool | str | tuple):
+            raise ValueError(status)
+        return (status, value), bool(leaving)
+    except (TypeError, ValueError, LookupError) as error:
+        raise ChannelClosed from error
 
 
 def _fail_all(jobs: deque[_Job], why: str) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from mrt_verl.grading import comparison, outcomes
 from mrt_verl.grading.channel import Channel, ChannelClosed
+from mrt_verl.log import printable
 
 _PR_SET_PDEATHSIG = 1
 _KEEP_SHARE = 0.25
@@ -37,7 +38,7 @@ def main(descriptor: int, parent: int) -> None:
             for task in channel.receive():
                 body, ran_out = _guarded(answer, task)
                 leaving = ran_out or _memory_bytes("resident") - idle_bytes > _KEEP_SHARE * memory_mb * 2**20
-                channel.send_bytes(pickle.dumps((body, leaving)))
+                channel.send_plain((body, leaving))
                 if leaving:
                     return
     except ChannelClosed:
@@ -56,9 +57,9 @@ def _prepare(channel: Channel, packed: bytes | None) -> Callable[[Any], Any]:
     try:
         answer = _comparison() if packed is None else _outcome(packed)
     except Exception as error:  # a user's module may raise anything while it is imported
-        channel.send(_described(error))
+        channel.send_plain(_described(error))
         sys.exit(1)
-    channel.send(None)
+    channel.send_plain(None)
     return answer
 
 
@@ -99,7 +100,7 @@ def _guarded(answer: Callable[[Any], Any], task: Any) -> tuple[tuple[str, Any], 
 
 
 def _described(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error)[:500]}"
+    return printable(f"{type(error).__name__}: {str(error)[:500]}")
 
 
 if __name__ == "__main__":

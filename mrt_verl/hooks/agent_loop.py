@@ -184,9 +184,7 @@ class MRTAgentLoop(AgentLoopBase):
         if row.get("global_steps") is not None:
             weights = max(int(row["global_steps"]) - 1, 0)  # those that a prompt of this step is answered with
             trace.extra_fields = {"min_global_steps": weights, "max_global_steps": weights}
-        record = lost_record()
-        if self.settings.trace_dir is not None:
-            record.response.prompt_text, record.response.episode_texts = self.tokenizer.decode(prompt_ids), []
+        record = lost_record(None if self.settings.trace_dir is None else self.tokenizer.decode(prompt_ids))
         return self.make_output(prompt_ids, RolledOut(trace, record, 0.0, ""))
 
     def make_output(self, prompt_ids: list[int], rolled_out: RolledOut) -> MRTAgentLoopOutput:

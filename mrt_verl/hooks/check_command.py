@@ -118,10 +118,8 @@ def plan_lines(config: Any) -> Iterator[str]:
     boundaries = settings.max_episodes
     worst = prompts * n * boundaries * drawn * answer + prompts * drawn * answer
     share = worst / (prompts * n * data.max_response_length)
-    yield (
-        f"prover      {settings.prover}: {drawn} answers of at most {answer} tokens at each of at most {boundaries} "
-        "boundaries of a rollout"
-    )
+    answers = f"{drawn} answer{'s' * (drawn != 1)} of at most {answer} tokens"
+    yield f"prover      {settings.prover}: {answers} at each of at most {boundaries} boundaries of a rollout"
     measured = "mrt/branch_tokens_ratio measures it"
     yield f"branches    at most {worst:,} tokens a step, {share:.1%} of full traces; {measured}"
     yield f"outcome     {settings.outcome}; insertion {settings.insertion or 'none'}; episodes {settings.episodes}"

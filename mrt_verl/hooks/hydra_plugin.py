@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hydra._internal.core_plugins.importlib_resources_config_source import ImportlibResourcesConfigSource
 from hydra.core.config_search_path import ConfigSearchPath
@@ -21,6 +21,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, open_dict
 
 from mrt_verl.hooks.command_line import asks_for_mrt, word_problems
+from mrt_verl.locks import Lock
 
 VERL_CONFIG = "verl.trainer.config"
 
@@ -75,9 +76,14 @@ def _is_verl_config(path: str | None) -> bool:
 class CheckRun(Callback):
     """Ends a run with bad settings before Ray starts, in one line that names the key, the value and what is allowed."""
 
+    _locks: ClassVar[list[Lock]] = []
+    """Of this process's run, held until it ends."""
+
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         from mrt_verl.hooks.checks import check_run
+        from mrt_verl.hooks.checks.locked import lock_run
         from mrt_verl.hooks.checks.versions import verl_refusal
+        from mrt_verl.settings import MRTSettings
 
         try:
             if (refusal := verl_refusal()) is not None:
@@ -85,6 +91,9 @@ class CheckRun(Callback):
             for module in ("advantage", "loops", "reward_manager", "replay_buffer"):
                 importlib.import_module(f"mrt_verl.hooks.{module}")
             check_run(config, of_machine=True)
+            while self._locks:
+                self._locks.pop().release()
+            self._locks.extend(lock_run(MRTSettings.from_config(config.mrt), config))
         except Exception as error:
             # Hydra turns an exception of a callback into a warning and runs on; SystemExit gets through.
             raise SystemExit(_lines(str(error).splitlines() or [repr(error)])) from error

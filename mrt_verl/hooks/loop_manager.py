@@ -1,12 +1,25 @@
-"""verl's agent loop manager, which also tells each rollout whether it validates: verl itself does not."""
+"""verl's agent loop manager, which also tells each rollout whether it validates, and has its actors watched."""
+
+from functools import partial
+from typing import Any
 
 from tensordict import TensorDict
 from verl.trainer.ppo.v1 import AgentLoopManagerTQ
 from verl.utils import tensordict_utils as tu
 
+from mrt_verl.hooks.actor_watch import ActorWatch, questions_of
+
 
 class MRTAgentLoopManager(AgentLoopManagerTQ):
     """Adds `mrt_validate: True` to the rows of a validation batch; training batches stay as they are."""
+
+    async def _init_agent_loop_workers(self) -> Any:
+        made = await super()._init_agent_loop_workers()
+        if ActorWatch.of_process is not None:
+            ActorWatch.of_process.stop()
+        ActorWatch.of_process = ActorWatch(partial(questions_of, self))
+        ActorWatch.of_process.start()
+        return made
 
     def generate_sequences(self, prompts: TensorDict) -> None:
         if tu.get_non_tensor_data(prompts, key="validate", default=False):

@@ -3,12 +3,14 @@
 TransferQueue is named here alone, since a later verl may do without it.
 """
 
+import time
 from typing import Any
 
 import transfer_queue as tq
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer, ReplayBufferAsync
 
 import mrt_verl.hooks.advantage  # noqa: F401 - the trainer process needs the estimator, whatever it imports first
+from mrt_verl.hooks.stall import StallWatch, raise_if_dead, state_of, waiting_of
 from mrt_verl.rollout_record import RECORD, RolloutRecord
 from mrt_verl.settings import MRTSettings
 from mrt_verl.step_report import StepReport
@@ -18,8 +20,41 @@ def build_replay_buffer(**kwargs: Any) -> ReplayBuffer:
     """verl's replay buffer of the trainer mode, which also returns mrt/* metrics; named by `custom_sampler.name`."""
     base = ReplayBuffer if kwargs["trainer_mode"] == "sync" else ReplayBufferAsync
     of_run = kwargs["sampler_kwargs"]  # conf/reward_model/mrt.yaml fills it
-    kwargs.setdefault("poll_interval", of_run["poll_interval"])
-    # verl does not hand DAPO's group filter and the refill of failed groups on to custom samplers
+    settings = MRTSettings.from_config(of_run["mrt"])
+    report = StepReport(settings, response_tokens=of_run["response_length"])
+    stall, rollouts = StallWatch(settings.stall_timeout_s), of_run["rollouts"]
+
+    class MRTReplayBuffer(base):  # type: ignore[misc, valid-type]
+        _step = 0
+
+        def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[Any, dict[str, float]]:
+            self._step = global_steps
+            stall.begin()
+            try:
+                batch, metrics = super().sample(global_steps, partition_id, batch_size)
+            except RuntimeError:
+                raise_if_dead(f"step {global_steps}: no rollout came")
+                raise
+            if partition_id == "train":
+                asked = batch_size * rollouts
+                if len(batch.keys) < asked:
+                    raise_if_dead(f"step {global_steps}: {len(batch.keys)} of {asked} rollouts came")
+                metrics = {**metrics, **report.step(read_records(batch), global_steps, asked=asked)}
+            return batch, metrics
+
+        def _wait_for_next_poll(self, partition_id: str, last_debug_time: float) -> float:
+            started = time.monotonic()
+            last_debug_time = super()._wait_for_next_poll(partition_id, last_debug_time)
+            waiting = waiting_of(self, partition_id, self._step)
+            stall.polled(time.monotonic() - started, state_of(self, partition_id), waiting)
+            return last_debug_time
+
+    return MRTReplayBuffer(**{"poll_interval": of_run["poll_interval"], **kwargs, **_not_handed_on(of_run)})
+
+
+def _not_handed_on(of_run: Any) -> dict[str, Any]:
+    """Arguments that verl gives to samplers of its own alone: DAPO's group filter and the refill of failed groups."""
+    kwargs: dict[str, Any] = {}
     is_filtered, is_refilled = of_run["filter_groups"]["enable"], of_run["sync_refill_failed_groups"]
     if is_filtered or is_refilled:
         kwargs.update(train_batch_size=of_run["train_batch_size"], gen_batch_size=1)
@@ -29,16 +64,7 @@ def build_replay_buffer(**kwargs: Any) -> ReplayBuffer:
             filter_groups_metric=of_run["filter_groups"]["metric"],
             max_inflight_gen_batches=of_run["filter_groups"]["max_inflight_gen_batches"],
         )
-    report = StepReport(MRTSettings.from_config(of_run["mrt"]), response_tokens=of_run["response_length"])
-
-    class MRTReplayBuffer(base):  # type: ignore[misc, valid-type]
-        def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[Any, dict[str, float]]:
-            batch, metrics = super().sample(global_steps, partition_id, batch_size)
-            if partition_id == "train":
-                metrics = {**metrics, **report.step(read_records(batch), global_steps)}
-            return batch, metrics
-
-    return MRTReplayBuffer(**kwargs)
+    return kwargs
 
 
 def read_records(batch: Any) -> list[RolloutRecord]:

@@ -1,8 +1,5 @@
 """The reward manager "mrt": grades the final answer and all forced answers, and estimates J and progress from them."""
 
-import os
-import platform
-from dataclasses import asdict
 from typing import Any
 
 from verl import DataProto
@@ -44,7 +41,6 @@ class MRTRewardManager(RewardManagerBase):
         if record.response.kind == LOST:  # there is nothing to grade; verl wants numbers
             return {"reward_score": 0.0, "reward_extra_info": {"acc": 0.0, RECORD: record.to_json()}}
         own = await grade_rollout(self.answers, record, response_ids, fields)
-        record.grading.grader = {"worker": f"{platform.node()}:{os.getpid()}", **asdict(self.grader.stats())}
         score = own.score
         info = {**_extras(own), "acc": float(own.verdict is Verdict.RIGHT), RECORD: record.to_json()}
         if self.settings.val_branches and fields.get("mrt_validate", False):

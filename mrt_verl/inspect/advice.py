@@ -1,114 +1,159 @@
-"""The settings that fit a model, each with its reason; what is not listed is left at its default."""
+"""The settings that fit a model, each with its reason; what is not listed is left at its default (pure)."""
 
 from dataclasses import dataclass
 
 from mrt_verl.grading.text.boxes import in_box
 from mrt_verl.inspect.findings import Findings
 from mrt_verl.inspect.forced import REFERENCE
+from mrt_verl.inspect.stop_texts import choose
 
 FEW = 0.7
 """Share of traces with a single episode from which markers find too little."""
 SHORT_TRACE = 2000
 """Tokens up to which scoring a reference is cheap (docs/provers.md)."""
-ONE_FORM = 0.6
-"""Share of the answers in one form from which a scored reference speaks for them."""
+SEEN_BY_SCORE = 0.6
+"""Probability of a scored reference over that of a right answer, from which scoring speaks for the answers."""
 READABLE = 0.8
-LEAST_SIGNAL = 0.03
-"""Standard deviation of progress below which there is nothing to credit."""
+LEAST_SIGNAL = 0.1
+"""Standard deviation of progress beyond chance below which there is little to credit: J moves by a tenth."""
+MUTE = 0.9
+"""Share of traces without thinking from which the tags are at fault, not the model."""
+SOMETHING = "MRT has something to credit here"
+LEAST_J = 0.02
+"""Below it a share of J says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One setting."""
+    """One setting, or a remark where no value can be proposed."""
 
-    override: str
-    """As on a training run's command line."""
+    override: str | None
+    """As Hydra reads it; `shell_word` makes it one of a command line."""
     reason: str
 
 
 def propose(found: Findings) -> list[Proposal]:
     """What to set for this model, in the order in which it matters."""
+    if found.without_thinking >= MUTE:
+        return [_thinking_tags(found)]
     return [*_episodes(found), *_answers(found), *_prover(found)]
 
 
 def verdict(found: Findings) -> str:
     """Whether MRT has anything to offer here, in one sentence."""
     signal = found.signal
-    if found.without_thinking == 1.0:
-        return "no trace thinks: MRT has nothing to credit here; set the tags that this model writes (mrt_family)"
+    if found.without_thinking >= MUTE:
+        few = "No trace thinks" if found.without_thinking == 1.0 else f"Only {1 - found.without_thinking:.0%} think"
+        return f"{few}, as far as these tags tell: MRT has nothing to credit here"
+    if signal.accuracy == 0.0 and signal.j_last == 0.0 and signal.j_before == 0.0:
+        return "No answer is ever right: neither MRT nor GRPO can learn from these problems; take easier ones"
     if signal.j_before > 0.9:
-        return "the model is right without thinking: MRT has little to offer on these problems"
-    if signal.accuracy == 0.0 and signal.j_last == 0.0:
-        return "no answer is ever right: neither MRT nor GRPO can learn from these problems; take easier ones"
-    if signal.true_std < LEAST_SIGNAL:
+        return "The model is right without thinking: MRT has little to offer on these problems"
+    low, high = signal.true_range
+    if high < LEAST_SIGNAL:
         return (
-            f"progress without noise is {signal.true_std:.3f}: MRT has little to offer here, thinking hardly changes "
-            "the chance of success"
+            f"Beyond chance, progress differs by {high:.2f} at most: MRT has little to offer here, thinking hardly "
+            "changes the chance of success"
         )
-    return (
-        f"episodes differ in progress by {signal.true_std:.2f} beyond noise, and {signal.progress_groups:.0%} of the "
-        "groups would train on progress alone: MRT has something to credit here"
+    if not low:
+        return (
+            f"Chance among the forced answers hides whether episodes differ ({signal.steps} episodes, progress beyond "
+            f"chance between 0 and {high:.2f}): take more problems, more time or more branches"
+        )
+    if found.single_share >= FEW:
+        return (
+            f"{found.single_share:.0%} of the traces are one episode: MRT could credit little more than the outcome "
+            "here, unless episodes are found otherwise"
+        )
+    return f"Episodes differ in progress by {signal.true_std:.2f} beyond chance (at least {low:.2f}): {SOMETHING}"
+
+
+def is_worthwhile(found: Findings) -> bool:
+    """Whether training with MRT is to be advised."""
+    return verdict(found).endswith(SOMETHING)
+
+
+def shell_word(override: str) -> str:
+    """An override as one word of a bash command line."""
+    if "\n" in override:
+        escaped = override.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+        return f"$'{escaped}'"
+    return "'" + override.replace("'", "'\\''") + "'" if set(override) & set(" \\\"'{}[]$*()<>|&;!#") else override
+
+
+def quoted(text: str) -> str:
+    """A text as a value in Hydra's grammar."""
+    return '"' + text.replace('"', '\\"') + '"'
+
+
+def _thinking_tags(found: Findings) -> Proposal:
+    if found.settings.think_close is None:
+        return Proposal(None, "the responses are empty: look at the chat template and the sampling")
+    return Proposal(
+        "mrt_family=plain",
+        f"{found.without_thinking:.0%} of the traces have nothing in {found.settings.think_open} … "
+        f"{found.settings.think_close}: this takes the whole response for thinking. If the chat template closes the "
+        "thinking itself, switch that off (Qwen3: enable_thinking); if the model writes other tags, name them by "
+        "mrt.think_open and mrt.think_close",
     )
 
 
 def _episodes(found: Findings) -> list[Proposal]:
     openings, settings = found.openings, found.settings
-    if settings.episodes != "markers" or not found.traces or found.without_thinking == 1.0:
+    if settings.episodes != "markers" or not found.traces:
         return []
     if found.single_share >= FEW:
         reason = f"{found.single_share:.0%} of the traces are one episode under markers; "
         if openings.paragraphs_mean >= 3 and openings.numbered_share >= 0.5:
-            return [
-                Proposal("mrt.episodes=steps", reason + f"{openings.numbered_share:.0%} of the paragraphs are numbered")
-            ]
+            numbered = f"{openings.numbered_share:.0%} of the paragraphs are numbered"
+            return [Proposal("mrt.episodes=steps", reason + numbered)]
         if openings.paragraphs_mean >= 3:
-            return [
-                Proposal("mrt.episodes=paragraphs", reason + f"they have {openings.paragraphs_mean:.1f} paragraphs")
-            ]
+            paragraphs = f"they have {openings.paragraphs_mean:.1f} paragraphs"
+            return [Proposal("mrt.episodes=paragraphs", reason + paragraphs)]
         every = max(round(found.think_tokens / settings.max_episodes), settings.min_episode_tokens, 1)
-        return [Proposal(f"mrt.episodes=tokens:{every}", reason + "they have no paragraphs either")]
-    missing = [word for word in openings.others if found.episodes_mean < 3]
+        return [Proposal(f"mrt.episodes=tokens:{every}", reason + "they have no paragraphs to go by either")]
+    missing = [word for word in openings.others if found.episodes_mean < 3][:4]
     if missing:
-        words = ",".join(repr(word) for word in [*settings.markers, *missing[:4]])
-        return [
-            Proposal(f'mrt.markers="[{words}]"', f"{', '.join(missing[:4])} open paragraphs often and are no markers")
-        ]
+        words = ", ".join(quoted(word) for word in [*settings.markers, *missing])
+        return [Proposal(f"mrt.markers=[{words}]", f"{', '.join(missing)} open paragraphs often and are no markers")]
     return []
 
 
 def _answers(found: Findings) -> list[Proposal]:
     forced, proposals = found.forced, []
-    if forced.count and forced.readable_share < READABLE:
-        proposals.append(
-            Proposal(
-                "mrt.stop_text=…",
-                f"only {forced.readable_share:.0%} of the forced answers can be read; word it as this model answers",
-            )
+    if found.tried and (best := choose(found.tried)) is not found.tried[0]:
+        before = found.tried[0]
+        agreement = "" if best.agreement is None else f", {before.agreement:.0%} → {best.agreement:.0%} agree with it"
+        reason = f"{best.name}: {before.readable:.0%} → {best.readable:.0%} of the answers can be read{agreement}"
+        proposals.append(Proposal(f"mrt.stop_text={quoted(best.text)}", reason))
+    elif forced.count and forced.readable_share < READABLE:
+        reason = (
+            f"only {forced.readable_share:.0%} of the forced answers can be read, and no stop text tried is clearly "
+            "better: word one as this model closes its own answers, and try it with --stop-text"
         )
+        proposals.append(Proposal(None, reason))
     if forced.count and forced.finished_share < READABLE:
         longer = 2 * found.settings.branch_max_tokens
-        proposals.append(
-            Proposal(
-                f"mrt.branch_max_tokens={longer}", f"only {forced.finished_share:.0%} of the answers end by themselves"
-            )
-        )
+        reason = f"only {forced.finished_share:.0%} of the answers end by themselves"
+        proposals.append(Proposal(f"mrt.branch_max_tokens={longer}", reason))
     return proposals
 
 
 def _prover(found: Findings) -> list[Proposal]:
-    form, share = found.forced.main_form
-    default = in_box(found.settings.stop_text, REFERENCE)
-    if found.settings.outcome != "math_verify" or found.response_tokens > SHORT_TRACE or share < ONE_FORM:
-        reason = (
-            "traces are long"
-            if found.response_tokens > SHORT_TRACE
-            else f"no form of writing has more than {share:.0%}"
-        )
-        return [Proposal("mrt.prover=ht", f"{reason}: sampled answers cost least and miss no spelling")]
-    proposals = [Proposal("mrt.prover=likelihood", f"short traces, and {share:.0%} of the answers are written alike")]
-    if form != default:
-        text = form.replace('"', '\\"')
-        proposals.append(
-            Proposal(f'mrt.reference_text="{text}"', f"that is how {share:.0%} of the answers are written")
-        )
+    """The default, or for short traces whose reference is spelled as the model spells it what draws nothing."""
+    price = found.price.get("seen, G = 1", 0.0)
+    default = Proposal("mrt.prover=seen", f"the default, one answer a boundary: {price:.0%} more tokens")
+    if found.response_tokens > SHORT_TRACE or found.settings.outcome != "math_verify":
+        return [default]
+    form, share = max(found.scored.items(), key=lambda pair: pair[1], default=("", 0.0))
+    right = found.tried[0].right if found.tried else found.signal.j_last
+    if right < LEAST_J or share < SEEN_BY_SCORE * right:
+        return [default]
+    reason = (
+        f"short traces, and the reference as this model writes it has probability {share:.2f} where sampled answers "
+        f"are right with {right:.2f}: nothing need be drawn"
+    )
+    proposals = [Proposal("mrt.prover=pooled", reason)]
+    if form != in_box(found.settings.stop_text, REFERENCE):
+        proposals.append(Proposal(f"mrt.reference_text={quoted(form)}", "that is how most answers are written"))
     return proposals

@@ -22,6 +22,8 @@ class Signal:
     """Mean J at the end of the thinking."""
     regret: float
     """Mean normalised regret at the budget."""
+    steps: int
+    """Episodes with a known progress."""
     progress_std: float
     """Standard deviation of an episode's estimated progress."""
     noise_std: float
@@ -36,7 +38,17 @@ class Signal:
     @property
     def true_std(self) -> float:
         """Standard deviation of progress without the prover's noise."""
-        return float(np.sqrt(max(self.progress_std**2 - self.noise_std**2, 0.0)))
+        return self._without_noise(0.0)
+
+    @property
+    def true_range(self) -> tuple[float, float]:
+        """About 95 % of what `true_std` may be by chance, two standard errors of the variance to either side."""
+        error = 2 * float(np.sqrt(2 / (self.steps - 1))) if self.steps > 1 else float("inf")
+        return self._without_noise(-error), self._without_noise(error)
+
+    def _without_noise(self, error: float) -> float:
+        variance = self.progress_std**2
+        return float(np.sqrt(max((variance * (1 + error) if variance else 0.0) - self.noise_std**2, 0.0)))
 
 
 def measure_signal(problems: Sequence[Sequence[TraceRecord]], budget: int) -> Signal:
@@ -52,6 +64,7 @@ def measure_signal(problems: Sequence[Sequence[TraceRecord]], budget: int) -> Si
         j_before=_mean([record.j_before for record in records]),
         j_last=_mean([js[-1] for record in records if (js := of_trace.known_js(record))]),
         regret=float(np.mean([normalised_regret(*of_trace.curve_points(record), budget) for record in records])),
+        steps=len(steps),
         progress_std=float(np.std(steps)) if steps else 0.0,
         noise_std=float(np.sqrt(np.mean(noise))) if noise else 0.0,
         outcome_groups=float(np.mean(mixed)),

@@ -6,8 +6,12 @@
     scalar.py     a group's outcomes and progress → one number per rollout
     response.py   a rollout as OpenRLHF's dict: action ranges, reward, extra logs
     engine.py     OpenRLHF's vLLM actor as a rollout's engine
+    room.py       what a prompt leaves of the context to a response and a forced answer after it
+    window.py     errors, warnings and trace files, for an engine that is not told where a step ends
     config.py     MRT_CONFIG: the `mrt.*` keys in a YAML file, and what this host cannot do
-    __main__.py   `python -m mrt_verl.openrlhf CONFIG`: checks it, prints the agent's path
+    command_line.py   OpenRLHF's own options against the settings
+    molt.py       molt-rl: several rows a rollout, each episode paid by itself; molt_agent.py is the file it loads
+    __main__.py   `python -m mrt_verl.openrlhf CONFIG [words]`: checks a run, prints the agent's path
 
 Sampling, provers, grading, deadlines, J and progress are the package's own, as under verl (docs/openrlhf.md).
 """

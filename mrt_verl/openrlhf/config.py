@@ -8,13 +8,14 @@ openrlhf:
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from mrt_verl.grading.outcomes import FileFunction
-from mrt_verl.parts import check_parts
+from mrt_verl.parts import check_parts, function_problems, group_problems, stop_problems
 from mrt_verl.progress import CREDITS
+from mrt_verl.setting_checks import check_keys
 from mrt_verl.settings import MRTSettings
 
 VARIABLE = "MRT_CONFIG"
@@ -35,6 +36,19 @@ class HostSettings:
     """`--rollout.temperature`."""
     report_rollouts: int = 256
     """Training rollouts of an engine after which errors are counted, warnings said and traces written."""
+
+    @classmethod
+    def from_node(cls, node: Mapping[str, Any]) -> "HostSettings":
+        """Of the file's node `openrlhf`.
+
+        Raises:
+            ValueError: a key is unknown or missing, or a value is not allowed.
+        """
+        check_keys(node, (one.name for one in fields(cls)), "openrlhf.")
+        for one in fields(cls):
+            if one.default is MISSING and one.name not in node:
+                raise ValueError(f"openrlhf.{one.name} is missing; allowed: the run's --rollout.{one.name}")
+        return cls(**node)
 
     def __post_init__(self) -> None:
         least = {"n_samples_per_prompt": 2, "report_rollouts": 1}
@@ -74,30 +88,44 @@ def read_config(path: Path) -> RunConfig:
     Raises:
         ValueError: a key or value is not allowed, or cannot work under OpenRLHF; says the key, the value, what is.
     """
-    from omegaconf import OmegaConf
-
-    node = OmegaConf.load(path)
-    given: Any = OmegaConf.to_container(node) if len(node) else {}
-    if not isinstance(given, dict) or set(given) - set(NODES):
-        wrong = sorted(map(str, set(given) - set(NODES))) if isinstance(given, dict) else "a list"
-        raise ValueError(f"{path}: {wrong}; allowed at the top: {', '.join(NODES)}")
-    for key in ("mrt", "openrlhf", "reward"):
-        if not isinstance(given.setdefault(key, {}), dict):
-            raise ValueError(f"{path}: {key}={given[key]!r}; allowed: a mapping of settings")
-    settings = MRTSettings.from_config(_compose(given))
-    known = {one.name for one in fields(HostSettings)}
-    if unknown := set(given["openrlhf"]) - known:
-        raise ValueError(f"openrlhf.{min(unknown)} is not a setting; allowed: {', '.join(sorted(known))}")
-    if "n_samples_per_prompt" not in given["openrlhf"]:
-        raise ValueError("openrlhf.n_samples_per_prompt is missing; allowed: the run's --rollout.n_samples_per_prompt")
-    function = FileFunction.from_node(given["reward"].get("custom_reward_function"))
-    for problem in problems(settings, function):
+    given = _load(path)
+    settings = MRTSettings.from_config(_compose(given, _mapping(given, "mrt")))
+    reward = _mapping(given, "reward")
+    check_keys(reward, ("custom_reward_function",), "reward.")
+    function = _mapping(reward, "custom_reward_function", "reward.")
+    check_keys(function, ("name", "path", "reward_kwargs"), "reward.custom_reward_function.")
+    host = HostSettings.from_node(_mapping(given, "openrlhf"))
+    for problem in problems(settings, host, function.get("path")):
         raise ValueError(problem)
     check_parts(settings)
-    return RunConfig(settings, HostSettings(**given["openrlhf"]), function)
+    return RunConfig(settings, host, FileFunction.from_node(function))
 
 
-def _compose(given: Mapping[str, Any]) -> dict[str, Any]:
+def _load(path: Path) -> dict[str, Any]:
+    """What a file holds, by the names of its nodes."""
+    from omegaconf import OmegaConf
+    from yaml import YAMLError
+
+    try:
+        node = OmegaConf.load(path)
+        given: Any = OmegaConf.to_container(node) if len(node) else {}
+    except (YAMLError, OSError) as error:
+        raise ValueError(f"{path}: {' '.join(str(error).split())}; allowed: a YAML file") from error
+    if not isinstance(given, dict):
+        raise ValueError(f"{path} holds a list; allowed: nodes {', '.join(NODES)}")
+    check_keys(given, NODES)
+    return given
+
+
+def _mapping(given: Mapping[str, Any], key: str, node: str = "") -> dict[str, Any]:
+    """A node of settings; {} where it is left out or empty."""
+    value = given.get(key)
+    if value is not None and not isinstance(value, dict):
+        raise ValueError(f"{node}{key}={value!r}; allowed: a mapping of settings")
+    return value or {}
+
+
+def _compose(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """The `mrt:` node as Hydra composes it, with the file's own on top."""
     from hydra import compose, initialize_config_module
     from hydra.errors import HydraException
@@ -113,14 +141,17 @@ def _compose(given: Mapping[str, Any]) -> dict[str, Any]:
         said = " ".join(str(error).split())
         raise ValueError(f"{' '.join(overrides)}: {said}; allowed: what mrt_verl/conf holds") from error
     OmegaConf.set_struct(node, False)  # MRTSettings says which key is unknown, and what was meant
-    root = OmegaConf.create({"mrt": OmegaConf.merge(node, OWN, given["mrt"])})
+    root = OmegaConf.create({"mrt": OmegaConf.merge(node, OWN, own)})
     merged: Any = OmegaConf.to_container(root, resolve=True)
     composed: dict[str, Any] = merged["mrt"]
     return composed
 
 
-def problems(settings: MRTSettings, function: FileFunction | None) -> Iterator[str]:
-    """A line for each setting that OpenRLHF has no place for."""
+def problems(settings: MRTSettings, host: HostSettings, function_path: Any) -> Iterator[str]:
+    """A line for each setting that OpenRLHF has no place for, or that cannot work under any host."""
+    yield from function_problems(settings, function_path)
+    yield from group_problems(settings, host.n_samples_per_prompt, "openrlhf.n_samples_per_prompt")
+    yield from stop_problems(settings)
     if settings.bonus_norm == "batch":
         yield "mrt.bonus_norm='batch' under OpenRLHF; allowed: rms, none: an executor sees one prompt's group alone"
     if settings.variant == "online" and settings.credit not in CREDITS:
@@ -128,20 +159,19 @@ def problems(settings: MRTSettings, function: FileFunction | None) -> Iterator[s
             f"mrt.credit={settings.credit!r} under OpenRLHF; allowed: {', '.join(CREDITS)}: a rollout has one reward, "
             "not one an episode"
         )
-    if settings.variant == "prefix" and settings.prefix_mode == "paper":
-        if settings.baseline != "group":
-            yield (
-                f"mrt.baseline={settings.baseline!r} under OpenRLHF; allowed: group: its estimators take the mean of "
-                "all of a group's rewards off"
-            )
-        if settings.prefix_source != "on_policy":
-            yield (
-                f"mrt.prefix_source={settings.prefix_source!r} under OpenRLHF; allowed: on_policy: an executor is "
-                "given a row's prompt and label, no column `prefix`"
-            )
+    if settings.variant == "prefix" and settings.baseline != "group":
+        yield (
+            f"mrt.baseline={settings.baseline!r} under OpenRLHF; allowed: group: its estimators take the mean of "
+            "all of a group's rewards off"
+        )
+    if settings.variant == "prefix" and settings.prefix_source != "on_policy":
+        yield (
+            f"mrt.prefix_source={settings.prefix_source!r} under OpenRLHF; allowed: on_policy: an executor is "
+            "given a row's prompt and label, no column `prefix`"
+        )
     if settings.val_branches:
         yield "mrt.val_branches=true under OpenRLHF; allowed: false: its evaluation reads rewards and lengths alone"
-    if settings.outcome == "compute_score" and function is None:
+    if settings.outcome == "compute_score" and not function_path:
         yield (
             "mrt.outcome='compute_score' under OpenRLHF; allowed: math_verify, or with "
             "reward.custom_reward_function.path: a function of yours"

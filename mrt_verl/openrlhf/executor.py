@@ -3,10 +3,8 @@
 import asyncio
 import logging
 import os
-import platform
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from uuid import uuid4
 
 from mrt_verl.grading import Grader
 from mrt_verl.grading.answers import AnswerGrader
@@ -16,12 +14,13 @@ from mrt_verl.openrlhf.config import RunConfig, config_path, read_config
 from mrt_verl.openrlhf.engine import OpenRLHFEngine, trace_params
 from mrt_verl.openrlhf.group import Graded, PromptGroup, read_row
 from mrt_verl.openrlhf.response import make_response
+from mrt_verl.openrlhf.room import share_context
 from mrt_verl.openrlhf.scalar import group_rewards
-from mrt_verl.parts import tag_problems
+from mrt_verl.openrlhf.window import WindowedReport
+from mrt_verl.parts import text_problems
 from mrt_verl.provers import prover_class
 from mrt_verl.rollout import Rollout
-from mrt_verl.rollout_record import RolloutRecord
-from mrt_verl.step_report import StepReport
+from mrt_verl.token_text import encode_open
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +37,8 @@ class Calls:
 class MRTExecutor:
     """The executor of one vLLM engine; agent.py gives it OpenRLHF's base class."""
 
+    engine_class: ClassVar[Any] = OpenRLHFEngine
+
     def __init__(self) -> None:
         """Read MRT_CONFIG; raises ValueError, before the engine starts, where it cannot work."""
         speak_up()
@@ -48,6 +49,7 @@ class MRTExecutor:
         self._calls: dict[Any, Calls] = {}
         self._rollouts: dict[tuple[Any, int, int], Rollout] = {}
         self._tokenizer: Any = None
+        self._answer_tokens = 0
         self._has_trained = False
 
     async def execute(
@@ -87,41 +89,34 @@ class MRTExecutor:
         max_length: int,
         tokenizer: Any,
         llm_engine: Any,
-    ) -> list[dict[str, Any]]:
+    ) -> list[Any]:
         is_training = self._is_training(count, sampling_params)
         self._prepare(tokenizer, sampling_params)
-        prompt_ids = self._tokenizer.encode(prompt, add_special_tokens=False)
-        budget = sampling_params.max_tokens or max(1, max_length - len(prompt_ids))
-        if len(prompt_ids) > max_length - budget:
-            logger.warning(
-                "a prompt of %d tokens leaves no room for %d: it is cut on its left, as OpenRLHF does",
-                len(prompt_ids),
-                budget,
-            )
-            prompt_ids = prompt_ids[len(prompt_ids) - (max_length - budget) :]
+        prompt_ids, budget = share_context(
+            self._tokenizer.encode(prompt, add_special_tokens=False),
+            max_tokens=sampling_params.max_tokens,
+            max_length=max_length,
+            answer_tokens=self._answer_tokens if is_training else 0,
+        )
         rollout = self._rollout(llm_engine, budget, max_length)
         answers = AnswerGrader(self.grader, self._tokenizer, self.settings, self.config.reward_function)
-        params = trace_params(sampling_params)
-        group = PromptGroup(rollout, answers, prompt_ids, read_row(label), params, is_training=is_training)
+        params, row = trace_params(sampling_params), {**read_row(label), "uid": uuid4().hex}
+        group = PromptGroup(rollout, answers, prompt_ids, row, params, is_training=is_training)
         graded = await group.roll_out(count)
-        records = [one.rolled_out.record for one in graded]
-        rewards, logs = [one.score for one in graded], {}
+        logs: dict[str, float] = {}
+        if is_training:
+            records = [one.rolled_out.record for one in graded]
+            logs = compute_metrics(records, budget=sampling_params.max_tokens or budget)
+            self.report.add(records, logs, budget)
+        of_row = {"prompt": prompt, "label": label, "prompt_ids": prompt_ids, "has_log_probs": params["logprobs"]}
+        return self.hand_over(graded, is_training=is_training, logs=logs, **of_row)
+
+    def hand_over(self, graded: list[Graded], *, is_training: bool, **of_group: Any) -> list[Any]:
+        """A group's rollouts as their host wants them, each with its one reward; of an evaluation, the outcome."""
+        rewards = [one.score for one in graded]
         if is_training:
             rewards = group_rewards([(one.rolled_out.trace, one.rolled_out.record) for one in graded], self.settings)
-            logs = compute_metrics(records, budget=budget)
-            self.report.add(records, budget)
-
-        def response(one: Graded, reward: float) -> dict[str, Any]:
-            return make_response(
-                *(prompt, label, prompt_ids, one.rolled_out.trace),
-                reward=reward,
-                score=one.score,
-                is_truncated=not one.rolled_out.record.response.finished,
-                has_log_probs=params["logprobs"],
-                logs=logs,
-            )
-
-        return [response(one, reward) for one, reward in zip(graded, rewards, strict=True)]
+        return [make_response(one, reward=reward, **of_group) for one, reward in zip(graded, rewards, strict=True)]
 
     def _is_training(self, count: int, sampling_params: Any) -> bool:
         """Whether a group is trained on; all that tells is its size and temperature.
@@ -146,7 +141,7 @@ class MRTExecutor:
         """Keep the first tokenizer, of which OpenRLHF sends a copy with every prompt, and check what it needs."""
         if self._tokenizer is not None:
             return
-        for problem in tag_problems(self.settings, tokenizer, "the run"):
+        for problem in text_problems(self.settings, tokenizer, "the run"):
             raise ValueError(problem)
         prover = prover_class(self.settings)
         if self.settings.variant == "online" and prover.needs_log_probs and sampling_params.logprobs is None:
@@ -154,6 +149,8 @@ class MRTExecutor:
                 f"mrt.prover={self.settings.prover!r} with --algo.advantage.is_correction_level off; allowed: token, "
                 "seq, with which vLLM gives the log-probs it sampled from, or mrt.prover=sample"
             )
+        if self.settings.variant == "online":  # the prefix variant's answers are part of their responses
+            self._answer_tokens = len(encode_open(tokenizer, self.settings.stop_text)) + self.settings.branch_max_tokens
         self._tokenizer = tokenizer
 
     def _rollout(self, llm_engine: Any, budget: int, max_length: int) -> Rollout:
@@ -161,32 +158,8 @@ class MRTExecutor:
         key = (llm_engine, budget, max_length)
         if key not in self._rollouts:
             self._rollouts[key] = Rollout(
-                *(OpenRLHFEngine(llm_engine), self._tokenizer, self.settings),
+                *(self.engine_class(llm_engine), self._tokenizer, self.settings),
                 response_tokens=budget,
                 context_tokens=max_length,
             )
         return self._rollouts[key]
-
-
-class WindowedReport:
-    """StepReport for an engine that is not told where a step ends: once for every `report_rollouts` rollouts."""
-
-    def __init__(self, config: RunConfig) -> None:
-        self._size, self._settings = config.host.report_rollouts, config.settings
-        if self._settings.trace_dir is not None:  # engines write side by side
-            own = Path(self._settings.trace_dir) / f"{platform.node()}-{os.getpid()}"
-            self._settings = replace(self._settings, trace_dir=str(own))
-        self._records: list[RolloutRecord] = []
-        self._windows = 0
-
-    def add(self, records: list[RolloutRecord], budget: int) -> None:
-        """Take a group's records.
-
-        Raises:
-            GradingFailed, NothingToTrainOn: as StepReport, of the last `report_rollouts` rollouts.
-        """
-        self._records += records
-        if len(self._records) >= self._size:
-            self._windows += 1
-            records, self._records = self._records, []
-            StepReport(self._settings, response_tokens=budget).step(records, self._windows)

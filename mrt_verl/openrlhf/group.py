@@ -16,11 +16,11 @@ from mrt_verl.branching import PromptBranches, RolloutBranches
 from mrt_verl.grading.answers import AnswerGrader
 from mrt_verl.grading.comparison import as_references
 from mrt_verl.online import RolledOut, j_estimator, roll_out
-from mrt_verl.openrlhf.response import lost_rollout
 from mrt_verl.prefix import MODES
 from mrt_verl.provers import Branches
 from mrt_verl.rollout import Response, Rollout
 from mrt_verl.rollout_grading import grade_rollout
+from mrt_verl.rollout_record import lost_record
 from mrt_verl.trace import Trace, TraceLost
 
 logger = logging.getLogger(__name__)
@@ -57,6 +57,16 @@ def read_row(label: Any) -> dict[str, Any]:
     }
 
 
+def make_trainable(trace: Trace, eos_token_id: int) -> Trace:
+    """The trace; one without a sampled token, as that of a lost rollout, gets an end of sequence.
+
+    OpenRLHF divides by the sampled tokens of a row, so there must be one.
+    """
+    if not any(trace.mask):
+        trace.add_sampled([eos_token_id], None)
+    return trace
+
+
 class PromptGroup:
     """All rollouts of a prompt; of an evaluation, plain traces."""
 
@@ -76,7 +86,7 @@ class PromptGroup:
 
     async def roll_out(self, count: int) -> list[Graded]:
         """`count` graded rollouts; one that is lost its group outlives."""
-        settings = self.rollout.settings
+        settings, tokenizer = self.rollout.settings, self.rollout.tokenizer
         group = None
         if settings.variant == "prefix" and self.is_training:
             mode = MODES[settings.prefix_mode]
@@ -87,9 +97,10 @@ class PromptGroup:
                 found = await (group.roll_out(session, self) if group else self.trace(session, "trace"))
             except TraceLost as error:
                 logger.warning("a rollout is lost, its group trains on the others: %s", error)
-                trace, record = lost_rollout(self.rollout.tokenizer.eos_token_id)
-                return Graded(RolledOut(trace, record, 0.0, ""), 0.0)
+                record = lost_record(None if settings.trace_dir is None else tokenizer.decode(self.prompt_ids))
+                return Graded(RolledOut(make_trainable(Trace(), tokenizer.eos_token_id), record, 0.0, ""), 0.0)
             own = await grade_rollout(self.answers, found.record, found.trace.ids, self.row)
+            make_trainable(found.trace, tokenizer.eos_token_id)
             return Graded(found, own.score)
 
         return list(await asyncio.gather(*map(one, range(count))))

@@ -5,19 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from mrt_verl.rollout_record import RolloutRecord, lost_record
-from mrt_verl.trace import Trace
+from mrt_verl.openrlhf.group import Graded
 
 
 def make_response(
+    graded: Graded,
+    *,
     prompt: str,
     label: Any,
     prompt_ids: list[int],
-    trace: Trace,
-    *,
     reward: float,
-    score: float,
-    is_truncated: bool,
     has_log_probs: bool,
     logs: Mapping[str, float],
 ) -> dict[str, Any]:
@@ -25,20 +22,20 @@ def make_response(
 
     Args:
         reward: what the estimator gets; of an evaluation its figures are made of it.
-        score: the outcome, which dynamic filtering reads.
         logs: numbers that the step's log shows the mean of.
     """
+    trace, record = graded.rolled_out.trace, graded.rolled_out.record
     return {
         "prompt": prompt,
         "label": label,
         "images": None,
         "mm_train_inputs": None,
         "reward": float(reward),
-        "scores": float(score),
+        "scores": float(graded.score),  # which dynamic filtering reads
         "observation_tokens": [*prompt_ids, *trace.ids],
         "action_ranges": action_ranges(trace.mask, len(prompt_ids)),
         "rollout_log_probs": [0.0] * len(prompt_ids) + trace.log_probs if has_log_probs else None,
-        "truncated": is_truncated,
+        "truncated": not record.response.finished,
         "extra_logs": dict(logs),
     }
 
@@ -47,13 +44,3 @@ def action_ranges(mask: list[int], start: int) -> list[tuple[int, int]]:
     """Runs [first, end) of sampled tokens, positions after `start` tokens of prompt."""
     edges = np.flatnonzero(np.diff([0, *mask, 0])) + start
     return [(int(first), int(end)) for first, end in edges.reshape(-1, 2)]
-
-
-def lost_rollout(eos_token_id: int) -> tuple[Trace, RolloutRecord]:
-    """What stands for a trace that did not come: one token, whose advantage is 0.
-
-    OpenRLHF divides by the sampled tokens of a row, so there must be one.
-    """
-    trace = Trace()
-    trace.add_sampled([eos_token_id], None)
-    return trace, lost_record()

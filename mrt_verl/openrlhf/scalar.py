@@ -66,9 +66,14 @@ def trace_credit(progress: Sequence[float], settings: MRTSettings) -> float:
 
 def prefix_rewards(rollouts: Sequence[tuple[Trace, RolloutRecord]], settings: MRTSettings) -> Floats:
     """The advantage of the prefix variant, one number a rollout as it is: that of mrt_verl.advantage."""
+    advantages, mask = token_advantages(rollouts, settings)
+    return np.asarray(np.take_along_axis(advantages, mask.argmax(axis=1, keepdims=True), axis=1)[:, 0])
+
+
+def token_advantages(rollouts: Sequence[tuple[Trace, RolloutRecord]], settings: MRTSettings) -> tuple[Floats, Floats]:
+    """(advantages, masks) of one prompt's graded rollouts by mrt_verl.advantage, each (rollouts, longest response)."""
     outcomes = [float(record.values.outcome or 0.0) for _, record in rollouts]
     rewards, mask = map(torch.from_numpy, reward_batch(rollouts, outcomes))
-    index = np.zeros(len(rollouts), dtype=np.int64)
 
     def of_group(values: torch.Tensor, index: np.ndarray) -> torch.Tensor:
         result = torch.zeros_like(values)
@@ -77,8 +82,8 @@ def prefix_rewards(rollouts: Sequence[tuple[Trace, RolloutRecord]], settings: MR
             result[torch.from_numpy(rows)] = torch.from_numpy(normalise(values.numpy()[rows])).to(values.dtype)
         return result
 
-    advantages = mrt_advantage(rewards, mask, index, settings, of_group)
-    return np.asarray(advantages.gather(1, mask.argmax(dim=1, keepdim=True))[:, 0].numpy(), dtype=float)
+    index = np.zeros(len(rollouts), dtype=np.int64)
+    return mrt_advantage(rewards, mask, index, settings, of_group).numpy(), mask.numpy()
 
 
 def normalise(values: Floats) -> Floats:

@@ -98,7 +98,7 @@ class PrefixGroup(ABC):
         """The ends after which there is room for a forced answer."""
         return [end for end in ends if end <= self.rollout.thinking_room]
 
-    async def force(self, prefix_ids: list[int], count: int, request_id: str) -> Branches:
+    async def force(self, prefix_ids: list[int], count: int, request_id: str, *, first: int = 0) -> Branches:
         """Forced answers that are rollouts of their own, with log-probs if the host trains on them."""
         return await self.rollout.prover.sample(
             prefix_ids,
@@ -106,6 +106,7 @@ class PrefixGroup(ABC):
             sampling_params=self.sampling_params,
             request_id=request_id,
             log_probs=bool(self.sampling_params.get("logprobs")),
+            first=first,
         )
 
     def append(self, trace: Trace, forced: Branches, number: int) -> int:

@@ -37,7 +37,8 @@ class OneEpisodeGroup(PrefixGroup):
         )
         dropped = await in_time(sampling, self.settings.trace_timeout_s)
         end = len(trace.ids)
-        answer = await self.force([*self.prompt_ids, *trace.ids], 1, request_id)
+        # another rollout may have thought the same, and must not be told to answer the same
+        answer = await self.force([*self.prompt_ids, *trace.ids], 1, request_id, first=session)
         if not answer.samples:
             raise TraceLost("the forced answer of a rollout failed")
         inserted = self.append(trace, answer, 0)

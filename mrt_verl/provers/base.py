@@ -167,8 +167,13 @@ class Prover(ABC):
         sampling_params: dict[str, Any],
         request_id: str,
         log_probs: bool = False,
+        first: int = 0,
     ) -> Branches:
-        """Sample `count` forced answers that count alike; with `log_probs`, one that came without them failed."""
+        """Sample `count` forced answers that count alike; with `log_probs`, one that came without them failed.
+
+        Args:
+            first: number of the first of them under `mrt.seed`: others after the same prefix must have other numbers.
+        """
         prompt_ids = [*prefix_ids, *self.stop_after(prefix_ids)[1]]
         params = answer_params(
             sampling_params,
@@ -178,7 +183,7 @@ class Prover(ABC):
             log_probs=log_probs,
             banned=self.banned_ids,
         )
-        seeds = [request_seed(self.settings.seed, prompt_ids, f"answer {n}") for n in range(count)]
+        seeds = [request_seed(self.settings.seed, prompt_ids, f"answer {first + n}") for n in range(count)]
         outputs = await asyncio.gather(*(self.generate(prompt_ids, {**params, **s}, request_id) for s in seeds))
         # a server cuts a request to what its context leaves, without a word
         room = min(self.settings.branch_max_tokens, (self.context_tokens or MAX_CONTEXT) - len(prompt_ids))

@@ -9,3 +9,5 @@ DATA=$(pick "$OUT/demonstrations.parquet" "$TINY/data/backtrack.parquet")
 sft backtrack_llama_3b/sft data.train_files="$DATA" trainer.default_local_dir="$OUT/sft"
 WARM=$(ls -d "$OUT"/sft/global_step_*/huggingface | sort -V | tail -n 1)
 train backtrack_llama_3b/mrt actor_rollout_ref.model.path="$WARM" "$@"
+evaluate "$WARM" data/math500/test.parquet 1024,2048,4096,8192 --traces 4 \
+  --set reward_model=mrt_backtrack mrt_family=r1

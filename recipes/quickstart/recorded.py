@@ -15,7 +15,8 @@ from typing import Any
 
 from data_prep.search_task import VERSION
 from mrt_verl.evaluation.problems import read_problems
-from mrt_verl.evaluation.store import SETTINGS, TRACES, read_records
+from mrt_verl.evaluation.store import SETTINGS, TRACES
+from mrt_verl.evaluation.stored import read_records
 from recipes.quickstart.arms import OUT, STEPS, directory_of, overrides_of
 from recipes.quickstart.prepare import WARM_START
 

@@ -4,3 +4,5 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 source recipes/tools/launch.sh
 train "r1_distill_qwen_1.5b/${ARM:-mrt_prefix}" "$@"
+evaluate deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B data/aime_2024/test.parquet 4096,8192,16384,32768 \
+  --traces 64 --insertions 8 --temperature 0.9 --set mrt_family=r1

@@ -12,3 +12,5 @@ if [ -z "${SCALE:-}" ]; then
     --instruction "Think step by step and put the final answer in \\boxed{}."
 fi
 train smollm2_cpu/mrt "$@"
+evaluate outputs/smollm2_cpu/model data/chain_sum/test.parquet 96,192 --problems 16 --traces 2 --temperature 0.7 \
+  --settings recipes/smollm2_cpu/mrt.yaml --set mrt_family=plain mrt.prover=sample

@@ -213,7 +213,7 @@ def test_the_check_command(good, model, tmp_path, monkeypatch, capsys):
     run = ["reward_model=mrt", GROUP, VLLM, model, *files, *SMALL, FLOAT32]
     assert check.main(run) == 0
     shown = capsys.readouterr()
-    assert "fine: this run may start." in shown.out and "prover      ht: 4 answers of at most 32 tokens" in shown.out
+    assert "fine: this run may start." in shown.out and "prover      seen: 1 answer of at most 32 tokens" in shown.out
     assert check.main([*run, "mrt.credit=sum", "actor_rollout_ref.rollout.n=1"]) == 2
     assert "refused: mrt.credit='sum'; allowed" in capsys.readouterr().err
     assert check.main([*run, "mrt.alfa=1"]) == 2

@@ -50,7 +50,7 @@ def test_stop_texts_by_model_family(compose, family):
     explain = MRTSettings.from_config(
         compose("reward_model=mrt_prefix", f"mrt_family={family}", "mrt_stop=explain").mrt
     )
-    assert short.stop_text.endswith("\\boxed") and (short.branch_max_tokens, short.prover) == (32, "ht")
+    assert short.stop_text.endswith("\\boxed") and (short.branch_max_tokens, short.prover) == (32, "seen")
     assert explain.stop_text == short.stop_texts["explain"] and explain.branch_max_tokens == 512
     assert explain.prover == "sample"  # the prefix variant's
     assert (family == "plain") == (short.think_open is None)
@@ -108,7 +108,7 @@ def test_the_quickstart_composes(compose, monkeypatch):
     for arm in ARMS:  # what run.sh trains
         short = compose(*overrides_of(arm, 7), searched)
         assert (short.trainer.total_training_steps, short.data.train_batch_size) == (7, 8)
-        assert (short.mrt.alpha, short.mrt.prover) == ({"mrt": 1.0, "grpo": 0.0}[arm], "likelihood")
+        assert (short.mrt.alpha, short.mrt.prover) == ({"mrt": 1.0, "grpo": 0.0}[arm], "pooled")
         assert short.mrt.stop_text == STOP_TEXT and short.ray_kwargs.ray_init.include_dashboard is False
         of_run = MRTSettings.from_config(short.mrt)
         assert not [line for check in sizes.CHECKS for line in check(of_run, short)]

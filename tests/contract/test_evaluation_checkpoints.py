@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from mrt_verl.evaluation.checkpoints import find_actor, merge_checkpoint
+from mrt_verl.evaluation.checkpoints import find_actor, merge_adapter, merge_checkpoint
 
 
 @pytest.fixture
@@ -44,3 +44,28 @@ def test_a_broken_checkpoint_is_told_in_the_mergers_words(checkpoint, tmp_path):
     with pytest.raises(RuntimeError, match=r"could not merge .*actor:\n(.|\n)*fsdp_config\.json does not exist"):
         merge_checkpoint(actor, tmp_path / "merged/model")
     assert not (tmp_path / "merged/model").exists()
+
+
+def test_an_adapter_is_merged_into_its_model(tmp_path):
+    """verl's merger leaves it beside the base model, which would be evaluated without it."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    LlamaForCausalLM(LlamaConfig(vocab_size=32, **sizes)).save_pretrained(tmp_path)
+    base = AutoModelForCausalLM.from_pretrained(tmp_path)
+    tuned = get_peft_model(base, LoraConfig(r=2, lora_alpha=4, target_modules="all-linear", init_lora_weights=False))
+    tuned.save_pretrained(tmp_path / "lora_adapter")
+    ids = torch.arange(5)[None]
+    expected = tuned.eval()(ids).logits
+    merge_adapter(tmp_path)
+    merged = AutoModelForCausalLM.from_pretrained(tmp_path)(ids).logits
+    assert torch.allclose(merged, expected, atol=1e-5)
+    assert not torch.allclose(merged, LlamaForCausalLM(LlamaConfig(vocab_size=32, **sizes))(ids).logits, atol=1e-2)
+    assert not (tmp_path / "lora_adapter").exists()
+    merge_adapter(tmp_path)  # nothing is left to do
+    (tmp_path / "lora_adapter").mkdir()
+    (tmp_path / "lora_adapter/adapter_config.json").write_text('{"lora_alpha": 0}')
+    with pytest.raises(RuntimeError, match="adapter without lora_alpha"):
+        merge_adapter(tmp_path)

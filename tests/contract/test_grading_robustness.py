@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mrt_verl.grading import Grader, Verdict, grade, grade_many, pool
+from mrt_verl.grading import Grader, Verdict, child, grade, grade_many, pool
 from mrt_verl.grading.__main__ import main
 
 HARD = r"\boxed{\sin^2 3+\cos^2 3}"
@@ -18,7 +18,7 @@ HANGING = "def score(data_source, solution_str, ground_truth, extra_info=None):\
 def test_a_pool_survives_a_second_without_file_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
     with Grader(deadline_s=60.0) as grader:
         with monkeypatch.context() as patch:
-            patch.setattr(pool.socket, "socketpair", lambda: (_ for _ in ()).throw(OSError(24, "Too many open files")))
+            patch.setattr(child.socket, "socketpair", lambda: (_ for _ in ()).throw(OSError(24, "Too many open files")))
             (failed,) = grader.grade_sync([HARD], "1")
         assert failed.verdict is Verdict.ERROR
         assert "Too many open files" in failed.detail
@@ -38,7 +38,9 @@ def test_a_pool_survives_whatever_its_thread_runs_into(monkeypatch: pytest.Monke
 def test_no_descriptor_is_lost_when_a_worker_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
     before = len(os.listdir("/proc/self/fd"))
     with Grader(deadline_s=60.0) as grader:
-        monkeypatch.setattr(pool.subprocess, "Popen", lambda *_, **__: (_ for _ in ()).throw(OSError(11, "no process")))
+        monkeypatch.setattr(
+            child.subprocess, "Popen", lambda *_, **__: (_ for _ in ()).throw(OSError(11, "no process"))
+        )
         for number in range(5):
             grader.grade_sync([rf"\boxed{{\sin^2 {number}+\cos^2 {number}}}"], "1")
     assert len(os.listdir("/proc/self/fd")) == before

@@ -8,11 +8,9 @@ import pytest
 import yaml
 
 from mrt_verl.metric_table import METRICS
-from mrt_verl.openrlhf.config import read_config
 from mrt_verl.openrlhf.executor import MRTExecutor
 from mrt_verl.prefix.one_episode import OneEpisodeGroup
 from mrt_verl.step_report import GradingFailed, NothingToTrainOn
-from tests.builders import ROOT
 from tests.openrlhf_host import PROMPT, SETTINGS, Params, generate_responses, stand_in_for_vllm
 from tests.rollouts import ANSWER, ATTEMPT, FORCED, STOP, WAIT, author, split
 
@@ -259,15 +257,32 @@ def test_a_prompt_that_is_too_long_is_cut_on_its_left(executor, tokenizer):
     assert responses[0]["observation_tokens"][:start] == tokenizer.encode(PROMPT)[5:]
 
 
-def test_a_budget_that_the_prompt_leaves(executor, tokenizer):
-    """Without --rollout.max_new_tokens: max_length less the prompt."""
-    length = len(tokenizer.encode(PROMPT))
-    params = Params(max_tokens=None, logprobs=1)
+@pytest.mark.parametrize(("max_tokens", "expected"), [(None, 100), (120, 100), (80, 80)])
+def test_a_forced_answer_fits_after_a_full_response(executor, tokenizer, max_tokens, expected):
+    """Of a context, a response has what the prompt, the stop text and `branch_max_tokens` leave, and no more."""
+    length, answer = len(tokenizer.encode(PROMPT)), len(tokenizer.encode(STOP)) + 32
+    params = Params(max_tokens=max_tokens, logprobs=1)
     responses, server = generate_responses(
-        executor(), tokenizer, author("so " * 300), params=params, max_length=length + 100
+        executor(), tokenizer, author("so " * 300), params=params, max_length=length + 100 + answer
     )
-    assert split(server)[0][0].params["max_tokens"] == 100
-    assert all(one["truncated"] and len(one["observation_tokens"]) == length + 100 for one in responses)
+    traces, forced = split(server)
+    assert traces[0].params["max_tokens"] == expected
+    assert all(one["truncated"] and len(one["observation_tokens"]) == length + expected for one in responses)
+    assert max(len(one.prompt_ids) for one in forced) + 32 <= length + 100 + answer
+
+
+def test_a_context_without_room(executor, tokenizer):
+    with pytest.raises(ValueError, match=r"--data.max_len=40 with --rollout.max_new_tokens=120; allowed: 121 or more"):
+        generate_responses(executor(), tokenizer, author(TRACE), max_length=40)
+
+
+def test_metrics_that_some_groups_lack_go_to_the_engines_log(executor, tokenizer, capsys, request):
+    run, logger = executor(openrlhf={"report_rollouts": 4}), logging.getLogger("mrt_verl")
+    request.addfinalizer(lambda level=logger.level: logger.setLevel(level))
+    logger.setLevel(logging.INFO)
+    generate_responses(run, tokenizer, author(TRACE))
+    said = capsys.readouterr().err
+    assert "4 rollouts, report 1: mrt/gradings_per_second " in said and "mrt/grade_restarts 0" in said
 
 
 @pytest.mark.parametrize(
@@ -287,6 +302,23 @@ def test_a_budget_that_the_prompt_leaves(executor, tokenizer):
             {"reward_model": "mrt_prefix", "prefix_mode": "paper", "prefix_source": "dataset"},
             "mrt.prefix_source='dataset'",
         ),
+        (
+            {"reward": {"custom_reward_function": {"path": "a.py"}}},
+            "reward.custom_reward_function.path=a.py with mrt.outcome=math_verify",
+        ),
+        (
+            {"reward_model": "mrt_prefix", "prefix_source": "dataset"},
+            "mrt.prefix_source=dataset with mrt.prefix_mode=one",
+        ),
+        (
+            {"reward_model": "mrt_prefix", "branch_temperature": 0.5},
+            "mrt.branch_temperature=0.5 with mrt.variant=prefix",
+        ),
+        (
+            {"reward_model": "mrt_prefix", "openrlhf": {"n_samples_per_prompt": 3}},
+            "openrlhf.n_samples_per_prompt=3 with mrt.prefix_mode=one_episode; allowed: 4 or more",
+        ),
+        ({"stop_text": "Time is up. \\boxed{"}, "allowed: a stop text that closes the thinking"),
         ({"reward_model": "grpo"}, r"\+reward_model=grpo: .*allowed: what mrt_verl/conf holds"),
         ({"openrlhf": {"n_samples_per_prompt": 1}}, "openrlhf.n_samples_per_prompt=1; allowed: a whole number >= 2"),
         ({"openrlhf": {"temperature": 0}}, "openrlhf.temperature=0; allowed: a number > 0"),
@@ -302,9 +334,15 @@ def test_what_cannot_be_done_is_refused_in_one_line(executor, changes, said):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("- a\n", "a list; allowed at the top: reward_model"),
-        ("actor: {}\n", r"\['actor'\]; allowed at the top: reward_model"),
+        ("- a\n", "holds a list; allowed: nodes reward_model, mrt_family"),
+        ("a: [\n", "allowed: a YAML file"),
+        ("actor: {}\n", "actor is not a setting; allowed: mrt, mrt_family"),
+        ("reward_modell: mrt\n", "reward_modell is not a setting, did you mean reward_model"),
         ("mrt: 3\n", "mrt=3; allowed: a mapping of settings"),
+        ("reward: {custom_reward_function: a.py}\n", "reward.custom_reward_function='a.py'; allowed: a mapping"),
+        ("reward: {costum_reward_function: {}}\n", "did you mean reward.custom_reward_function"),
+        ("reward: {custom_reward_function: {pth: a}}\n", "did you mean reward.custom_reward_function.path"),
+        ("openrlhf: {n_sample_per_prompt: 4}\n", "did you mean openrlhf.n_samples_per_prompt"),
         ("mrt: {alpha: 1}\n", "openrlhf.n_samples_per_prompt is missing"),
     ],
 )
@@ -317,15 +355,6 @@ def test_a_file_that_is_not_a_config(tmp_path, monkeypatch, text, said):
     monkeypatch.setenv("MRT_CONFIG", str(tmp_path / "none.yaml"))
     with pytest.raises(ValueError, match=r"MRT_CONFIG=.*none.yaml'; allowed: the path of a YAML file"):
         MRTExecutor()
-
-
-@pytest.mark.parametrize("arm", ["mrt", "mrt_prefix"])
-def test_the_recipes_settings(arm):
-    config = read_config(ROOT / f"recipes/openrlhf_r1_1.5b/{arm}.yaml")
-    script = (ROOT / "recipes/openrlhf_r1_1.5b/run.sh").read_text()
-    assert f"--rollout.n_samples_per_prompt {config.host.n_samples_per_prompt} " in script
-    assert f"--rollout.temperature {config.host.temperature} " in script
-    assert config.settings.bonus_norm == "rms" and config.settings.variant == {"mrt": "online"}.get(arm, "prefix")
 
 
 @pytest.mark.parametrize("label", ["", None, {"ground_truth": ""}, {"answer": "7"}])

@@ -130,6 +130,16 @@ def test_sft_recipe(recipe, scale):
     assert config.data.max_token_len_per_gpu >= config.data.max_length
 
 
+@pytest.mark.parametrize("recipe", RL)
+def test_checkpoints_are_where_run_sh_looks_for_them(recipe):
+    """recipes/tools/launch.sh evaluates what it finds in outputs/RECIPE, or in TINY/RECIPE."""
+    name = recipe.split(",")[0]
+    for scale, base in (("", "outputs"), (",scale_cpu", "outputs/scale_cpu")):
+        trainer = compose_rl(recipe, scale).trainer
+        assert trainer.default_local_dir == f"{base}/{name}"
+        assert trainer.save_freq > 0 and trainer.save_freq in (trainer.test_freq, trainer.total_training_steps)
+
+
 def test_separate_async_updates_fill_a_batch():
     config = dry_run.compose("r1_distill_qwen_1.5b/mrt,multi_node/separate_async")
     updates = config.trainer.v1.separate_async.parameter_sync_step

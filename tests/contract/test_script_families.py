@@ -112,7 +112,7 @@ REFUSED = {
     ),
     "trtllm": ((f"{ROLLOUT}.name=trtllm",), (r"rollout\.name=trtllm; allowed: vllm, sglang",)),
     "sglang, scored": (
-        (f"{ROLLOUT}.name=sglang",), (r"mrt\.prover=ht with .*name=sglang; allowed there: sample",)
+        (f"{ROLLOUT}.name=sglang",), (r"mrt\.prover=seen with .*name=sglang; allowed there: sample",)
     ),
     "kl in the reward": (("algorithm.use_kl_in_reward=True",), (r"use_kl_in_reward=True; allowed: False",)),
     "lora, scored": (

@@ -86,7 +86,7 @@ def test_answers_of_all_kinds(capsys, tmp_path):
         "answer: blank": 1,
         "answer: a dict, not a text": 1,
         "answer: a bool, not a text": 1,
-        "answer: a float, not a text": 1,
+        "answer: not a finite number": 1,
         "answer: prose": 1,
         "answer: braces that do not close": 1,
     }

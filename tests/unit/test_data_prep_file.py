@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from data_prep.__main__ import main
+from data_prep.answers import refused
 from tests.data_prep_layouts import write_rows
 
 
@@ -110,7 +111,7 @@ def test_a_wrong_column_is_named_with_those_there_are(tmp_path, capsys, suffix):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "no such file"), (b"", "the file is empty"), (b"\n\n", "no row is left of 0")]
+    ("content", "message"), [(None, "no such file"), (b"", "the file is empty"), (b"\n\n", "there are no rows")]
 )
 def test_no_table(tmp_path, capsys, content, message):
     path = tmp_path / "in.jsonl"
@@ -118,6 +119,58 @@ def test_no_table(tmp_path, capsys, content, message):
         path.write_bytes(content)
     assert main(["file", "--from", str(path), "--question", "q", "--answer", "a", "--out", str(tmp_path / "out")]) == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("suffix", [".csv", ".TSV"])
+def test_what_parts_the_columns_is_found(tmp_path, delimiter, suffix):
+    """As spreadsheets write it where a comma stands in numbers, with a byte order mark."""
+    path = tmp_path / f"in{suffix}"
+    lines = [("Frage, lang", "Antwort"), ("Was ist 1,5 + 1?", "2,5"), ("Zwei\nZeilen?", "7")]
+    text = "".join(delimiter.join(f'"{value}"' for value in line) + "\n" for line in lines)
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    command = ["file", "--from", str(path), "--question", "Frage, lang", "--answer", "Antwort", "--instruction", ""]
+    assert main([*command, "--out", str(tmp_path / "out")]) == 0
+    kept = pd.read_parquet(tmp_path / "out/train.parquet")
+    assert [prompt[0]["content"] for prompt in kept.prompt] == ["Was ist 1,5 + 1?", "Zwei\nZeilen?"]
+    assert [truth["ground_truth"] for truth in kept.reward_model] == ["2,5", "7"]
+
+
+def test_numbers_that_python_does_not_read_are_counted(tmp_path, capsys):
+    path = tmp_path / "in.ndjson"
+    path.write_text('{"q": "a", "a": %s}\n{"q": "b", "a": Infinity}\n{"q": "c", "a": 12}\n' % ("9" * 5000))
+    command = ["file", "--from", str(path), "--question", "q", "--answer", "a", "--out", str(tmp_path / "out")]
+    assert main(command) == 0
+    told = capsys.readouterr().out
+    assert "1 left out: (row): cannot be read: Exceeds the limit" in told
+    assert "1 left out: a: not a finite number" in told
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_prose"),
+    [
+        ("所以答案是 12。", True),
+        ("답은 7입니다", True),
+        ("没有实数解", True),
+        ("星期三", False),
+        ("3厘米", False),
+        ("不存在", False),
+    ],
+)
+def test_sentences_without_spaces_are_prose(answer, is_prose):
+    assert (refused(answer) == "prose") == is_prose
+
+
+def test_more_held_out_than_there_are(tmp_path, capsys):
+    """Told before any answer is checked."""
+    path = write_rows(tmp_path / "in.parquet", [{"q": "one", "a": "prose that would be dropped"}] * 2)
+    command = ["file", "--from", str(path), "--question", "q", "--answer", "a", "--out", str(tmp_path / "out")]
+    assert main([*command, "--test-size", "2"]) == 1
+    assert "--test-size 2: file has 2 rows; allowed: fewer" in capsys.readouterr().err
+    assert (
+        main(["file", "--from", str(tmp_path), "--question", "q", "--answer", "a", "--out", str(tmp_path / "o")]) == 1
+    )
+    assert f"--from {tmp_path}: a directory; allowed: .parquet" in capsys.readouterr().err
 
 
 def test_a_dataset_on_the_hub(tmp_path, monkeypatch):

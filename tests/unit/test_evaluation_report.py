@@ -16,7 +16,7 @@ from mrt_verl.evaluation.measures import Measures
 from mrt_verl.evaluation.page.examples import colour_of, count_votes, pick_examples, shorten, why_graded
 from mrt_verl.evaluation.page.style import DARK, INK
 from mrt_verl.evaluation.page.tables import explain_points, interval
-from mrt_verl.evaluation.page.training import draw_training, read_metrics
+from mrt_verl.evaluation.page.training import draw_training, read_metrics, running_mean
 from mrt_verl.evaluation.summary import summarise
 from tests.evaluation_records import answer, episode, record, run_of, write_run
 
@@ -296,3 +296,8 @@ def test_shorten_keeps_both_ends():
 )
 def test_intervals(estimate, expected):
     assert interval(estimate) == expected
+
+
+def test_a_running_mean_has_as_many_neighbours_on_both_sides():
+    assert running_mean([1.0, 2.0, 6.0, 2.0, 4.0], 1) == [1.0, 3.0, pytest.approx(10 / 3), 4.0, 4.0]
+    assert running_mean([1.0, 2.0, 6.0, 2.0, 4.0], 2)[2] == 3.0 and running_mean([5.0], 3) == [5.0]

@@ -205,6 +205,15 @@ def test_all_missing_traces_are_sampled_once(tmp_path):
     assert (tmp_path / TRACES).read_text().splitlines() == lines
 
 
+def test_a_full_disk_names_the_trace(tmp_path, monkeypatch):
+    def append(self, record):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Store, "append", append)
+    with pytest.raises(RuntimeError, match=r"^model: problem \d, trace \d: .*No space left on device$"):
+        run(serve(*[TRACE] * 6), tmp_path)
+
+
 def test_direct_answers_are_sampled_once_per_problem_also_after_a_stop(tmp_path):
     server = serve(*[TRACE] * 6)
     run(server, tmp_path)

@@ -1,17 +1,19 @@
 """What an inspection reads from traces, and what it proposes."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from mrt_verl.evaluation.load import load_runs
 from mrt_verl.evaluation.records import Answer, TraceRecord
 from mrt_verl.inspect.advice import propose, verdict
-from mrt_verl.inspect.findings import describe_findings, read_findings
+from mrt_verl.inspect.describe import describe_findings
+from mrt_verl.inspect.findings import read_findings
 from mrt_verl.inspect.forced import read_forms
 from mrt_verl.inspect.openings import find_openings, split_paragraphs
 from mrt_verl.inspect.price import extra_tokens
-from mrt_verl.inspect.signal import noise_variance
+from mrt_verl.inspect.signal import Signal, noise_variance
 from tests.builders import default_settings
 from tests.data_prep_traces import trace, write_run
 
@@ -59,7 +61,7 @@ def findings(tmp_path, lines, *, budgets=(100,), **settings):
     about |= {"name": "run", "problems": problems, "traces": len(lines) // problems, "budgets": list(budgets)}
     (run / "run.json").write_text(json.dumps(about))
     (loaded,) = load_runs([run])
-    return read_findings(loaded, default_settings(**settings), stop_tokens=3)
+    return read_findings(loaded, default_settings(**settings))
 
 
 SEVERAL = [("One.\n\n", 0.25, "right"), ("So, two.\n\n", 0.75, "right"), ("So, three.\n\n", 1.0, "right")]
@@ -84,12 +86,12 @@ def test_signal_by_hand(tmp_path):
 
 
 def test_price_by_hand(tmp_path):
-    """Two boundaries of a trace of 40 tokens and a quarter of the answers without thinking; answers of 5 - 3 tokens."""
-    line = trace([("a" * 20, 0.5, "right"), ("b" * 20, 0.5, "right")])
-    shares = extra_tokens([TraceRecord.from_dict(line)], stop_tokens=3, branches=4, max_episodes=6, group=4)
+    """Two boundaries of a trace of 40 tokens and a quarter of the answers without thinking; two answers of 2 tokens."""
+    line = {**trace([("a" * 20, 0.5, "right"), ("b" * 20, 0.5, "right")]), "branch_tokens": 4}
+    shares = extra_tokens([TraceRecord.from_dict(line)], branches=4, max_episodes=6, group=4)
     assert shares["sample or ht, G = 4"] == pytest.approx(2.25 * 4 * 2 / 40)
     assert shares["seen, G = 1"] == pytest.approx(2.25 * 2 / 40)
-    assert shares["likelihood"] == pytest.approx(2.25 * 5 / 40)
+    assert shares["likelihood, or pooled with one spelling"] == pytest.approx(2.25 * 5 / 40)
 
 
 def test_a_model_that_never_says_wait_gets_episodes(tmp_path):
@@ -109,10 +111,16 @@ def test_a_model_that_never_says_wait_gets_episodes(tmp_path):
 
 def test_answers_in_one_form_can_be_scored(tmp_path):
     found = findings(tmp_path, [trace(SEVERAL, number=n) for n in range(4)])
-    overrides = [one.override for one in propose(found)]
-    assert "mrt.prover=likelihood" in overrides and not any("reference_text" in one for one in overrides)
-    other = findings(tmp_path / "open", [trace(SEVERAL, number=n) for n in range(4)], stop_text="</think>\\boxed{")
-    assert 'mrt.reference_text="{{reference}}"' in [one.override for one in propose(other)]
+    scored = replace(found, scored={"{{reference}}": 0.7, "{ {reference} }": 0.1})
+    assert [one.override for one in propose(scored)] == ["mrt.prover=pooled"]
+    spaced = propose(replace(found, scored={"{{reference}}": 0.1, "{ {reference} }": 0.7}))
+    assert spaced[1].override == 'mrt.reference_text="{ {reference} }"'
+    # where the score sees little of what sampled answers find, or was not taken, answers are sampled
+    for blind in ({"{{reference}}": 0.2}, {}):
+        assert propose(replace(found, scored=blind))[0].override == "mrt.prover=seen"
+    price = {"seen, G = 1": 0.06}
+    (long,) = propose(replace(scored, price=price, response_tokens=4000.0))
+    assert long.override == "mrt.prover=seen" and "6% more tokens" in long.reason
 
 
 @pytest.mark.parametrize(
@@ -120,14 +128,44 @@ def test_answers_in_one_form_can_be_scored(tmp_path):
     [
         (SEVERAL, "right", 0.0, "MRT has something to credit here"),
         ([("One.\n", 1.0, "right")], "right", 0.95, "right without thinking"),
-        ([("One.\n", 0.0, "wrong")], "wrong", 0.0, "no answer is ever right"),
+        ([("One.\n", 0.0, "wrong")], "wrong", 0.0, "No answer is ever right"),
         ([("One.\n", 0.5, "right")], "right", 0.5, "little to offer here"),
-        ([], "wrong", 0.0, "no trace thinks"),
+        ([], "wrong", 0.0, "No trace thinks"),
     ],
 )
 def test_verdicts(tmp_path, episodes, own, before, expected):
     lines = [trace(episodes, number=n, own=own, before=before) for n in range(4)]
     found = findings(tmp_path, lines)
     assert expected in verdict(found)
-    text = "\n".join(describe_findings(found))
-    assert "episodes    " in text and "groups      " in text
+    told = dict(describe_findings(found))
+    assert {"episodes", "groups", "price"} <= set(told) and "reference" not in told
+
+
+def test_few_episodes_tell_nothing():
+    """Four equal steps of spread 0.2: their variance is known to 163 % of itself."""
+    few = Signal(0.5, 0.2, 0.6, 0.5, 4, 0.2, 0.1, 0.5, 0.5, 0.0)
+    assert few.true_std == pytest.approx(0.03**0.5)
+    assert few.true_range == (0.0, pytest.approx((0.04 * (1 + 2 * (2 / 3) ** 0.5) - 0.01) ** 0.5))
+    many = replace(few, steps=801)  # to 10 %
+    assert many.true_range == (pytest.approx(0.026**0.5), pytest.approx(0.034**0.5))
+    assert replace(few, steps=1).true_range[0] == 0.0 and replace(few, progress_std=0.0).true_range == (0.0, 0.0)
+
+
+def test_chance_that_hides_progress_is_not_called_little(tmp_path):
+    found = findings(tmp_path, [trace(SEVERAL, number=n) for n in range(4)])
+    hidden = replace(found, signal=replace(found.signal, progress_std=0.3, noise_std=0.3, steps=40))
+    assert "hides whether episodes differ" in verdict(hidden)
+    shown = replace(hidden, signal=replace(hidden.signal, noise_std=0.05))
+    assert "something to credit" in verdict(shown)
+    assert "are one episode: MRT could credit little" in verdict(replace(shown, single_share=0.8))
+    assert "little to offer" in verdict(replace(hidden, signal=replace(hidden.signal, progress_std=0.05)))
+
+
+def test_nearly_no_thinking_is_a_matter_of_tags(tmp_path):
+    """As of a chat template that closes the thinking itself, after which the model seldom opens it again."""
+    found = findings(tmp_path, [trace(SEVERAL if n == 9 else [], number=n) for n in range(10)])
+    assert verdict(found).startswith("Only 10% think")
+    (only,) = propose(found)
+    assert only.override == "mrt_family=plain" and "enable_thinking" in only.reason
+    plain = replace(found, settings=default_settings(think_open=None, think_close=None))
+    assert propose(plain)[0].override is None

@@ -8,8 +8,9 @@ import pytest
 from mrt_verl.evaluation.records import Answer, EpisodeRecord
 from mrt_verl.evaluation.traces import curve_points
 from mrt_verl.grading.grades import GraderStats
+from mrt_verl.grading_meter import GradingMeter
 from mrt_verl.metric_table import METRICS
-from mrt_verl.metrics import GradingMeter, compute_metrics, rollout_regret
+from mrt_verl.metrics import compute_metrics, rollout_regret
 from mrt_verl.progress import normalised_regret
 from mrt_verl.rollout_record import RolloutRecord
 from mrt_verl.settings import MRTSettings
@@ -154,17 +155,17 @@ def stats(worker, **counts):
 def test_gradings_since_the_last_step_over_all_workers():
     meter = GradingMeter()
     first = [record(grader=stats("a", graded=10, seconds=1.0)), record(grader=stats("a", graded=30, seconds=2.0))]
-    assert meter.step(first)["mrt/gradings_per_second"] == 15
+    assert meter.step(first).metrics()["mrt/gradings_per_second"] == 15
     second = [
         record(grader=stats("a", graded=70, cache_hits=30, seconds=4.0, restarts=1)),
         record(grader=stats("b", graded=20, cache_hits=15, seconds=1.0)),
     ]
-    assert meter.step(second) == {
+    assert meter.step(second).metrics() == {
         "mrt/gradings_per_second": 20 + 20,
         "mrt/grade_cache_hits": 45 / 60,
         "mrt/grade_restarts": 1.0,
     }
-    assert meter.step([]) == {}
+    assert meter.step([]).metrics() == {}
     assert GraderStats(graded=3) - GraderStats(graded=1) == GraderStats(graded=2)
 
 
@@ -231,3 +232,13 @@ def test_a_step_without_outcomes_ends_the_run():
 
 def test_no_rollouts():
     assert compute_metrics([], budget=10) == {}
+
+
+def test_rollouts_that_failed_have_no_record_and_count_all_the_same(caplog):
+    report = StepReport(MRTSettings(), response_tokens=40)
+    with caplog.at_level(logging.WARNING):
+        metrics = report.step([record(), record(), lost()], 3, asked=4)
+    assert (metrics["mrt/rollouts"], metrics["mrt/trace_timeouts"]) == (2, 1)
+    assert "step 3: 1 of 4 rollouts failed and are not trained on" in caplog.text
+    with pytest.raises(NothingToTrainOn, match=r"step 4: 13 of 16 rollouts have no outcome, .*: 13 rollouts failed"):
+        report.step([record()] * 3, 4, asked=16)

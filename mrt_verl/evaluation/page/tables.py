@@ -77,7 +77,10 @@ def _describe_comparison(one: Mapping[str, Any], runs: Mapping[str, Any]) -> str
     full = one["token_efficiency"][-1]
     if full["method_tokens"] is not None:
         ratio = interval(full["ratio"], ".2f")
-        reach = f"Tokens for {baseline['name']}'s accuracy: {baseline['name']} needs {ratio} times as many."
+        reach = (
+            f"For {baseline['name']}'s accuracy {baseline['name']} takes {ratio} times the tokens that "
+            f"{method['name']} takes{', 0 where it is not reached' if full['ratio']['low'] == 0 else ''}."
+        )
     else:
         reach = f"It does not reach {baseline['name']}'s accuracy within the budget."
     return (

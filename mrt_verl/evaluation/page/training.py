@@ -11,6 +11,10 @@ from mrt_verl.evaluation.page.style import figure, looks
 Metrics = dict[int, dict[str, float]]
 """{step: {metric: value}}"""
 
+NOISY = 30
+"""Points from which a curve is drawn thin, with its running mean over it."""
+WINDOWS = 20
+"""A running mean reaches over one in so many of the points to either side."""
 PANELS = (
     ("validation", "held-out accuracy", r"val-core/.*/acc/mean@\d+"),
     ("outcome", "outcome of training rollouts", r"mrt/outcome|critic/score/mean"),
@@ -54,11 +58,28 @@ def _draw_panel(series: Mapping[str, Sequence[tuple[int, float]]], runs: Mapping
     with figure(path, height=3.4) as (drawing, axis):
         for name, points in series.items():
             colour, marker = style[name]
-            few = len(points) <= 12
-            axis.plot(*zip(*points, strict=True), color=colour, marker=marker if few else None, label=name)
-        axis.set(xlabel="training step")
+            few, is_smoothed = len(points) <= 12, len(points) >= NOISY
+            look = (
+                {"alpha": 0.3, "linewidth": 1.0} if is_smoothed else {"marker": marker if few else None, "label": name}
+            )
+            axis.plot(*zip(*points, strict=True), color=colour, **look)
+            if is_smoothed:
+                smoothed = running_mean([value for _, value in points], len(points) // WINDOWS)
+                axis.plot([step for step, _ in points], smoothed, color=colour, linewidth=2, label=name)
+        noted = any(len(points) >= NOISY for points in series.values())
+        axis.set(xlabel="training step (thin), and a running mean" if noted else "training step")
         if len(runs) > 1:
             drawing.legend(frameon=False, fontsize=10.5, loc="outside lower center", ncols=2)
+
+
+def running_mean(values: Sequence[float], reach: int) -> list[float]:
+    """The mean of each value and up to `reach` neighbours on either side, as many on both."""
+    means = []
+    for at in range(len(values)):
+        near = min(reach, at, len(values) - 1 - at)
+        part = values[at - near : at + near + 1]
+        means.append(sum(part) / len(part))
+    return means
 
 
 def _series(runs: Mapping[str, Metrics], pattern: str) -> dict[str, list[tuple[int, float]]]:

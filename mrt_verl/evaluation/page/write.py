@@ -15,7 +15,7 @@ from mrt_verl.evaluation.load import Run
 from mrt_verl.evaluation.measures import Measures
 from mrt_verl.evaluation.page import plots
 from mrt_verl.evaluation.page.examples import colour_of, pick_examples
-from mrt_verl.evaluation.page.tables import describe, explain_points, make_tables
+from mrt_verl.evaluation.page.tables import Table, describe, explain_points, make_tables
 from mrt_verl.evaluation.page.training import Metrics, draw_training
 from mrt_verl.evaluation.store import STARTED, VERSIONS, describe_differences, versions, write_text
 from mrt_verl.evaluation.summary import FEW_PROBLEMS, RESAMPLES, summarise
@@ -38,6 +38,8 @@ def write_report(
     title: str = "Accuracy, regret and progress",
     notes: Sequence[str] = (),
     traces: Sequence[Run] = (),
+    facts: Sequence[tuple[str, str]] = (),
+    tables: Sequence[Table] = (),
     resamples: int = RESAMPLES,
 ) -> dict[str, Any]:
     """Write index.html, plots (PNG and SVG) and summary.json into `out`; returns the summary.
@@ -47,6 +49,8 @@ def write_report(
         training: metrics by step of training runs, by name.
         notes: sentences for the top of the page.
         traces: of training steps, to be read beside those of the runs (training_traces.read_trace_dir).
+        facts: (subject, sentence) after the notes.
+        tables: that stand before those of the summary.
     """
     out.mkdir(parents=True, exist_ok=True)
     measured = [Measures(run) for run in runs]
@@ -55,13 +59,13 @@ def write_report(
     drawn = draw(measured, summary, out, training or {})
     page = render(
         title=title,
-        notes=list(notes),
-        findings=describe(summary),
+        findings=[*notes, *describe(summary), *_left_out(runs)],
+        facts=facts,
         summary=summary,
         figures=[(caption, data_uri(out / name)) for name, caption in drawn.items()],
         points=explain_points(summary["runs"]),
         few=summary["problems"] < FEW_PROBLEMS,
-        tables=make_tables(summary),
+        tables=[*tables, *make_tables(summary)],
         gain=colour_of(0.5),
         loss=colour_of(-0.5),
         unknown=colour_of(None),
@@ -84,8 +88,7 @@ def write_training_page(
     drawn = draw_training(training, out)
     page = render(
         title=title,
-        notes=list(notes),
-        findings=found,
+        findings=[*notes, *found],
         figures=[(caption, data_uri(out / name)) for name, caption in drawn.items()],
         gain=colour_of(0.5),
         loss=colour_of(-0.5),
@@ -94,6 +97,13 @@ def write_training_page(
         settings=[("page", f"{date.today()}; {_joined(versions())}")],
     )
     write_text(out / "index.html", page)
+
+
+def _left_out(runs: Sequence[Run]) -> list[str]:
+    """That problems are missing which some run lacks, where there are any."""
+    asked = max(run.settings["problems"] for run in runs)
+    shown = len(runs[0].problems)
+    return [f"Shown are {shown} of {asked} problems; of the others some traces are missing."] if shown < asked else []
 
 
 def draw(

@@ -9,6 +9,8 @@
     sizes.py        batches, mini-batches, workers and rows against each other; verl's own check of a config
     machine.py      this machine: model, reward function, directories, Ray, GPU
     rows.py         data files and the first rows of each
+    resume.py       the checkpoint that the run would go on from
+    locked.py       another run in its directories
     media.py        images, videos and audios of the data
     token_boundaries.py   where written texts end inside a token of what follows; warnings alone
 
@@ -22,8 +24,10 @@ from typing import Any
 from mrt_verl.hooks.checks import (
     feasibility,
     identity,
+    locked,
     machine,
     media,
+    resume,
     rows,
     sizes,
     switches,
@@ -32,6 +36,7 @@ from mrt_verl.hooks.checks import (
     values,
     versions,
 )
+from mrt_verl.log import printable
 from mrt_verl.parts import check_parts
 from mrt_verl.settings import MRTSettings
 
@@ -47,6 +52,8 @@ OF_CONFIG: tuple[Check, ...] = (
 OF_MACHINE: tuple[Check, ...] = (
     *machine.CHECKS,
     *rows.CHECKS,
+    *resume.CHECKS,
+    *locked.CHECKS,
     *media.CHECKS,
     *sizes.OF_A_WHOLE_RUN,
     *token_boundaries.CHECKS,
@@ -77,9 +84,9 @@ def _asked(check: Check, settings: MRTSettings, config: Any) -> Iterator[str]:
     """What a check yields; a value that it cannot read is a line too, for Hydra would go on without the check."""
     try:
         for line in check(settings, config):
-            yield " ".join(line.split())
+            yield printable(" ".join(line.split()))
     except Exception as error:
-        yield f"{check.__name__.replace('_', ' ')}: the run cannot be checked: {_described(error)}"
+        yield printable(f"{check.__name__.replace('_', ' ')}: the run cannot be checked: {_described(error)}")
 
 
 def _described(error: Exception) -> str:

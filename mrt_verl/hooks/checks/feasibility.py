@@ -7,10 +7,9 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from mrt_verl.hooks.checks.local import context_tokens, load_tokenizer
-from mrt_verl.parts import tag_problems
+from mrt_verl.parts import stop_problems, text_problems
 from mrt_verl.provers import PROVERS, prover_class
 from mrt_verl.settings import MRTSettings
-from mrt_verl.token_text import decode
 
 logger = logging.getLogger(__name__)
 
@@ -68,22 +67,11 @@ def check_adapter(settings: MRTSettings, config: Any) -> Iterator[str]:
 
 def check_texts(settings: MRTSettings, config: Any) -> Iterator[str]:
     """The thinking tags must be tokens of their own, or the block's end could not be found on token ids."""
-    tag, text = settings.think_close, settings.stop_text
-    if tag is not None and tag not in text:
-        yield (
-            f"mrt.stop_text={text!r} with mrt.think_close={tag!r}; allowed: a stop text that closes the thinking by "
-            "this tag, or the forced answers would be more thinking"
-        )
+    yield from stop_problems(settings)
     model = config.actor_rollout_ref.model
     tokenizer = load_tokenizer(model)
-    if tokenizer is None:
-        return
-    yield from tag_problems(settings, tokenizer, model.path)
-    for key, texts in (("stop_text", [text]), ("markers", settings.markers)):
-        for one in texts:
-            again = decode(tokenizer, tokenizer.encode(one, add_special_tokens=False))
-            if again.strip() != one.strip():
-                yield f"mrt.{key}: {one!r} is {again!r} after this model's tokenizer; allowed: a text that it keeps"
+    if tokenizer is not None:
+        yield from text_problems(settings, tokenizer, model.path)
 
 
 def check_context(settings: MRTSettings, config: Any) -> Iterator[str]:

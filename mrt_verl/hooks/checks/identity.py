@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+from mrt_verl.parts import function_problems, group_problems
 from mrt_verl.settings import MRTSettings
 
 logger = logging.getLogger(__name__)
@@ -70,12 +71,7 @@ def check_what_is_served(settings: MRTSettings, config: Any) -> Iterator[str]:
 
 def check_outcome(settings: MRTSettings, config: Any) -> Iterator[str]:
     """Who grades must be who was named."""
-    path = _select(config, "reward.custom_reward_function.path")
-    if path and settings.outcome != "compute_score":
-        yield (
-            f"reward.custom_reward_function.path={path} with mrt.outcome={settings.outcome}; allowed: "
-            "mrt.outcome=compute_score, or no function, which would never be called"
-        )
+    yield from function_problems(settings, _select(config, "reward.custom_reward_function.path"))
     buffer = _select(config, "reward.reward_kwargs.overlong_buffer_cfg")
     if buffer is not None and buffer.get("enable"):
         longest = _select(config, "reward.reward_kwargs.max_resp_len")
@@ -99,23 +95,7 @@ def check_group_filter(settings: MRTSettings, config: Any) -> Iterator[str]:
 
 def check_variant(settings: MRTSettings, config: Any) -> Iterator[str]:
     """Settings that would train something else in the prefix variant."""
-    if settings.variant == "prefix" and settings.prefix_mode == "one_episode":
-        n = config.actor_rollout_ref.rollout.n
-        if n < 4:
-            yield (
-                f"actor_rollout_ref.rollout.n={n} with mrt.prefix_mode=one_episode; allowed: 4 or more, two plain "
-                "rollouts and two from a prefix, or mrt.prefix_mode=paper"
-            )
-        if settings.prefix_source == "dataset":
-            yield (
-                "mrt.prefix_source=dataset with mrt.prefix_mode=one_episode; allowed: on_policy, its prefixes are cut "
-                "from a rollout of the group, or mrt.prefix_mode=paper"
-            )
-    if settings.variant == "prefix" and settings.branch_temperature is not None:
-        yield (
-            f"mrt.branch_temperature={settings.branch_temperature} with mrt.variant=prefix; allowed: null, because its "
-            "forced answers are trained as rollouts, at the temperature of the others"
-        )
+    yield from group_problems(settings, config.actor_rollout_ref.rollout.n, "actor_rollout_ref.rollout.n")
 
 
 def _select(config: Any, key: str) -> Any:

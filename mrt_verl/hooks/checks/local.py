@@ -67,7 +67,10 @@ def context_tokens(config: Any) -> int | None:
 def _positions(directory: Path) -> int | None:
     if not (directory / "config.json").is_file():
         return None
-    node = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    try:
+        node = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    except ValueError:
+        return None  # machine.check_files says so
     found = node.get("max_position_embeddings", (node.get("text_config") or {}).get("max_position_embeddings"))
     return found if isinstance(found, int) else None
 

@@ -22,12 +22,12 @@ WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
 def check_files(settings: MRTSettings, config: Any) -> Iterator[str]:
     """Model and reward function must be there."""
     model = config.actor_rollout_ref.model
-    if is_local(model.path):
-        yield from _model_problems(model.path)
+    problems = list(_model_problems(model.path)) if is_local(model.path) else []
+    yield from problems
     own = model.tokenizer_path
     if own and is_local(own) and not expand(own).is_dir():
         yield f"actor_rollout_ref.model.tokenizer_path={own}; allowed: a directory with a tokenizer, or null"
-    elif (error := tokenizer_error(model)) is not None:
+    elif not problems and (error := tokenizer_error(model)) is not None:
         key = "tokenizer_path" if own else "path"
         yield f"actor_rollout_ref.model.{key}={own or model.path}: no tokenizer can be loaded: {str(error)[:200]}"
     yield from _function_problems(config.reward.custom_reward_function)

@@ -1,0 +1,150 @@
+"""The actors that a step waits for: agent-loop workers, reward workers, the engine's servers and what they run.
+
+Where one of them is killed, verl waits for its rollouts for ever, or trains on those of the others. A thread in the
+trainer's process looks at all of them; the sampler ends the run (stall.py), and where the trainer waits elsewhere, the
+thread ends its process.
+"""
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import ray
+from ray.exceptions import ActorDiedError
+
+logger = logging.getLogger(__name__)
+
+LOOK_S = 10.0
+"""Seconds between two looks."""
+AGAIN_S = 2.0
+"""Seconds after which a fault is looked at again: a trainer may take a server away on purpose."""
+ANSWER_S = 5.0
+"""Seconds that a look waits for answers; an actor that is busy answers a later one."""
+GRACE_S = 60.0
+"""Seconds that a run may take to end by itself once a fault is known."""
+
+Question = tuple[Any, Callable[[Any], str | None]]
+"""An actor, and what is called on it there; it returns what is wrong, or None."""
+
+
+class ActorWatch:
+    """Looks at actors; `fault` says in one line which one is gone, None as long as all are there."""
+
+    of_process: ClassVar["ActorWatch | None"] = None
+    """verl makes the agent loop manager and the sampler in one process, and hands neither the other."""
+
+    def __init__(self, questions: Callable[[], Mapping[str, Question]]) -> None:
+        """Keep the parts.
+
+        Args:
+            questions: by name what to ask of whom now; asked anew at each look, since servers come and go.
+        """
+        self.fault: str | None = None
+        self._questions = questions
+        self._asked: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Look every `LOOK_S` seconds from now on."""
+        threading.Thread(target=self._run, daemon=True, name="mrt-actor-watch").start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def confirm(self) -> str | None:
+        """The fault, looked for now: twice, so that an actor which was taken away on purpose is none."""
+        if self.fault is None and (first := self._look()) is not None:
+            time.sleep(AGAIN_S)
+            self.fault = first if self._look() is not None else None
+        return self.fault
+
+    def _run(self) -> None:
+        while self.fault is None:
+            if self._stopped.wait(LOOK_S):
+                return
+            self.confirm()
+        if not self._stopped.wait(GRACE_S):
+            end_process(f"{self.fault}; the trainer did not end within {GRACE_S:g} s, its process is ended")
+
+    def _look(self) -> str | None:
+        try:
+            with self._lock:
+                return self._fault_now()
+        except ActorDiedError as error:
+            return f"the load balancer of the engine's servers died: {_told(error)}"
+        except Exception as error:  # Ray may be shutting down; what cannot be asked is no fault
+            logger.debug("a look at the actors failed: %r", error)
+            return None
+
+    def _fault_now(self) -> str | None:
+        questions = self._questions()
+        # an actor that has not answered yet is not asked twice
+        self._asked = {name: ref for name, ref in self._asked.items() if name in questions}
+        for name, (actor, question) in questions.items():
+            if name not in self._asked:
+                self._asked[name] = actor.__ray_call__.remote(question)
+        ray.wait(list(self._asked.values()), num_returns=len(self._asked), timeout=ANSWER_S)
+        faults = {name: self._answer(name) for name in list(self._asked)}
+        return next((f"{name} {fault}" for name, fault in faults.items() if fault is not None), None)
+
+    def _answer(self, name: str) -> str | None:
+        ready, _ = ray.wait([self._asked[name]], timeout=0)
+        if not ready:
+            return None
+        ref = self._asked.pop(name)
+        try:
+            said = ray.get(ref)
+        except ActorDiedError as error:
+            return f"died: {_told(error)}"
+        except Exception as error:  # the question failed, or the network did for a moment: nothing is known
+            logger.debug("%s could not be asked: %r", name, error)
+            return None
+        return None if said is None else str(said)
+
+
+def is_there(actor: Any) -> str | None:
+    """The question that any living actor answers."""
+    return None
+
+
+def engine_fault(server: Any) -> str | None:
+    """Asked on one of verl's servers: what is wrong with the engine it runs, a vLLM whose core died."""
+    engine = getattr(server, "engine", None)
+    return "has a dead engine core" if getattr(engine, "errored", False) is True else None
+
+
+def servers_of(balancer: Any) -> dict[str, Any]:
+    """Asked on verl's load balancer: its servers by name; {} on one that keeps them otherwise."""
+    return dict(getattr(balancer, "_servers", None) or {})
+
+
+def questions_of(manager: Any) -> dict[str, Question]:
+    """What to ask of whom on behalf of one of verl's agent loop managers."""
+    found: dict[str, Question] = {
+        f"agent-loop worker {number}": (worker, is_there) for number, worker in enumerate(manager.agent_loop_workers)
+    }
+    for number, worker in enumerate(manager.reward_loop_worker_handles or ()):
+        found[f"reward worker {number}"] = (worker, is_there)
+    balancer = getattr(manager.llm_client, "_load_balancer", None)
+    if balancer is not None:
+        servers = ray.get(balancer.__ray_call__.remote(servers_of), timeout=ANSWER_S)
+        found |= {f"server {name}": (server, engine_fault) for name, server in servers.items()}
+    return found
+
+
+def end_process(why: str) -> None:
+    """End this process with exit code 1 and one line, whatever its threads wait for."""
+    logger.error("the run cannot go on: %s", why)
+    with contextlib.suppress(Exception):
+        time.sleep(3)  # Ray takes the line to the driver's console
+    os._exit(1)
+
+
+def _told(error: BaseException) -> str:
+    """Ray's account of a death in one line: which process where, and why, the memory monitor for one."""
+    return " ".join(str(error).replace(ActorDiedError.BASE_ERROR_MSG, "").split())[:400] or "Ray does not say why"

@@ -1,0 +1,129 @@
+"""OpenRLHF's command line against MRT's settings, and the recipe that starts it; OpenRLHF is not imported."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from omegaconf import OmegaConf
+
+from mrt_verl.openrlhf.__main__ import AGENT, check, main
+from mrt_verl.openrlhf.config import read_config
+from tests.builders import ROOT
+
+RECIPE = ROOT / "recipes/openrlhf_r1_1.5b"
+FAKE_PYTHON = """#!/bin/sh
+if [ "$2" = mrt_verl.openrlhf ]; then exec {python} "$@"; fi
+printf '%s\\n' "$@"
+"""
+
+
+def recipe_words(arm, tmp_path, *further):
+    """What the recipe's run.sh starts, word by word, or what it says instead."""
+    python = tmp_path / "python"
+    python.write_text(FAKE_PYTHON.format(python=sys.executable))
+    python.chmod(0o755)
+    environment = {**os.environ, "ARM": arm, "PYTHON": str(python)}
+    return subprocess.run(
+        ["bash", RECIPE / "run.sh", *further], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("arm", ["mrt", "mrt_prefix"])
+def test_the_recipe_starts_openrlhf_with_the_sizes_of_verls(arm, tmp_path):
+    started = recipe_words(arm, tmp_path)
+    assert started.returncode == 0, started.stderr
+    words = started.stdout.splitlines()
+    assert words[:4] == ["-m", "openrlhf.cli.train_ppo_ray", "--train.agent_func_path", str(AGENT)]
+    verl = OmegaConf.load(ROOT / "recipes/r1_distill_qwen_1.5b/common.yaml")
+    actor, rollout = verl.actor_rollout_ref.actor, verl.actor_rollout_ref.rollout
+    for option, value in {
+        "rollout.batch_size": verl.data.train_batch_size,
+        "rollout.n_samples_per_prompt": rollout.n,
+        "train.batch_size": verl.data.train_batch_size * rollout.n,
+        "rollout.temperature": rollout.temperature,
+        "rollout.max_new_tokens": verl.data.max_response_length,
+        "actor.adam.lr": actor.optim.lr,
+        "actor.adam.weight_decay": actor.optim.weight_decay,
+        "actor.lr_warmup_ratio": actor.optim.lr_warmup_steps_ratio,
+        "eval.steps": verl.trainer.test_freq,
+        "ckpt.save_steps": verl.trainer.save_freq,
+        "actor.num_gpus_per_node": verl.trainer.n_gpus_per_node,
+    }.items():
+        assert float(words[words.index(f"--{option}") + 1]) == value, option
+    length = int(words[words.index("--data.max_len") + 1])
+    assert length >= verl.data.max_prompt_length + verl.data.max_response_length + 128  # stop text, forced answer
+    settings = read_config(RECIPE / f"{arm}.yaml").settings
+    assert settings.bonus_norm == "rms" and settings.variant == {"mrt": "online"}.get(arm, "prefix")
+
+
+def test_the_recipe_refuses_what_would_train_something_else(tmp_path):
+    started = recipe_words("mrt", tmp_path, "--rollout.temperature", "1.0", "--algo.kl.init_coef", "0.01")
+    assert started.returncode == 2 and not started.stdout
+    assert "refused: --rollout.temperature 1.0 with openrlhf.temperature=0.9" in started.stderr
+    assert "refused: --algo.kl.init_coef 0.01; allowed: 0, or --algo.kl.use_loss" in started.stderr
+
+
+def test_the_recipe_is_described_as_the_others_are():
+    readme = (RECIPE / "README.md").read_text()
+    for heading in ("Cost", "Data", "Train", "Evaluate", "What to expect", "Run here"):
+        assert f"\n## {heading}\n" in readme, heading
+
+
+GOOD = (
+    *("--data.max_len=600", "--rollout.max_new_tokens=400", "--data.label_key=reward_model", "--eval.dataset=e"),
+    *("--rollout.n_samples_per_prompt=4", "--vllm.num_engines=1", "--vllm.enable_prefix_caching"),
+    *("--algo.advantage.estimator=dr_grpo", "--algo.kl.init_coef=0", "--algo.advantage.is_correction_level=token"),
+    "--actor.model_name_or_path=m",
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], None),
+        (["--algo.advantage.estimator", "group_norm"], "--algo.advantage.estimator group_norm; allowed: dr_grpo"),
+        (["--algo.advantage.is_correction_level", "off"], "is_correction_level off with mrt.prover='ht'"),
+        (["--rollout.n_samples_per_prompt", "8"], "n_samples_per_prompt 8 with openrlhf.n_samples_per_prompt=4"),
+        (["--eval.temperature", "1.0"], "--eval.n_samples_per_prompt 4 --eval.temperature 1; allowed: another"),
+        (["--eval.temperature", "1.0", "--eval.n_samples_per_prompt", "2"], None),
+        (["--algo.kl.init_coef", "0.1"], "--algo.kl.init_coef 0.1; allowed: 0, or --algo.kl.use_loss"),
+        (["--algo.kl.init_coef", "0.1", "--algo.kl.use_loss"], None),
+        (["--reward.overlong_buffer_len", "64"], "--reward.overlong_buffer_len 64; allowed: none"),
+        (["--reward.stop_properly_penalty_coef", "-0.5"], "--reward.stop_properly_penalty_coef -0.5; allowed: none"),
+        (["--data.max_len", "430"], "--data.max_len 430 with --rollout.max_new_tokens 400; allowed: more than 433"),
+        (["--data.max_images_per_prompt", "1"], "--data.max_images_per_prompt 1; allowed: 0"),
+        (["--vllm.num_engines", "0"], "--vllm.num_engines 0; allowed: 1 or more"),
+        (["--vllm.num_engines", "many"], "--vllm.num_engines: invalid int value: 'many'"),
+        (["--train.agent_func_path", "mine.py"], "--train.agent_func_path mine.py; allowed: /.*agent.py"),
+    ],
+)
+def test_openrlhfs_command_line_is_checked(tmp_path, words, said):
+    path = tmp_path / "mrt.yaml"
+    path.write_text("mrt: {prover: ht}\nopenrlhf: {n_samples_per_prompt: 4}\n")
+    problems = check(str(path), [*GOOD, *words])
+    assert len(problems) == (said is not None)
+    assert said is None or re.search(said, problems[0])
+
+
+def test_expensive_options_are_a_warning(tmp_path, capsys):
+    path = tmp_path / "mrt.yaml"
+    path.write_text("mrt: {prover: ht}\nopenrlhf: {n_samples_per_prompt: 4}\n")
+    words = [word for word in GOOD if word != "--vllm.enable_prefix_caching"]
+    assert main([str(path), *words, "--train.full_determinism_enable"]) == 0
+    said = capsys.readouterr()
+    assert said.out.strip() == str(AGENT)
+    assert "every forced answer computes its whole trace anew" in said.err
+    assert "--train.full_determinism_enable without mrt.seed" in said.err
+
+
+def test_each_test_that_the_docs_name_is_there():
+    text = (ROOT / "docs/openrlhf.md").read_text()
+    tests = "".join(path.read_text() for path in (ROOT / "tests/contract").glob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", text))
+    assert len(named) > 10 and not {name for name in named if f"def {name}(" not in tests}
+    cases = [one for cell in re.findall(r"hosts: ((?:`[^`]+`(?:, )?)+)", text) for one in re.findall("`([^`]+)`", cell)]
+    hosts = (ROOT / "tests/contract/test_hosts.py").read_text()
+    assert not {one for one in cases if not one.startswith("test_") and f'    "{one}": case(' not in hosts}
+    assert not {path for path in re.findall(r"tests/[\w/.]+", text) if not (ROOT / path.rstrip(".")).exists()}

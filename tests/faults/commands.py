@@ -1,0 +1,134 @@
+"""Faults of an evaluation and of data_prep: told to stop, killed, started twice, and what they leave."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from mrt_verl.processes import kill_marked, marked, new_mark
+from tests.faults.case import PATIENCE, Case, Seen
+from tests.faults.training import ENVIRONMENT, MARK, ROOT
+
+START_S = 300 * PATIENCE
+
+
+class Command:
+    """One command in a process of its own; all that it starts carries a mark."""
+
+    def __init__(self, words: Sequence[str], log: Path) -> None:
+        self._mark, self.log_path = new_mark(), log
+        own = {"PYTHONPATH": str(ROOT), MARK: self._mark}
+        with log.open("ab") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", *words],
+                cwd=ROOT,
+                env={**os.environ, **ENVIRONMENT, **own},
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def left(self, seconds: float) -> int:
+        """How many processes of it there are after so many seconds."""
+        until = time.monotonic() + seconds
+        while (found := len(list(marked(MARK, self._mark)))) and time.monotonic() < until:
+            time.sleep(0.2)
+        return found
+
+    def end(self) -> None:
+        kill_marked(MARK, self._mark)
+        self.process.wait()
+
+
+def evaluate(workspace: Path, out: Path) -> list[str]:
+    """The words of an evaluation of some seconds."""
+    return [
+        *("mrt_verl.evaluation", "run", "--model", f"tiny={workspace}/model", "--data"),
+        *(f"{workspace}/data/test.parquet", "--budgets", "120", "--out", str(out / "evaluation"), "--traces", "32"),
+        *("--concurrency", "4", "--direct", "2", "--engine", "max_model_len=512", "--set", "mrt.seed=1"),
+    ]
+
+
+def lines(out: Path) -> int:
+    path = out / "evaluation" / "tiny" / "traces.jsonl"
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def wait_for_lines(command: Command, out: Path, count: int) -> None:
+    until = time.monotonic() + START_S
+    while lines(out) < count and command.process.poll() is None and time.monotonic() < until:
+        time.sleep(0.1)
+
+
+def stopped(number: signal.Signals) -> Case:
+    """An evaluation that is told to stop, or killed, in its middle: its engine goes with it, and it can go on."""
+
+    def run(workspace: Path, out: Path) -> Seen:
+        seen = Seen()
+        out.mkdir(parents=True, exist_ok=True)
+        command = Command(evaluate(workspace, out), out / "log")
+        try:
+            wait_for_lines(command, out, 8)
+            seen.check("it is in its middle", 8 <= lines(out) < 256 and command.process.poll() is None)
+            second = Command(evaluate(workspace, out), out / "second")
+            code = second.process.wait(120 * PATIENCE)
+            seen.check(f"a second one is refused ({code})", code == 1 and "is in use by" in second.log_path.read_text())
+            started = time.monotonic()
+            command.process.send_signal(number)
+            code = command.process.wait(60 * PATIENCE)
+            left = command.left(20)
+            gone = time.monotonic() - started
+            seen.check(f"no process is left after {gone:.0f} s ({left})", not left)
+            if number == signal.SIGTERM:
+                seen.check("told in one line", "interrupted; the same command goes on" in command.log_path.read_text())
+                seen.check(f"exit code 143 ({code})", code == 143)
+            seen.told_s, seen.what = gone, f"exit code {code}, nothing left, {lines(out)} of 256 traces kept"
+        finally:
+            command.end()
+        again = Command(evaluate(workspace, out), out / "again")
+        try:
+            code = again.process.wait(START_S)
+            seen.check(f"it goes on to its end ({code}, {lines(out)})", (code, lines(out)) == (0, 256))
+        finally:
+            again.end()
+        seen.what += f"; resumed to {lines(out)}"
+        return seen
+
+    name = signal.Signals(number).name
+    return Case(f"evaluation_{name.lower()}", f"{name} of an evaluation", "sampling", "no engine is left", run)
+
+
+def data_prep_interrupted(workspace: Path, out: Path) -> Seen:
+    """SIGINT at twelve moments of `data_prep file`: one line, no traceback, no half of a file."""
+    seen = Seen()
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "in.jsonl").write_text("".join(f'{{"problem": "{n} + {n}?", "answer": "{2 * n}"}}\n' for n in range(3000)))
+    words = ["data_prep", "file", "--from", str(out / "in.jsonl"), "--question", "problem", "--answer", "answer"]
+    ends: list[str] = []
+    for tenth in range(1, 13):
+        log = out / f"log{tenth}"
+        command = Command([*words, "--out", str(out / f"out{tenth}")], log)
+        time.sleep(0.35 * tenth * PATIENCE)
+        command.process.send_signal(signal.SIGINT)
+        code = command.process.wait(60 * PATIENCE)
+        text = log.read_text()
+        in_python = code == 1 and "data_prep" not in text.split("KeyboardInterrupt")[0]  # before any line of ours
+        seen.check(f"{0.35 * tenth:.1f} s: no traceback (exit code {code})", "Traceback" not in text or in_python)
+        seen.check(f"{0.35 * tenth:.1f} s: nothing is left", not command.left(10))
+        half = [path.name for path in (out / f"out{tenth}").glob("*") if code and path.suffix != ".partial"]
+        seen.check(f"{0.35 * tenth:.1f} s: no file without a manifest {half}", not half or "manifest.json" in half)
+        ends.append(str(code))
+    seen.what = f"exit codes {' '.join(ends)}; {len(re.findall('130', ' '.join(ends)))} of 12 interrupted"
+    return seen
+
+
+CASES = (
+    stopped(signal.SIGTERM),
+    stopped(signal.SIGKILL),
+    Case("data_prep_interrupted", "SIGINT of data_prep", "12 moments", "one line, no half file", data_prep_interrupted),
+)

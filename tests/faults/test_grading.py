@@ -1,0 +1,152 @@
+"""A user's outcome function that misbehaves: bounded, told, and remembered."""
+
+import asyncio
+import logging
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from mrt_verl.grading import Grader, Verdict
+from mrt_verl.grading.outcomes import FileFunction
+from mrt_verl.grading.printed import BURST_BYTES, Printed
+from mrt_verl.rollout_record import RolloutRecord
+from mrt_verl.settings import MRTSettings
+from mrt_verl.step_report import StepReport
+
+pytestmark = pytest.mark.long
+
+FUNCTION = """
+import os, subprocess, sys, time
+
+def score(data_source, solution_str, ground_truth, extra_info=None):
+    with open(os.environ["ASKED"], "a") as file:
+        file.write(solution_str + "\\n")
+    if solution_str.startswith("hang"):
+        time.sleep(1000)
+    if solution_str.startswith("exit"):
+        os._exit(3)
+    if solution_str == "print":
+        for _ in range(1000):
+            print("y" * 9999)
+    if solution_str == "print as C does":
+        os.write(1, b"\\x1b]0;a new title\\x07" + b"z" * 10_000_000)
+    if solution_str == "child":
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"], start_new_session=True)
+        with open(os.environ["ASKED"] + ".child", "w") as file:
+            file.write(str(child.pid))
+        time.sleep(1000)
+    return 1.0
+"""
+
+
+@pytest.fixture
+def ask(tmp_path, monkeypatch):
+    """ask(solutions, **how) -> (grades, stats), all asked for at once"""
+    (tmp_path / "score.py").write_text(FUNCTION)
+    monkeypatch.setenv("ASKED", str(tmp_path / "asked"))
+
+    def run(solutions, **how):
+        function = FileFunction(str(tmp_path / "score.py"), "score")
+
+        async def all_of(grader):
+            calls = (
+                grader.grade_outcome(function, data_source="x", solution_str=one, ground_truth="1") for one in solutions
+            )
+            return await asyncio.gather(*calls)
+
+        with Grader(thinking=None, **how) as grader:
+            return asyncio.run(all_of(grader)), grader.stats()
+
+    return run
+
+
+def asked(tmp_path):
+    return (tmp_path / "asked").read_text().split()
+
+
+def test_equal_answers_that_hang_cost_one_deadline(ask, tmp_path):
+    """Also those that were waiting when the first of them was given up."""
+    grades, stats = ask(["hang"] * 20 + ["fine"], deadline_s=1.0)
+    assert [grade.verdict for grade in grades] == [Verdict.TIMEOUT] * 20 + [Verdict.RIGHT]
+    assert asked(tmp_path).count("hang") == 1
+    assert (stats.timeouts, stats.restarts, stats.crashes) == (20, 1, 0)
+    assert 1.0 <= stats.worker_seconds < 5.0
+
+
+def test_equal_answers_on_which_the_function_exits_cost_two_workers(ask, tmp_path):
+    grades, stats = ask(["exit"] * 20 + ["fine"], deadline_s=60.0)
+    assert [grade.verdict for grade in grades] == [Verdict.ERROR] * 20 + [Verdict.RIGHT]
+    assert asked(tmp_path).count("exit") == 2
+    assert (stats.errors, stats.restarts, stats.crashes) == (20, 2, 2)
+
+
+@pytest.mark.parametrize("solution", ["print", "print as C does"])
+def test_ten_megabytes_are_no_log(ask, capfd, caplog, solution):
+    with caplog.at_level(logging.WARNING):
+        grades, _ = ask([solution, "fine"], deadline_s=60.0)
+    printed = "".join(capfd.readouterr())
+    assert [grade.verdict for grade in grades] == [Verdict.RIGHT, Verdict.RIGHT]
+    assert 1000 < len(printed) < 2 * BURST_BYTES
+    assert "\x1b" not in printed and "\x07" not in printed
+    assert [record.getMessage() for record in caplog.records if "prints more than" in record.getMessage()]
+
+
+def test_what_is_printed_now_and_then_is_shown(capfd, caplog):
+    printed = Printed()
+    printed.take("a line\twith é\n".encode() + b"\xff\n")
+    assert capfd.readouterr().err == "a line\twith é\n\ufffd\n"
+    assert caplog.text == ""
+
+
+def test_a_child_in_a_session_of_its_own_does_not_outlive_the_answer(ask, tmp_path):
+    grades, _ = ask(["child"], deadline_s=3.0)
+    assert grades[0].verdict is Verdict.TIMEOUT
+    pid = int((tmp_path / "asked.child").read_text())
+    until = time.monotonic() + 5
+    while Path(f"/proc/{pid}/stat").exists() and time.monotonic() < until:
+        if Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
+            break
+        time.sleep(0.05)
+    else:
+        assert not Path(f"/proc/{pid}").exists()
+
+
+def record(**grader):
+    values = {
+        "episodes": [],
+        "answer_start": 0,
+        "finished": True,
+        "think_tokens": 0,
+        "response_tokens": 3,
+        "markers": 0,
+        "outcome": 1.0,
+        "answers": 100,
+    }
+    return RolloutRecord.from_dict({**values, "grader": {"worker": f"host:{os.getpid()}", "graded": 100, **grader}})
+
+
+def told(caplog, **grader):
+    report = StepReport(MRTSettings(), response_tokens=40)
+    report._since -= 200
+    with caplog.at_level(logging.WARNING):
+        report.step([record(**grader)], 3)
+    return [entry.getMessage() for entry in caplog.records]
+
+
+def test_a_slow_function_is_told_with_its_cost(caplog):
+    (line,) = told(caplog, asked=50, worker_seconds=150.0, timeouts=1)
+    assert line.startswith(
+        "step 3: a grading process computed for 150 of the step's 200 s, 3.00 s an answer that it was asked, of which "
+        "1 were given up after mrt.grade_timeout_s=5;"
+    )
+
+
+def test_a_function_that_exits_is_told_with_a_count(caplog):
+    (line,) = told(caplog, crashes=82)
+    assert line.startswith("step 3: grading processes died 82 times on an answer")
+
+
+def test_ordinary_grading_is_not_told(caplog):
+    assert told(caplog, asked=50, worker_seconds=50.0) == []

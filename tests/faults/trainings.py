@@ -1,0 +1,229 @@
+"""Faults of a training: who is killed or stopped when, what is full, what a user's function does."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.faults.case import PATIENCE, Case, Seen
+from tests.faults.training import Training
+
+START_S = 400 * PATIENCE
+"""Seconds that a run may take to its first step."""
+STEPS = 5
+
+
+@contextlib.contextmanager
+def training(workspace: Path, out: Path, *overrides: str, **how: object) -> Iterator[Training]:
+    """A run of some steps that is ended in any case."""
+    run = Training(workspace, out, [f"trainer.total_training_steps={STEPS}", *overrides], **how)  # type: ignore[arg-type]
+    try:
+        yield run
+    finally:
+        run.end()
+
+
+def killed(
+    kind: str, told: str, *overrides: str, number: signal.Signals = signal.SIGKILL, within: float = 90
+) -> Callable:
+    """A case: a signal to every process of a kind while rollouts are made, which ends the run in one line."""
+
+    def run(workspace: Path, out: Path) -> Seen:
+        seen = Seen()
+        with training(workspace, out, *overrides) as one:
+            seen.check("the first step is done", one.wait_for(r"step:1 - ", START_S) is not None)
+            time.sleep(1)
+            after, steps = len(one.log), one.steps
+            seen.check(f"there is a {kind}", one.signal(kind, number) > 0)
+            seen.told_s = one.wait_for(told, within * PATIENCE, after=after)
+            seen.check(f"told within {within:g} s: {told}", seen.told_s is not None)
+            code = ended(one, 120 * PATIENCE)
+            seen.check("the run ended by itself, with an exit code that is not 0", code not in (None, 0))
+            left = one.left(30)
+            seen.check(f"no process is left {left or ''}", not left)
+            seen.what = f"exit code {code} in step {steps + 1}: {line_of(one.log[after:], told)}"
+        return seen
+
+    return run
+
+
+def ended(run: Training, seconds: float) -> int | None:
+    """Its exit code; None if it is still running."""
+    try:
+        return run.process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def line_of(log: str, told: str) -> str:
+    """The line that tells, for the table."""
+    found = next((line for line in log.splitlines() if re.search(told, line)), "nothing was told")
+    return re.sub(r"\([\w:]+ pid=\d+\)\s*", "", found)[:200]
+
+
+def finished(run: Training, seen: Seen, steps: int = STEPS) -> None:
+    """It went on to its last step, and left nothing."""
+    code = ended(run, START_S)
+    seen.check(f"exit code 0, and {steps} steps ({code}, {run.steps})", (code, run.steps) == (0, steps))
+    left = run.left(30)
+    seen.check(f"no process is left {left or ''}", not left)
+
+
+FUNCTION = """
+import os, time, zlib
+
+def compute_score(data_source, solution_str, ground_truth, extra_info=None, **_):
+    kind = zlib.crc32(solution_str.encode()) % 40
+    if kind == 0:
+        time.sleep(1000)
+    if kind == 1:
+        os._exit(3)
+    if kind == 2:
+        print(("y" * 999 + "\\n") * 10_000)
+    return float(str(ground_truth) in solution_str[-40:])
+"""
+
+
+@contextlib.contextmanager
+def small_disk(place: Path) -> Iterator[Callable[[], None]]:
+    """A file system of 64 KB, nearly full; where none can be mounted, the yielded call takes `place` away."""
+    place.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
+    if subprocess.run(mount, stderr=subprocess.DEVNULL).returncode:
+        yield lambda: (place.rename(place.with_name("before")), place.write_text(""), None)[-1]
+        return
+    try:
+        (place / "filler").write_bytes(b"x" * 60_000)
+        yield lambda: None
+    finally:
+        subprocess.run(["umount", str(place)])
+
+
+def disk_and_function(workspace: Path, out: Path) -> Seen:
+    """The trace directory is full; a function sleeps for ever, exits, or prints 10 MB, each on 2.5 % of the answers."""
+    seen, path = Seen(), out / "score.py"
+    out.mkdir(parents=True)
+    path.write_text(FUNCTION)
+    overrides = ["mrt.outcome=compute_score", f"reward.custom_reward_function.path={path}", "mrt.grade_timeout_s=3"]
+    with (
+        small_disk(out / "small") as take_away,
+        training(workspace, out, f"mrt.trace_dir={out}/small/traces", *overrides) as one,
+    ):
+        one.wait_for(r"step:1 - ", START_S)
+        take_away()
+        finished(one, seen)
+        warnings = re.findall(r"jsonl cannot be written \([^)]*\)", one.log)
+        seen.check(f"one warning of the disk ({len(warnings)})", len(warnings) == 1)
+        for told in ("gradings timed out", "grading processes died", "prints more than"):
+            seen.check(f"told: {told}", told in one.log)
+        size = one.log_path.stat().st_size / 2**20
+        seen.check(f"the log has less than 5 MB ({size:.1f})", size < 5)
+        lost = sum(one.metric("mrt/grade_timeouts")) + sum(one.metric("mrt/grade_errors"))
+        restarts = sum(one.metric("mrt/grade_restarts"))
+        told = f"{lost:.0f} answers left out, {restarts:.0f} restarts, {size:.1f} MB of log"
+        seen.what = f"{one.steps} steps; {''.join(warnings[:1])}; {told}"
+    return seen
+
+
+def killed_while_saving(workspace: Path, out: Path) -> Seen:
+    """Everything is killed while step 2 is saved; then the same command again, and what it advises."""
+    seen = Seen()
+    save = ["trainer.save_freq=1", "trainer.max_actor_ckpt_to_keep=1"]
+    with training(workspace, out, *save) as one:
+        until = time.monotonic() + START_S
+        half = out / "checkpoints" / "global_step_2" / "actor"
+        while time.monotonic() < until and not any(half.glob("model_*.pt")):
+            time.sleep(0.005)
+        one.end()
+    said = sorted(f"{path.name} {path.stat().st_size}" for path in half.glob("*"))
+    (out / "metrics.jsonl").rename(out / "metrics_before.jsonl")
+    started = time.monotonic()
+    with training(workspace, out, *save) as again:
+        told = again.wait_for("the newest whole|no checkpoint there is whole", 60 * PATIENCE)
+        code = None if told is None else ended(again, 60 * PATIENCE)
+        refusal = re.search(r"reward_model=mrt: .*", again.log)
+        if refusal:
+            seen.told_s = time.monotonic() - started
+            seen.check(f"refused with an exit code that is not 0 ({code})", code not in (None, 0))
+        else:
+            finished(again, seen)
+        seen.what = f"{'; '.join(said)}: {refusal[0][:300] if refusal else f'resumed, {again.steps} steps'}"
+    if refusal and (advised := re.search(r"trainer\.resume_from_path=(\S+),", refusal[0])):
+        path = ["trainer.resume_mode=resume_path", f"trainer.resume_from_path={advised[1]}"]
+        with training(workspace, out, *save, *path) as resumed:
+            resumed.wait_for(r"step:\d+ - ", START_S)
+            finished(resumed, seen)
+            seen.what += f"; as advised: {resumed.steps} steps"
+    return seen
+
+
+def two_runs(workspace: Path, out: Path) -> Seen:
+    """The same command again while the first one runs."""
+    seen = Seen()
+    with training(workspace, out, "trainer.save_freq=1") as first:
+        first.wait_for(r"step:1 - ", START_S)
+        started = time.monotonic()
+        with training(workspace, out, "trainer.save_freq=1") as second:
+            code = ended(second, 120 * PATIENCE)
+            told = re.search(r"reward_model=mrt: .* is in use by process \d+.*", second.log)
+        seen.told_s = time.monotonic() - started if told else None
+        seen.check(f"the second is refused, exit code {code}", bool(told) and code not in (None, 0))
+        seen.check("the first is alive", first.process.poll() is None)
+        finished(first, seen)
+        lines = (out / "metrics.jsonl").read_text().count("\n")
+        seen.check(f"its metrics are whole ({lines} lines)", lines >= STEPS)
+        seen.what = told[0][:200] if told else "nothing was told"
+    return seen
+
+
+def driver_killed(workspace: Path, out: Path) -> Seen:
+    """kill -9 of `main_ppo` itself: nobody is there to tell, and nothing may stay."""
+    seen = Seen()
+    with training(workspace, out) as one:
+        seen.check("the first step is done", one.wait_for(r"step:1 - ", START_S) is not None)
+        os.kill(one.process.pid, signal.SIGKILL)
+        started = time.monotonic()
+        left = one.left(120)
+        seen.check(f"no process is left {left or ''}", not left)
+        seen.what = f"all processes gone after {time.monotonic() - started:.0f} s"
+    return seen
+
+
+ENGINE = r"has a dead engine core"
+CASES = (
+    Case(
+        "engine_killed", "kill -9 of vLLM's engine core", "rollout", "ends in one line", killed("engine core", ENGINE)
+    ),
+    Case(
+        *("agent_loop_killed", "kill -9 of an agent-loop worker", "rollout", "ends in one line"),
+        killed("agent-loop worker", r"agent-loop worker \d+ died"),
+    ),
+    Case(
+        *("reward_killed", "kill -9 of a reward worker", "rollout", "ends in one line"),
+        killed("reward worker", r"reward worker \d+ died"),
+    ),
+    Case(
+        *("engine_stopped", "SIGSTOP of vLLM's engine core", "rollout", "ends after mrt.stall_timeout_s=20"),
+        killed(
+            *("engine core", r"no rollout has finished for mrt\.stall_timeout_s=20", "mrt.stall_timeout_s=20"),
+            number=signal.SIGSTOP,
+        ),
+    ),
+    Case(
+        *("disk_and_function", "mrt.trace_dir is full; a reward function sleeps, exits and prints 10 MB"),
+        *("all steps", "goes on, each told once, log bounded", disk_and_function),
+    ),
+    Case(
+        *("killed_while_saving", "kill -9 of everything", "save"),
+        *("resumes, or names the newest whole step and resumes from it", killed_while_saving),
+        1200,
+    ),
+    Case(
+        "two_runs", "the same command a second time", "training", "the second is refused, the first goes on", two_runs
+    ),
+    Case("driver_killed", "kill -9 of the driver", "rollout", "nothing is left", driver_killed),
+)
