@@ -52,9 +52,14 @@ def code_blocks(page, language):
 
 
 def commands(page):
-    """Every command of the page's shell blocks as a list of words, continued lines joined, comments gone."""
+    """Every command of the page's shell blocks as a list of words, continued lines joined, comments gone.
+
+    A command whose output is another's word comes by itself too.
+    """
     for block in code_blocks(page, "bash"):
-        for line in block.replace("\\\n", " ").splitlines():
+        lines = block.replace("\\\n", " ")
+        inner = re.findall(r"\$\(([^()]*)\)", lines)
+        for line in [*re.sub(r"\$\([^()]*\)", "output", lines).splitlines(), *inner]:
             for part in re.split(r"[|;]", line):
                 with contextlib.suppress(ValueError):
                     words = [
