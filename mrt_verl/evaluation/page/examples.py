@@ -3,7 +3,6 @@
 Colours are laid over the page's own background, so that they are right in light and in dark mode.
 """
 
-import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,8 @@ class Vote:
     text: str
     count: int
     is_right: bool
+    weight: float | None = None
+    """What they weigh in J together, where a prover weighs or scores answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +162,14 @@ def count_votes(answers: Sequence[Answer], most: int = 5) -> list[Vote]:
     """Equal answers together, the most frequent first; of many, the rarer wrong ones as one."""
     right = {answer.extracted: answer.score > 0 for answer in answers}
     counted = Counter(answer.extracted for answer in answers).most_common()
+    weights: dict[str | None, float] = {}
+    for answer in answers:
+        if answer.weight is not None:
+            weights[answer.extracted] = weights.get(answer.extracted, 0.0) + answer.weight
     shown = [pair for rank, pair in enumerate(counted) if rank < most or right[pair[0]]]
-    votes = [Vote(shorten(text or "no answer", 60), count, right[text]) for text, count in shown]
+    votes = [Vote(shorten(text or "no answer", 60), count, right[text], weights.get(text)) for text, count in shown]
     others = [count for text, count in counted if (text, count) not in shown]
-    return [*votes, Vote(f"{len(others)} others", math.fsum(others), False)] if others else votes
+    return [*votes, Vote(f"{len(others)} others", sum(others), False)] if others else votes
 
 
 def colour_of(progress: float | None) -> str:
