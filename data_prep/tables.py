@@ -49,10 +49,10 @@ def read_table(place: str, *, config: str | None, split: str, columns: tuple[str
         return iter(rows.rows), rows
     if not path.stat().st_size:
         raise DataError(f"{path}: the file is empty")
-    origin = Rows(iter(()), {"path": str(path), "sha256": sha256(path)})
+    about = Rows(iter(()), {"path": str(path), "sha256": sha256(path)})
     if suffix == ".csv":
-        return _csv_rows(path, columns), origin
-    return (_json_lines if suffix == ".jsonl" else _json_list)(path), origin
+        return _csv_rows(path, columns), about
+    return (_json_lines if suffix == ".jsonl" else _json_list)(path), about
 
 
 def field_of(row: Item, column: str) -> Any:

@@ -14,7 +14,7 @@ dealt() { OMP_NUM_THREADS=1 $bin/python -m pytest -n "${MRT_TEST_WORKERS:-2}" --
 if [ "${1:-}" = quick ]; then
     dealt tests/unit tests/property -m "not slow and not long" --durations=3 "${@:2}"
 elif [ $# = 0 ]; then
-    dealt tests/unit tests/property tests/contract --durations=20
+    dealt tests/unit tests/property tests/contract tests/faults --durations=20
     $bin/python -m pytest tests/integration --durations=10
 else
     $bin/python -m pytest "$@"

@@ -46,7 +46,8 @@ def report(
     logs = {name: read_metrics(path) for name, path in (training or {}).items()}
     shown = [] if traces is None else read_trace_dir(traces)
     if not directories and traces is not None:
-        write_training_page(out, training=logs, traces=shown, title=title, notes=notes)
+        own = "Traces of a training run" if title == TITLE else title
+        write_training_page(out, training=logs, traces=shown, title=own, notes=notes)
         return {}
     runs = _ordered(directories, first, common)
     return write_report(runs, out, training=logs, title=title, notes=notes, traces=shown, facts=facts, tables=tables)

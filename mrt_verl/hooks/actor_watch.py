@@ -1,8 +1,8 @@
 """The actors that a step waits for: agent-loop workers, reward workers, the engine's servers and what they run.
 
 Where one of them is killed, verl waits for its rollouts for ever, or trains on those of the others. A thread in the
-trainer's process looks at all of them; the sampler ends the run (stall.py), and where the trainer waits elsewhere, the
-thread ends its process.
+trainer's process looks at all of them and says so at once; the sampler ends the run (stall.py). Where the trainer does
+not wait for rollouts, it may be saving: only after `mrt.stall_timeout_s` the thread ends its process.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import ray
-from ray.exceptions import ActorDiedError
+from ray.exceptions import ActorDiedError, GetTimeoutError
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +24,6 @@ AGAIN_S = 2.0
 """Seconds after which a fault is looked at again: a trainer may take a server away on purpose."""
 ANSWER_S = 5.0
 """Seconds that a look waits for answers; an actor that is busy answers a later one."""
-GRACE_S = 60.0
-"""Seconds that a run may take to end by itself once a fault is known."""
 
 Question = tuple[Any, Callable[[Any], str | None]]
 """An actor, and what is called on it there; it returns what is wrong, or None."""
@@ -37,12 +35,14 @@ class ActorWatch:
     of_process: ClassVar["ActorWatch | None"] = None
     """verl makes the agent loop manager and the sampler in one process, and hands neither the other."""
 
-    def __init__(self, questions: Callable[[], Mapping[str, Question]]) -> None:
+    def __init__(self, questions: Callable[[], Mapping[str, Question]], *, grace_s: float | None = None) -> None:
         """Keep the parts.
 
         Args:
             questions: by name what to ask of whom now; asked anew at each look, since servers come and go.
+            grace_s: seconds that a run may take to end by itself once a fault is known; None for as long as it takes.
         """
+        self._grace_s = grace_s
         self.fault: str | None = None
         self._questions = questions
         self._asked: dict[str, Any] = {}
@@ -68,8 +68,9 @@ class ActorWatch:
             if self._stopped.wait(LOOK_S):
                 return
             self.confirm()
-        if not self._stopped.wait(GRACE_S):
-            end_process(f"{self.fault}; the trainer did not end within {GRACE_S:g} s, its process is ended")
+        logger.error("%s: the run ends when its trainer next waits for rollouts", self.fault)
+        if self._grace_s is not None and not self._stopped.wait(self._grace_s):
+            end_process(f"{self.fault}; the trainer did not end within mrt.stall_timeout_s={self._grace_s:g}")
 
     def _look(self) -> str | None:
         try:
@@ -132,8 +133,9 @@ def questions_of(manager: Any) -> dict[str, Question]:
         found[f"reward worker {number}"] = (worker, is_there)
     balancer = getattr(manager.llm_client, "_load_balancer", None)
     if balancer is not None:
-        servers = ray.get(balancer.__ray_call__.remote(servers_of), timeout=ANSWER_S)
-        found |= {f"server {name}": (server, engine_fault) for name, server in servers.items()}
+        with contextlib.suppress(GetTimeoutError):  # a busy one tells at another look
+            servers = ray.get(balancer.__ray_call__.remote(servers_of), timeout=ANSWER_S)
+            found |= {f"server {name}": (server, engine_fault) for name, server in servers.items()}
     return found
 
 

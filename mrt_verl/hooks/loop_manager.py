@@ -8,6 +8,7 @@ from verl.trainer.ppo.v1 import AgentLoopManagerTQ
 from verl.utils import tensordict_utils as tu
 
 from mrt_verl.hooks.actor_watch import ActorWatch, questions_of
+from mrt_verl.settings import MRTSettings
 
 
 class MRTAgentLoopManager(AgentLoopManagerTQ):
@@ -17,7 +18,8 @@ class MRTAgentLoopManager(AgentLoopManagerTQ):
         made = await super()._init_agent_loop_workers()
         if ActorWatch.of_process is not None:
             ActorWatch.of_process.stop()
-        ActorWatch.of_process = ActorWatch(partial(questions_of, self))
+        grace_s = MRTSettings.from_config(self.config.mrt).stall_timeout_s
+        ActorWatch.of_process = ActorWatch(partial(questions_of, self), grace_s=grace_s)
         ActorWatch.of_process.start()
         return made
 

@@ -126,6 +126,18 @@ def test_ray_that_cannot_be_asked_is_no_fault(monkeypatch):
     assert ActorWatch(fail).confirm() is None
 
 
+def test_a_trainer_that_never_waits_again_is_ended_after_its_time(watch, monkeypatch, caplog):
+    ended = []
+    monkeypatch.setattr(actor_watch, "LOOK_S", 0)
+    monkeypatch.setattr(actor_watch, "end_process", ended.append)
+    made = watch({"agent-loop worker 0": Actor(dead=True)}, is_there)
+    made._run()
+    assert ended == [] and "agent-loop worker 0 died: pid: 7 it was killed: the run ends when its" in caplog.text
+    made._grace_s = 0.01
+    made._run()
+    assert ended == [f"{made.fault}; the trainer did not end within mrt.stall_timeout_s=0.01"]
+
+
 def test_whom_a_manager_waits_for(monkeypatch):
     monkeypatch.setattr(actor_watch, "ray", Ray)
 

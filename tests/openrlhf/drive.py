@@ -38,7 +38,10 @@ class Model:
     def async_run_method_batch(self, method_name: str, **batches: Any) -> list[Any]:
         import ray
 
-        assert method_name == "forward" and set(batches) == {"sequences", "action_mask", "attention_mask"}
+        assert method_name == "forward"
+        images = batches.pop("mm_train_inputs_list", [])
+        assert not any(one for some in images for one in some)
+        assert list(batches) == ["sequences", "action_mask", "attention_mask"]
         return [ray.put([self.actor(*batch) for batch in zip(*batches.values(), strict=True)])]
 
 

@@ -1,7 +1,7 @@
 """Ray's part played in this process, for a machine too busy or too small for a Ray cluster (`drive.py --one-process`).
 
-Actors are objects on one event loop, and what they are called with is pickled, as Ray does: each call has objects of
-its own.
+Actors are objects on one event loop; what they are called with is pickled, as by Ray: each call has objects of its
+own.
 """
 
 import asyncio

@@ -224,8 +224,8 @@ def test_the_study_in_readme_and_measurements():
 
 
 IN_README = {
-    "MRT, `seen`, G = 1": "seen",
-    "MRT, `likelihood`": "likelihood_batch",
+    "MRT, `seen` (default)": "seen",
+    "MRT, `pooled`": "pooled",
     "the paper's MRT (`sample`, G = 4)": "paper",
     "GRPO with a length penalty": "grpo_length",
 }

@@ -5,6 +5,7 @@ import hashlib
 import json
 import platform
 import re
+from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 
@@ -301,3 +302,11 @@ def test_intervals(estimate, expected):
 def test_a_running_mean_has_as_many_neighbours_on_both_sides():
     assert running_mean([1.0, 2.0, 6.0, 2.0, 4.0], 1) == [1.0, 3.0, pytest.approx(10 / 3), 4.0, 4.0]
     assert running_mean([1.0, 2.0, 6.0, 2.0, 4.0], 2)[2] == 3.0 and running_mean([5.0], 3) == [5.0]
+
+
+def test_votes_of_a_prover_that_weighs_its_answers():
+    """A scored reference stands there whatever the model answered: its weight tells how likely it was."""
+    weighed = [replace(answer(1), weight=0.25), replace(answer(1), weight=0.5)]
+    (vote,) = count_votes(weighed)
+    assert (vote.count, vote.weight) == (2, 0.75)
+    assert count_votes([answer(1)])[0].weight is None

@@ -37,7 +37,7 @@ ARMS: dict[str, Arm] = {
     "anchored_seen": Arm({"prover": "anchored_seen", "branches": 1, "bonus_norm": "batch"}),
     "one_episode": Arm(ONE_EPISODE, {"rollouts": 8}),
 }
-MAIN = ("grpo", "grpo_length", "segments", "paper", "likelihood_batch", "seen")
+MAIN = ("grpo", "grpo_length", "segments", "paper", "likelihood_batch", "seen", "pooled")
 """The arms that are run on held-out problems; the others were tuned alone."""
 RATES = (6e-4, 1e-3)
 """Learning rates that are tried for every arm, on development problems."""
