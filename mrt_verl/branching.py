@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import math
 from array import array
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -163,7 +164,7 @@ def disagreement(one: Branches, other: Branches) -> float:
         return 1.0
     difference = _masses(one)
     difference.subtract(_masses(other))
-    return sum(map(abs, difference.values())) / 2
+    return math.fsum(map(abs, difference.values())) / 2
 
 
 def _masses(branches: Branches) -> "Counter[str]":

@@ -1,5 +1,6 @@
 """J → progress → credit, and regret: the formulas of arXiv 2503.07572 and of this project's variants."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -106,7 +107,7 @@ def _sum_to_go(values: Floats, gamma: float) -> Floats:
 
 def cumulative_regret(js: Sequence[float], best: float = 1.0) -> float:
     """Cumulative regret sum_j (J* - J_j) over the episodes of a trace (arXiv 2503.07572), J* bounded by `best`."""
-    return float(sum(best - j for j in js))
+    return math.fsum(best - j for j in js)
 
 
 Points = tuple[list[float], list[float]]
@@ -121,7 +122,7 @@ def mean_answer_tokens(answers: Sequence[tuple[float, int]], own: float) -> floa
         own: tokens of the trace's own final answer, which stand for them if none was forced.
     """
     count = sum(number for _, number in answers)
-    return sum(tokens * number for tokens, number in answers) / count if count else own
+    return math.fsum(tokens * number for tokens, number in answers) / count if count else own
 
 
 def success_points(

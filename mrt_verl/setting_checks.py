@@ -111,6 +111,8 @@ def _check_texts(settings: Any) -> None:
         value = getattr(settings, key)
         if not isinstance(value, str) or not value.strip():
             raise _refusal(key, value, "a text that is not empty")
+    if settings.trace_dir is not None and not (isinstance(settings.trace_dir, str) and settings.trace_dir.strip()):
+        raise _refusal("trace_dir", settings.trace_dir, "null, or a directory")
     if not settings.backtrack_text.partition("{step}")[0].strip() or "{step}" not in settings.backtrack_text:
         raise _refusal("backtrack_text", settings.backtrack_text, "words, then {step} for the number")
     try:
@@ -122,13 +124,14 @@ def _check_texts(settings: Any) -> None:
     if groups < 1:
         raise _refusal("step_pattern", settings.step_pattern, "a group for the step's number")
     spelled = settings.reference_text
-    texts = [] if spelled is None else [spelled] if isinstance(spelled, str) else spelled
+    texts = [] if spelled is None else spelled if isinstance(spelled, tuple) else [spelled]
     if spelled == () or not all(isinstance(text, str) and "{reference}" in text for text in texts):
         raise _refusal("reference_text", spelled, "null, or a text with {reference} in it, or several")
     tags = (settings.think_open, settings.think_close)
-    if (tags[0] is None) != (tags[1] is None) or "" in tags:
+    if tags != (None, None) and not (all(isinstance(tag, str) and tag for tag in tags) and tags[0] != tags[1]):
         raise ValueError(
-            f"mrt.think_open={tags[0]!r} with mrt.think_close={tags[1]!r}; allowed: two tags, or null for both"
+            f"mrt.think_open={tags[0]!r} with mrt.think_close={tags[1]!r}; allowed: two tags, or null for both; "
+            "the two must differ"
         )
 
 

@@ -160,6 +160,13 @@ class MRTSettings:
         Raises:
             ValueError: a key is unknown, or a value is not allowed.
         """
+        if not isinstance(node, Mapping):
+            raise ValueError(f"mrt={node}; allowed: a node of settings, which reward_model=mrt composes")
+        if not isinstance(node.get("stop_texts", {}), Mapping):
+            raise ValueError(
+                f"mrt.stop_texts={node['stop_texts']}; allowed: a text for each style; mrt_stop=… chooses one of them, "
+                "and mrt.stop_text=… is one of your own"
+            )
         check_keys(node, (setting.name for setting in fields(cls)), "mrt.")
         values: dict[str, Any] = {key: tuple(value) if _is_list(value) else value for key, value in node.items()}
         return cls(**values)

@@ -4,6 +4,7 @@ How a set of forced answers becomes an estimate of J = E_{y ~ mu(. | x, z_0:j)}[
 their weights, which the prover gives: without weights J is the mean grade, with weights the weighted sum of grades.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import astuple
 
@@ -55,11 +56,11 @@ def estimate_j(grades: Sequence[Grade], weights: Sequence[float] | None = None) 
     """
     if weights is None:
         scores = [grade.score for grade in grades if grade.is_known]
-        return sum(scores) / len(scores) if scores else None
+        return math.fsum(scores) / len(scores) if scores else None
     known = [(weight, grade.score) for weight, grade in zip(weights, grades, strict=True) if grade.is_known]
     if len(known) == len(grades):
-        return sum(weight * score for weight, score in known) if grades else None
-    known_weight = sum(weight for weight, _ in known)
+        return math.fsum(weight * score for weight, score in known) if grades else None
+    known_weight = math.fsum(weight for weight, _ in known)
     if not known_weight:
         return None
-    return sum(weight * score for weight, score in known) * sum(weights) / known_weight
+    return math.fsum(weight * score for weight, score in known) * math.fsum(weights) / known_weight

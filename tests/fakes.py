@@ -158,7 +158,7 @@ class FakeServer:
             extra_fields["prompt_logprobs"] = self._scores(request.prompt_ids, cached)
         log_probs = self._log_probs(request.prompt_ids, ids) if params.get("logprobs") else None
         if log_probs and allowed is not None:
-            mass = sum(math.exp(self.log_prob(request.prompt_ids, token)) for token in allowed)
+            mass = math.fsum(math.exp(self.log_prob(request.prompt_ids, token)) for token in allowed)
             log_probs = [log_probs[0] - math.log(mass)]
         return Output(ids, log_probs, "completed", None, extra_fields)
 

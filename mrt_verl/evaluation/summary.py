@@ -1,5 +1,6 @@
 """Tables of a report: the measures of each run with their intervals, and the comparison of two runs."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -89,7 +90,7 @@ def _at_the_end(traces: Sequence[TraceRecord]) -> dict[str, Any]:
 def _success(answers: Sequence[Answer]) -> float:
     """What forced answers alone say of J: the mean score, or the weighted sum."""
     weighted = [answer.score * answer.weight for answer in answers if answer.weight is not None]
-    return float(sum(weighted)) if weighted else float(np.mean([answer.score for answer in answers]))
+    return math.fsum(weighted) if weighted else float(np.mean([answer.score for answer in answers]))
 
 
 def _votes(measures: Measures, weights: Floats) -> dict[str, Any]:

@@ -40,8 +40,8 @@ def majority_score(answers: Sequence[str | None], scores: Sequence[float]) -> fl
     most = max(votes.values())
     winners = [answer for answer, count in votes.items() if count == most]
     # an answer's equal texts may differ in grade: a timeout is no grade
-    means = [sum(s for a, s in zip(answers, scores, strict=True) if a == winner) / most for winner in winners]
-    return sum(means) / len(means)
+    means = [math.fsum(s for a, s in zip(answers, scores, strict=True) if a == winner) / most for winner in winners]
+    return math.fsum(means) / len(means)
 
 
 def majority_at_k(answers: Sequence[str | None], scores: Sequence[float], k: int) -> float:

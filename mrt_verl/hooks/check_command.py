@@ -4,15 +4,18 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from mrt_verl.hooks.checks import find_problems
 from mrt_verl.hooks.checks.versions import verl_refusal
-from mrt_verl.hooks.command_line import word_problems
+from mrt_verl.hooks.command_line import asks_for_mrt, word_problems
 from mrt_verl.provers import prover_class
 from mrt_verl.settings import MRTSettings, forced_rollouts, plain_rollouts
 
-NAMES = {"--config-name": "ppo_trainer", "--config-dir": None}
+FLAGS = {"--config-name": "name", "--config-path": "path", "--config-dir": "dir"}
+"""Of Hydra's flags those that choose what is composed."""
+FLAGS |= {"-cn": "name", "-cp": "path", "-cd": "dir"}
 
 
 def check(words: Sequence[str]) -> int:
@@ -35,7 +38,7 @@ def check(words: Sequence[str]) -> int:
     except Exception as error:  # Hydra's own errors have many types; each says what is wrong
         print(f"the config does not compose: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    if config.get("mrt") is None:
+    if config.get("mrt") is None and not asks_for_mrt(words):
         print("no reward_model=mrt in this run: it trains without MRT; add reward_model=mrt", file=sys.stderr)
         return 2
     problems = find_problems(config)
@@ -55,22 +58,44 @@ def is_loaded() -> bool:
 
 def compose(words: Sequence[str]) -> Any:
     """The config that `main_ppo` would train with."""
-    import verl  # noqa: F401 - loads the plugin, which joins Hydra
+    import verl
     from hydra import compose as hydra_compose
-    from hydra import initialize_config_module
+    from hydra import initialize_config_dir, initialize_config_module
 
-    named, overrides = dict(NAMES), []
+    named, overrides = read_flags(words)
+    if "dir" in named:
+        overrides.insert(0, f"hydra.searchpath=[file://{os.path.abspath(named['dir'])}]")
+    own = Path(verl.__file__).parent / "trainer"  # where main_ppo.py lies, which a relative --config-path starts from
+    place = own / named.get("path", "config")
+    started = (
+        initialize_config_module("verl.trainer.config", version_base=None)
+        if place == own / "config"
+        else initialize_config_dir(str(place.resolve()), version_base=None)
+    )
+    with started:
+        return hydra_compose(named.get("name", "ppo_trainer"), overrides=overrides)
+
+
+def read_flags(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """(values of the flags that choose a config, overrides) of a command line.
+
+    Raises:
+        ValueError: a flag is another one, or has no value.
+    """
+    named: dict[str, str] = {}
+    overrides: list[str] = []
     rest = iter(words)
     for word in rest:
-        key, _, value = word.partition("=")
-        if key in NAMES:
-            named[key] = value or next(rest)
-        else:
+        flag, _, value = word.partition("=")
+        if not word.startswith("-"):
             overrides.append(word)
-    if named["--config-dir"]:
-        overrides.insert(0, f"hydra.searchpath=[file://{os.path.abspath(named['--config-dir'])}]")
-    with initialize_config_module("verl.trainer.config", version_base=None):
-        return hydra_compose(named["--config-name"], overrides=overrides)
+        elif flag not in FLAGS:
+            raise ValueError(f"{flag}; allowed: overrides, {', '.join(FLAGS)}")
+        elif not (value := value or next(rest, "")):
+            raise ValueError(f"{flag} without a value")
+        else:
+            named[FLAGS[flag]] = value
+    return named, overrides
 
 
 def plan_lines(config: Any) -> Iterator[str]:

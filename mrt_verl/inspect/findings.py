@@ -1,5 +1,6 @@
 """Everything that is found in one run of traces (pure)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -91,4 +92,4 @@ def forced_answers(records: Sequence[TraceRecord]) -> list[Answer]:
 
 
 def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
+    return math.fsum(values) / len(values) if values else 0.0

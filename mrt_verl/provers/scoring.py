@@ -127,7 +127,7 @@ async def _probability(
         restricted = await requests.generate(ids, closing)
     if restricted is None or rows is None:
         return None
-    stem = math.exp(sum(known) + sum(rows))
+    stem = math.exp(math.fsum([*known, *rows]))
     if stem < NEGLIGIBLE:
         return stem
     mass = await _closing_mass(requests, ids, restricted)

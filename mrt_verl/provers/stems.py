@@ -61,7 +61,7 @@ def stem_weights(samples: Sequence[Sample], weight_of: Callable[[float, int], fl
     weights = []
     for sample in samples:
         stem = sample.token_ids[: sample.stem_tokens]
-        log_prob = sum((sample.log_probs or ())[: sample.stem_tokens])
+        log_prob = math.fsum((sample.log_probs or ())[: sample.stem_tokens])
         through = sum(other.token_ids[: len(stem)] == stem for other in samples)
         weights.append(weight_of(math.exp(min(log_prob, 0.0)), len(samples)) / through)
     return weights

@@ -29,6 +29,13 @@ def tokenizer():
     return toy_tokenizer()
 
 
+def save_model(tokenizer, directory):
+    """What a model's directory holds, without weights that would load."""
+    tokenizer.save_pretrained(directory)
+    (directory / "config.json").write_text('{"model_type": "qwen2"}')
+    (directory / "model.safetensors").touch()
+
+
 GROUP = ("actor_rollout_ref.rollout.n=4", "actor_rollout_ref.rollout.name=vllm")
 
 
@@ -44,16 +51,30 @@ class GoodWords:
 @pytest.fixture(scope="session")
 def good_run(tokenizer, tmp_path_factory):
     directory = tmp_path_factory.mktemp("good")
-    tokenizer.save_pretrained(directory)
+    save_model(tokenizer, directory)
     for name, rows in {
         "train": [ROW] * 3,
         "columns": [{"a": 1}] * 2,
         "untrue": [ROW, {**ROW, "reward_model": {"ground_truth": None}}],
         "loops": [ROW, {**ROW, "agent_name": "tool_agent"}],
         "videos": [{**ROW, "videos": ["a.mp4"]}] * 2,
+        "texts": [{**ROW, "prompt": "?"}] * 2,
+        "roles": [ROW, {**ROW, "prompt": [{"content": "?"}]}],
+        "silent": [{**ROW, "prompt": []}] * 2,
+        "plain": [{**ROW, "reward_model": "7"}] * 2,
+        "nested": [{**ROW, "reward_model": {"ground_truth": {"target": "7"}}}] * 2,
+        "sources": [{key: value for key, value in ROW.items() if key != "data_source"}] * 2,
     }.items():
         pd.DataFrame(rows).to_parquet(directory / f"{name}.parquet")
     pd.DataFrame([ROW]).head(0).to_parquet(directory / "empty.parquet")
+    for name in ("empty", "no_config", "no_weights", "no_tokenizer"):
+        (directory / name).mkdir()
+    save_model(tokenizer, directory / "no_weights")
+    (directory / "no_weights" / "model.safetensors").unlink()
+    for name in ("config.json", "model.safetensors"):
+        (directory / "no_tokenizer" / name).write_text("{}")
+    save_model(tokenizer, directory / "no_config")
+    (directory / "no_config" / "config.json").write_text("{")
     (directory / "broken.parquet").write_text("no parquet")
     (directory / "score.py").write_text("def score(**_):\n    return 1.0\n")
     (directory / "loops.yaml").write_text("- name: mrt\n  _target_: mine.Loop\n")

@@ -21,6 +21,8 @@ FLOAT32 = "actor_rollout_ref.rollout.dtype=float32"
 @pytest.fixture
 def model(tokenizer, tmp_path):
     tokenizer.save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "qwen2"}')
+    (tmp_path / "model.safetensors").touch()
     return f"actor_rollout_ref.model.path={tmp_path}"
 
 

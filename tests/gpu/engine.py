@@ -86,8 +86,9 @@ async def _scored(report: Report, options: Options, engine: Any, forward: Forwar
             hit = output.extra_fields["num_cached_tokens"]
             cached.append(hit)
             rows.append(len(given))
-            # counted from the end, without the row of what follows; those read from the cache have none that holds
-            wanted = min(SCORED, len(ids) - max(hit, 1))
+            # counted from the end, without the row of what follows; a row holds where the token before it
+            # was computed, not read from the cache
+            wanted = min(SCORED, len(ids) - 1 - hit)
             expected = forward.continuation(ids[:-wanted], ids[-wanted:]) if wanted else []
             got = [row[0] for row in given[-1 - wanted : -1]]
             same_length = len(got) == len(expected)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every claim on one GPU: bash tests/gpu/run.sh [--limit SECONDS] [--device cpu] [--stages NAME,NAME]
+# Every claim on one GPU: bash tests/gpu/run.sh [--limit SECONDS] [--device cpu] [--stages NAME,NAME] [--slow TIMES]
 # PASS, FAIL or NOT RUN for each stage; figures and a table in tests/gpu/results/. `--device cpu` runs what a CPU can, in a
 # tiny form, so that a typing error is not found on the GPU.
 #   PYTHON  the interpreter of an environment with verl, vLLM and this package (default: .venv-pins, .venv, or python3)

@@ -122,7 +122,7 @@ def run_all(arguments: argparse.Namespace) -> Mapping[str, Outcome]:
     for stage in choose(arguments.stages.split(",") if arguments.stages else []):
         left = arguments.limit - (time.perf_counter() - started)
         reason = why_not(stage, device, left, has_card)
-        limit = min(stage.limit_on(device) or 0, left)
+        limit = min((stage.limit_on(device) or 0) * arguments.slow, left)
         outcomes[stage.name] = (
             Outcome(NOT_RUN, why=reason) if reason else run_stage(stage, device, arguments.out, limit)
         )
@@ -136,6 +136,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--limit", type=float, default=1e9, metavar="SECONDS", help="for all stages together")
+    parser.add_argument(
+        "--slow", type=float, default=1.0, metavar="TIMES", help="each stage's limit so many times, on a shared machine"
+    )
     parser.add_argument("--stages", metavar="NAME,NAME", help="only these; default all, in order")
     parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "gpu", help="models and logs of the stages")
     parser.add_argument("--results", type=Path, default=ROOT / "tests" / "gpu" / "results")

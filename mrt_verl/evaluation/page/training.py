@@ -1,6 +1,7 @@
 """Training curves of one or several verl runs, from metrics.jsonl or tensorboard logs."""
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -90,7 +91,7 @@ def _series(runs: Mapping[str, Metrics], pattern: str) -> dict[str, list[tuple[i
             if matching:
                 # several validation sets: their mean
                 found[name] = [
-                    (step, sum(values) / len(values))
+                    (step, math.fsum(values) / len(values))
                     for step, data in metrics.items()
                     if (values := [data[key] for key in matching if key in data])
                 ]

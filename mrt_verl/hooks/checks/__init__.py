@@ -3,10 +3,12 @@
     versions.py     verl, vLLM, torch and Python against those tested
     values.py       is it a config of verl's main_ppo, with numbers where numbers belong; else nothing more is asked
     identity.py     settings that make it another run, or that MRT would ignore
+    unread.py       settings that nobody would read: misplaced, in a group that was not found, without effect
     switches.py     switches of verl that bypass our parts, and keys that verl no longer reads
     feasibility.py  prover, tokenizer, context and adapter
     sizes.py        batches, mini-batches, workers and rows against each other; verl's own check of a config
-    machine.py      this machine: files, model, rows of the data, Ray, GPU
+    machine.py      this machine: model, reward function, directories, Ray, GPU
+    rows.py         data files and the first rows of each
     resume.py       the checkpoint that the run would go on from
     locked.py       another run in its directories
     media.py        images, videos and audios of the data
@@ -26,9 +28,11 @@ from mrt_verl.hooks.checks import (
     machine,
     media,
     resume,
+    rows,
     sizes,
     switches,
     token_boundaries,
+    unread,
     values,
     versions,
 )
@@ -41,11 +45,13 @@ OF_CONFIG: tuple[Check, ...] = (
     versions.check_versions,
     *identity.CHECKS,
     *switches.CHECKS,
+    *unread.CHECKS,
     *feasibility.CHECKS,
     *sizes.CHECKS,
 )
 OF_MACHINE: tuple[Check, ...] = (
     *machine.CHECKS,
+    *rows.CHECKS,
     *resume.CHECKS,
     *locked.CHECKS,
     *media.CHECKS,
@@ -62,10 +68,12 @@ def find_problems(config: Any, *, of_machine: bool = True) -> list[str]:
         of_machine: whether this machine is looked at as well, and the config is one that verl itself would start with.
     """
     try:
-        settings = MRTSettings.from_config(config.mrt)
+        settings = MRTSettings.from_config(config.get("mrt"))
         check_parts(settings)
     except ValueError as error:
         return [" ".join(str(error).split())]
+    except Exception as error:  # of a part of the user's own, or a value that no check foresaw
+        return [f"the settings mrt.* cannot be read: {_described(error)}"]
     if unreadable := list(values.find_unreadable(config)):
         return unreadable
     checks = (*OF_CONFIG, *(OF_MACHINE if of_machine else ()))
@@ -78,8 +86,11 @@ def _asked(check: Check, settings: MRTSettings, config: Any) -> Iterator[str]:
         for line in check(settings, config):
             yield printable(" ".join(line.split()))
     except Exception as error:
-        why = " ".join(f"{type(error).__name__}: {error}".split())
-        yield printable(f"{check.__name__.replace('_', ' ')}: the run cannot be checked: {why}")
+        yield printable(f"{check.__name__.replace('_', ' ')}: the run cannot be checked: {_described(error)}")
+
+
+def _described(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def check_run(config: Any, *, of_machine: bool = False) -> None:

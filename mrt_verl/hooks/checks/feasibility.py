@@ -26,11 +26,6 @@ def check_sizes(settings: MRTSettings, config: Any) -> Iterator[str]:
         yield f"actor_rollout_ref.rollout.n={n}; allowed: 2 or more, outcomes are normalised over a group"
     if response < 1:
         yield f"data.max_response_length={response}; allowed: 1 or more"
-    if settings.insertion is not None and settings.insert_min_left >= response:
-        yield (
-            f"mrt.insert_min_left={settings.insert_min_left} with data.max_response_length={response}; allowed: less "
-            "than a response, or nothing is ever inserted"
-        )
 
 
 def check_server(settings: MRTSettings, config: Any) -> Iterator[str]:

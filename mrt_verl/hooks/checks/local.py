@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,12 @@ def first_rows(file: str) -> tuple[list[str], list[dict[str, Any]]]:
     return list(table.schema_arrow.names), [] if batch is None else batch.to_pylist()
 
 
+def ground_truth(row: Mapping[str, Any]) -> Any:
+    """The answer of a row of verl's data; None where there is none."""
+    node = row.get("reward_model")
+    return node.get("ground_truth") if isinstance(node, Mapping) else None
+
+
 def model_directory(model: Any) -> Path | None:
     """The model's directory if it lies on this machine."""
     path = None if model.path is None else expand(model.path)
@@ -60,24 +67,39 @@ def context_tokens(config: Any) -> int | None:
 def _positions(directory: Path) -> int | None:
     if not (directory / "config.json").is_file():
         return None
-    node = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    try:
+        node = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    except ValueError:
+        return None  # machine.check_files says so
     found = node.get("max_position_embeddings", (node.get("text_config") or {}).get("max_position_embeddings"))
     return found if isinstance(found, int) else None
 
 
 def load_tokenizer(model: Any) -> Any | None:
-    """The run's tokenizer if it lies on this machine."""
+    """The run's tokenizer if it lies on this machine and can be loaded."""
+    loaded = _loaded(model)
+    return None if isinstance(loaded, Exception) else loaded
+
+
+def tokenizer_error(model: Any) -> Exception | None:
+    """Why the run's tokenizer cannot be loaded from this machine; None if it can, or lies elsewhere."""
+    loaded = _loaded(model)
+    return loaded if isinstance(loaded, Exception) else None
+
+
+def _loaded(model: Any) -> Any:
     path = model.tokenizer_path or model.path
-    if path is None or not expand(path).is_dir():
-        return None
-    return _load(str(expand(path)), bool(model.trust_remote_code))
+    return _load(str(expand(path)), bool(model.trust_remote_code)) if path and expand(path).is_dir() else None
 
 
 @functools.lru_cache(maxsize=1)
 def _load(path: str, trust_remote_code: bool) -> Any:
     from verl.utils import hf_tokenizer
 
-    return hf_tokenizer(path, trust_remote_code=trust_remote_code)
+    try:
+        return hf_tokenizer(path, trust_remote_code=trust_remote_code)
+    except Exception as error:  # of transformers, or of the tokenizer's own code
+        return error
 
 
 def load_processor(model: Any) -> Any | None:

@@ -1,34 +1,53 @@
-"""What only this machine can tell: files, rows of the data, Ray, GPU. Some take a trainer minutes to find out."""
+"""What only this machine can tell: files, Ray, GPU. Some take a trainer minutes to find out."""
 
 import ast
+import json
 import os
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mrt_verl.hooks.checks.local import expand, first_rows, is_local, listed, readable_parquet
+from mrt_verl.hooks.checks.local import expand, is_local, tokenizer_error
 from mrt_verl.settings import MRTSettings
 
 RUNNING_CLUSTER = Path("/tmp/ray/ray_current_cluster")
 """Where Ray writes the address of a cluster that was started on this machine, and looks for one to join."""
 ACCELERATORS = ("nvidia[0-9]*", "davinci[0-9]*")
 """Devices of GPUs and NPUs."""
+WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
 
 
 def check_files(settings: MRTSettings, config: Any) -> Iterator[str]:
-    """Model, data and reward function must be there."""
-    path = config.actor_rollout_ref.model.path
-    if path is not None and is_local(path) and not expand(path).is_dir():
-        yield f"actor_rollout_ref.model.path={path}; allowed: a directory with a model, or a hub's owner/name"
+    """Model and reward function must be there."""
+    model = config.actor_rollout_ref.model
+    problems = list(_model_problems(model.path)) if is_local(model.path) else []
+    yield from problems
+    own = model.tokenizer_path
+    if own and is_local(own) and not expand(own).is_dir():
+        yield f"actor_rollout_ref.model.tokenizer_path={own}; allowed: a directory with a tokenizer, or null"
+    elif not problems and (error := tokenizer_error(model)) is not None:
+        key = "tokenizer_path" if own else "path"
+        yield f"actor_rollout_ref.model.{key}={own or model.path}: no tokenizer can be loaded: {str(error)[:200]}"
     yield from _function_problems(config.reward.custom_reward_function)
-    for key in ("train_files", "val_files"):
-        if not listed(config.data.get(key)):
-            yield f"data.{key}={config.data.get(key)}; allowed: a parquet file, or a list of several"
-        for file in listed(config.data.get(key)):
-            if "://" not in file and not expand(file).exists():
-                yield f"data.{key}={file}; allowed: a parquet file that exists"
+
+
+def _model_problems(path: str) -> Iterator[str]:
+    """Whether a directory holds a model: its config, and weights."""
+    place, key = expand(path), f"actor_rollout_ref.model.path={path}"
+    if not place.is_dir():
+        yield f"{key}; allowed: a directory with a model, or a hub's owner/name"
+        return
+    try:
+        json.loads((place / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        yield f"{key}: config.json: {error}; allowed: a directory with a model"
+    if not any(file.suffix in WEIGHTS for file in place.iterdir()):
+        yield (
+            f"{key}: no weights ({', '.join(WEIGHTS)}); allowed: a directory with a model. A checkpoint of verl "
+            "becomes one by python -m verl.model_merger merge --backend fsdp --local_dir …/actor --target_dir MODEL"
+        )
 
 
 def _function_problems(node: Any) -> Iterator[str]:
@@ -55,65 +74,6 @@ def _function_problems(node: Any) -> Iterator[str]:
     if name not in {*functions, *names, *imported} and not is_dynamic:
         told = f" ({', '.join(functions)})" if functions else ""
         yield f"{key}.name={name}; allowed: a function of {path}{told}"
-
-
-def check_rows(settings: MRTSettings, config: Any) -> Iterator[str]:
-    """The first rows of the training data must be ones that MRT can roll out and grade."""
-    for file in listed(config.data.get("train_files")):
-        if not readable_parquet(file):
-            continue
-        try:
-            columns, rows = first_rows(file)
-        except (OSError, ValueError) as error:
-            yield f"data.train_files={file}: {error}; allowed: a parquet file"
-            continue
-        if not rows:
-            yield f"data.train_files={file}: no rows; allowed: one row or more"
-            continue
-        yield from _column_problems(file, columns, rows, settings, config)
-        yield from _unscored(file, rows, settings, config)
-
-
-def _column_problems(
-    file: str, columns: Sequence[str], rows: Sequence[dict[str, Any]], settings: MRTSettings, config: Any
-) -> Iterator[str]:
-    loops = sorted({str(row["agent_name"]) for row in rows if row.get("agent_name")} - {"mrt", "mrt_prefix"})
-    if loops:
-        yield (
-            f"data.train_files={file}: column agent_name={loops[0]}; allowed: mrt, or no such column, which would "
-            "choose another agent loop for its rows"
-        )
-    prompt = config.data.get("prompt_key", "prompt")
-    for column in (prompt, "reward_model"):
-        if column not in columns:
-            yield f"data.train_files={file}: no column {column}; got {', '.join(columns)}"
-    truths = [(row.get("reward_model") or {}).get("ground_truth") for row in rows if "reward_model" in columns]
-    missing = [number for number, truth in enumerate(truths) if truth is None or not str(truth).strip()]
-    if missing:
-        yield (
-            f"data.train_files={file}: row {missing[0]} ({len(missing)} of the first {len(rows)}) has no "
-            "reward_model.ground_truth; allowed: an answer in every row (python -m data_prep check --data FILE)"
-        )
-    if settings.variant == "prefix" and settings.prefix_source == "dataset" and "prefix" not in columns:
-        yield f"mrt.prefix_source=dataset: {file} has no column `prefix`; python -m data_prep prefixes makes it"
-
-
-def _unscored(file: str, rows: Sequence[dict[str, Any]], settings: MRTSettings, config: Any) -> Iterator[str]:
-    """verl's own scorer must know the data sources, where it is asked to grade."""
-    if settings.outcome != "compute_score" or config.reward.custom_reward_function.path:
-        return
-    from verl.utils.reward_score import default_compute_score
-
-    for source in sorted({str(row.get("data_source")) for row in rows}):
-        try:
-            default_compute_score(source, "", "0")
-        except NotImplementedError:
-            yield (
-                f"data.train_files={file}: verl has no scorer for data_source={source}; allowed with "
-                "mrt.outcome=compute_score: a source that verl scores, or a reward.custom_reward_function"
-            )
-        except Exception:  # it knows the source; an empty answer is no answer of it
-            continue
 
 
 def check_trace_dir(settings: MRTSettings, config: Any) -> Iterator[str]:
@@ -171,4 +131,4 @@ def _has_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-CHECKS = (check_files, check_rows, check_trace_dir, check_ray, check_device)
+CHECKS = (check_files, check_trace_dir, check_ray, check_device)

@@ -6,7 +6,7 @@ from typing import Any
 
 from mrt_verl.grading.comparison import as_references
 from mrt_verl.grading.text.boxes import open_box
-from mrt_verl.hooks.checks.local import first_rows, listed, load_tokenizer, readable_parquet
+from mrt_verl.hooks.checks.local import first_rows, ground_truth, listed, load_tokenizer, readable_parquet
 from mrt_verl.provers.spelling import spell
 from mrt_verl.settings import MRTSettings
 from mrt_verl.token_text import joins
@@ -23,7 +23,7 @@ def check_stop_text(settings: MRTSettings, config: Any) -> Iterator[str]:
     if tokenizer is None:
         return
     rows = _rows(config)
-    references = [one for row in rows for one in as_references((row.get("reward_model") or {}).get("ground_truth"))]
+    references = [one for row in rows for one in as_references(ground_truth(row))]
     answers = spell(settings.stop_text, settings.reference_text, references) or [f" {one}" for one in references]
     moved = moving(tokenizer, settings.stop_text, answers)
     if moved:

@@ -20,7 +20,15 @@ WHOLE = {
 }
 """Keys of verl's that hold whole numbers, and the least of each."""
 NUMBERS = ("actor_rollout_ref.rollout.temperature", "actor_rollout_ref.rollout.top_p")
-NULLABLE = ("actor_rollout_ref.rollout.max_model_len",)
+TEXTS = (
+    "actor_rollout_ref.model.path",
+    "actor_rollout_ref.model.tokenizer_path",
+    "reward.custom_reward_function.path",
+    "data.prompt_key",
+)
+LISTS = ("data.train_files", "data.val_files")
+"""Texts, or lists of them."""
+NULLABLE = ("actor_rollout_ref.rollout.max_model_len", *TEXTS[1:3], *LISTS)
 
 
 def find_unreadable(config: Any) -> Iterator[str]:
@@ -42,3 +50,10 @@ def find_unreadable(config: Any) -> Iterator[str]:
         value = OmegaConf.select(config, key)
         if not isinstance(value, int | float) or isinstance(value, bool) or value != value:
             yield f"{key}={value}; allowed: a number"
+    for key in (*TEXTS, *LISTS):
+        value = OmegaConf.select(config, key)
+        if value in (None, "") and key in NULLABLE:
+            continue
+        several = list(value) if key in LISTS and OmegaConf.is_list(value) else [value]
+        if not all(isinstance(one, str) and one.strip() for one in several):
+            yield f"{key}={value}; allowed: {'a file, or a list of several' if key in LISTS else 'a text'}"
