@@ -3,8 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 [ -n "${PYTHON_BIN:-}" ] || { bash recipes/install_cpu.sh; PYTHON_BIN=.venv/bin/python; }
-HARDWARE=cpu
-source recipes/tools/launch.sh
+HARDWARE=cpu; source recipes/tools/launch.sh
 if [ -z "${SCALE:-}" ]; then
   "$PYTHON_BIN" -m recipes.smollm2_cpu.prepare
   [ -d data/chain_sum ] || "$PYTHON_BIN" -m data_prep reasoning_gym --out data/chain_sum --task chain_sum --size 1000 \
