@@ -11,6 +11,7 @@ Where what happens, in the order of the data:
                          token ids; episode_kinds.py: models that never say "Wait")
       trace.py           a response that grows in pieces; insertions.py: text written into it
       branching.py       which boundaries are branched, equal prefixes once
+      answer_pool.py     what the group answered rightly, for `pooled`
       provers/           how J is estimated there: one file per prover, and their registry; sampling_params.py
     grading/             final and forced answers → grades, under a deadline
     value_estimates.py   grades → J (rollout_grading.py: of a whole rollout)

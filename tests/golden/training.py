@@ -35,7 +35,7 @@ def run_training(scenario: Training) -> dict[str, Any]:
         "requests": traffic(server.requests),
         "rollouts": columns([_rollout(tokenizer, *one) for one in zip(outputs, fields, infos, strict=True)]),
         "records": columns([{**judged, "grader": "as below"} for judged in all_judged]),
-        "grader": all_judged[-1]["grader"],
+        "grader": {key: value for key, value in all_judged[-1]["grader"].items() if key != "worker_seconds"},
         "advantages": _advantages(config, scenario, outputs, fields) if is_step else None,
         "metrics": plain(parts.metrics(records, config)) if is_step else None,
     }

@@ -42,7 +42,7 @@ def test_a_file_without_fault(tmp_path, capsys):
         ([{"target": 10, "numbers": [3, 7]}] * 2, {"a dict, not a text": 2}),
         ([["9", "10"], ["7"], [], None], {"an empty list": 1, "null": 1}),
         ([1, 2, None], {"null": 1}),
-        ([1.5, float("nan")], {"a float, not a text": 1}),
+        ([1.5, float("nan")], {"not a finite number": 1}),
         ([True, False], {"a bool, not a text": 2}),
         ([b"5"], {"a bytes, not a text": 1}),
         ([None, None], {"null": 2}),
