@@ -14,7 +14,7 @@ export QUICKSTART_ARMS=${QUICKSTART_ARMS:-$arms}
 cat << END
 mrt-verl quickstart: MRT against GRPO from one warm start, on this machine's ${stack^^}. On two idle CPU cores:
   1  install the ${stack^^} stack into $venv               4 minutes; nothing the second time
-  2  train a model of 0.5 M parameters, ${QUICKSTART_STEPS:-60} steps    4 minutes for each of: $QUICKSTART_ARMS
+  2  train a model of 0.5 M parameters, ${QUICKSTART_STEPS:-60} steps    6 minutes for each of: $QUICKSTART_ARMS
   3  evaluate it and draw the page                  1 minute: outputs/quickstart/report/index.html
 END
 bash recipes/install_$stack.sh
