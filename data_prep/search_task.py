@@ -135,7 +135,7 @@ def demonstrate(problem: Problem, style: TraceStyle, rng: "np.random.Generator")
         attempts = int(rng.integers(0, style.max_attempts + 1))
     cut = attempts < style.max_attempts
     while len(paragraphs) < attempts:
-        pair = _next_pair(problem, tried, style, rng)
+        pair = next_pair(problem.pairs, problem.solution, tried, style, rng)
         says_yes = (sum(pair) == problem.target) != (rng.random() < style.wrong_verdict)
         paragraphs.append(write_attempt(problem.target, pair, says_yes, _opening(paragraphs, rng)))
         tried.append(pair)
@@ -179,16 +179,20 @@ def _opening(paragraphs: Sequence[str], rng: "np.random.Generator") -> str:
     return f"{rng.choice(MARKERS)}, try" if paragraphs else "Try"
 
 
-def _next_pair(problem: Problem, tried: Sequence[Pair], style: TraceStyle, rng: "np.random.Generator") -> Pair:
+def next_pair(
+    pairs: Sequence[Pair], solution: Pair, tried: Sequence[Pair], style: TraceStyle, rng: "np.random.Generator"
+) -> Pair:
+    """What the next attempt tries."""
     if rng.random() < style.hit:
-        return problem.solution
+        return solution
     if tried and rng.random() < style.repeat:
         return tried[int(rng.integers(len(tried)))]
-    return _any_pair(problem, tried, rng)
+    return any_pair(pairs, tried, rng)
 
 
-def _any_pair(problem: Problem, tried: Sequence[Pair], rng: "np.random.Generator") -> Pair:
-    fresh = [pair for pair in problem.pairs if pair not in tried] or problem.pairs
+def any_pair(pairs: Sequence[Pair], tried: Sequence[Pair], rng: "np.random.Generator") -> Pair:
+    """A pair that was not tried, as long as there is one."""
+    fresh = [pair for pair in pairs if pair not in tried] or pairs
     return fresh[int(rng.integers(len(fresh)))]
 
 
@@ -197,4 +201,4 @@ def _final_pair(
 ) -> Pair:
     if found is not None and rng.random() < style.trust_find:
         return found
-    return _any_pair(problem, tried, rng)
+    return any_pair(problem.pairs, tried, rng)

@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING
 
 from data_prep.search_task import (
     ENDS,
+    LARGEST,
     MARKERS,
     TARGETS,
     Demonstration,
     Pair,
     TraceStyle,
+    any_pair,
     choose_text,
+    next_pair,
     write_attempt,
 )
 
 if TYPE_CHECKING:  # the command line starts without it
     import numpy as np
 
-LARGEST = 13
 COUNT = 6
 VERSION = 1
 """Of the task's texts; models and results of different versions are kept apart."""
@@ -80,13 +82,13 @@ def demonstrate(problem: TwoTargets, style: TraceStyle, rng: "np.random.Generato
     paragraphs: list[str] = []
     tried: list[list[Pair]] = [[], []]
     finds: list[Pair] = []
-    attempts, cut = style.max_attempts, False
+    attempts = style.max_attempts
     if rng.random() < style.cut:
         attempts = int(rng.integers(0, style.max_attempts + 1))
     ended = False
     while len(paragraphs) < attempts and not ended:
         stage = min(len(finds), 1)
-        pair = _next_pair(problem, stage, tried[stage], style, rng)
+        pair = next_pair(problem.pairs, problem.solution[stage], tried[stage], style, rng)
         target = problem.targets[stage]
         says_yes = (sum(pair) == target) != (rng.random() < style.wrong_verdict)
         opening = f"{rng.choice(MARKERS)}, try" if paragraphs else "Try"
@@ -95,26 +97,14 @@ def demonstrate(problem: TwoTargets, style: TraceStyle, rng: "np.random.Generato
         if says_yes:
             finds = [*finds[:stage], pair]
         ended = bool(rng.random() < ((1 - style.go_on) if len(finds) == 2 else style.stop_early))
-    cut = not ended
     answer = _final_answer(problem, finds, style, rng)
-    forced = choose_text(style.stop_texts, rng) if cut else ""
+    forced = "" if ended else choose_text(style.stop_texts, rng)
     return Demonstration("".join(paragraphs), forced, answer, str(rng.choice(ENDS)))
-
-
-def _next_pair(
-    problem: TwoTargets, stage: int, tried: list[Pair], style: TraceStyle, rng: "np.random.Generator"
-) -> Pair:
-    if rng.random() < style.hit:
-        return problem.solution[stage]
-    if tried and rng.random() < style.repeat:
-        return tried[int(rng.integers(len(tried)))]
-    fresh = [pair for pair in problem.pairs if pair not in tried] or problem.pairs
-    return fresh[int(rng.integers(len(fresh)))]
 
 
 def _final_answer(problem: TwoTargets, finds: list[Pair], style: TraceStyle, rng: "np.random.Generator") -> str:
     """The finds, guesses where there is none or where it is not trusted."""
-    guesses = [problem.pairs[int(rng.integers(len(problem.pairs)))] for _ in problem.targets]
+    guesses = [any_pair(problem.pairs, (), rng) for _ in problem.targets]
     kept = [
         finds[stage] if stage < len(finds) and rng.random() < style.trust_find else guess
         for stage, guess in enumerate(guesses)

@@ -149,7 +149,7 @@ class MRTAgentLoop(AgentLoopBase):
 
         estimate = j_estimator(
             *(self.rollout, prompt_ids, branches, request_id),
-            grader=lambda: build_grader(self.tokenizer, self.settings, self.config.reward),
+            grader=self._grader,
             row=row,
         )
         return await self.rollout.sample(
@@ -162,13 +162,16 @@ class MRTAgentLoop(AgentLoopBase):
             estimate_j=None if row.get("mrt_validate", False) else estimate,
         )
 
+    def _grader(self) -> AnswerGrader:
+        return build_grader(self.tokenizer, self.settings, self.config.reward)
+
     def _branches(
         self, shared: PromptBranches, sampling_params: dict[str, Any], row: dict[str, Any]
     ) -> RolloutBranches:
         references = as_references(row.get("reward_model", {}).get("ground_truth", ""))
 
         async def are_right(answers: Sequence[str]) -> list[bool]:
-            return await build_grader(self.tokenizer, self.settings, self.config.reward).are_right(answers, row)
+            return await self._grader().are_right(answers, row)
 
         return RolloutBranches(shared, sampling_params=sampling_params, references=references, are_right=are_right)
 

@@ -34,6 +34,12 @@ class Calls:
         self.task: asyncio.Task[list[dict[str, Any]]] | None = None
 
 
+def refuse_images(images: Any) -> None:
+    """Raises ValueError: a row holds images."""
+    if images:
+        raise ValueError(f"images={images!r:.80}; allowed: rows of text, this host rolls out no images")
+
+
 class MRTExecutor:
     """The executor of one vLLM engine; agent.py gives it OpenRLHF's base class."""
 
@@ -67,8 +73,7 @@ class MRTExecutor:
         Raises:
             ValueError: the row or the run cannot be rolled out.
         """
-        if images:
-            raise ValueError(f"images={images!r:.80}; allowed: rows of text, this host rolls out no images")
+        refuse_images(images)
         key = (id(sampling_params), prompt, repr(label))
         calls = self._calls.setdefault(key, Calls(sampling_params))
         session, calls.count = calls.count, calls.count + 1

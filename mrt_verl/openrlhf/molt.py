@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mrt_verl.evaluation.engines import TokenOutput, read_output, vllm_params
-from mrt_verl.openrlhf.executor import MRTExecutor
+from mrt_verl.openrlhf.executor import MRTExecutor, refuse_images
 from mrt_verl.openrlhf.group import Graded
 from mrt_verl.openrlhf.response import action_ranges, make_response
 from mrt_verl.openrlhf.scalar import token_advantages
@@ -57,8 +57,7 @@ class MoltRunner(MRTExecutor):
         tools: Any = None,
     ) -> list[Any]:
         """One rollout of a prompt, handed over when all of its group have come; `tools` are in the prompt already."""
-        if images:
-            raise ValueError(f"images={images!r:.80}; allowed: rows of text, this host rolls out no images")
+        refuse_images(images)
         is_training = self._is_training(0, sampling_params)
         wanted = self.config.host.n_samples_per_prompt if is_training else 1
         key, future = (prompt, repr(label), is_training), asyncio.get_running_loop().create_future()

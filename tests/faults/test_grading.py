@@ -11,9 +11,9 @@ import pytest
 from mrt_verl.grading import Grader, Verdict
 from mrt_verl.grading.outcomes import FileFunction
 from mrt_verl.grading.printed import BURST_BYTES, Printed
-from mrt_verl.rollout_record import RolloutRecord
 from mrt_verl.settings import MRTSettings
 from mrt_verl.step_report import StepReport
+from tests.faults.records import rollout
 
 pytestmark = pytest.mark.long
 
@@ -114,17 +114,7 @@ def test_a_child_in_a_session_of_its_own_does_not_outlive_the_answer(ask, tmp_pa
 
 
 def record(**grader):
-    values = {
-        "episodes": [],
-        "answer_start": 0,
-        "finished": True,
-        "think_tokens": 0,
-        "response_tokens": 3,
-        "markers": 0,
-        "outcome": 1.0,
-        "answers": 100,
-    }
-    return RolloutRecord.from_dict({**values, "grader": {"worker": f"host:{os.getpid()}", "graded": 100, **grader}})
+    return rollout(answers=100, grader={"worker": f"host:{os.getpid()}", "graded": 100, **grader})
 
 
 def told(caplog, **grader):

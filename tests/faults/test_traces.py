@@ -8,21 +8,13 @@ from pathlib import Path
 import pytest
 
 from mrt_verl import trace_log
-from mrt_verl.rollout_record import RolloutRecord
 from mrt_verl.trace_log import TraceLog
+from tests.faults.records import rollout
 
 
-def rollout(number):
-    values = {
-        "episodes": [],
-        "answer_start": 0,
-        "finished": True,
-        "think_tokens": 0,
-        "response_tokens": 3,
-        "markers": number,
-        "prompt_text": "\ud800",  # half a character: it must not end a run either
-    }
-    return RolloutRecord.from_dict(values)
+def numbered(number):
+    """Half a character stands in its prompt: it must not end a run either."""
+    return rollout(markers=number, prompt_text="\ud800")
 
 
 def markers(path):
@@ -31,7 +23,7 @@ def markers(path):
 
 def test_a_full_disk_is_told_once_and_again_when_it_is_over(tmp_path, monkeypatch, caplog):
     log, real = TraceLog(str(tmp_path), 8), trace_log.os.replace
-    log.write([rollout(0)], 1)
+    log.write([numbered(0)], 1)
 
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -39,9 +31,9 @@ def test_a_full_disk_is_told_once_and_again_when_it_is_over(tmp_path, monkeypatc
     with caplog.at_level(logging.WARNING):
         monkeypatch.setattr(trace_log.os, "replace", full)
         for step in (2, 3, 4):
-            log.write([rollout(step)], step)
+            log.write([numbered(step)], step)
         monkeypatch.setattr(trace_log.os, "replace", real)
-        log.write([rollout(5)], 5)
+        log.write([numbered(5)], 5)
     expected = [f"{tmp_path}/2.jsonl cannot be written (No space left on device)", f"{tmp_path}/5.jsonl is written"]
     assert [record.getMessage()[: len(line)] for record, line in zip(caplog.records, expected, strict=True)] == expected
     assert sorted(os.listdir(tmp_path)) == ["1.jsonl", "5.jsonl"]  # and no half of a file
@@ -51,7 +43,7 @@ def test_a_full_disk_is_told_once_and_again_when_it_is_over(tmp_path, monkeypatc
 def test_a_directory_that_cannot_be_made(tmp_path, caplog, place):
     (tmp_path / "file").write_text("")
     with caplog.at_level(logging.WARNING):
-        TraceLog(str(tmp_path / place), 8).write([rollout(0)], 1)
+        TraceLog(str(tmp_path / place), 8).write([numbered(0)], 1)
     assert "1.jsonl cannot be written (" in caplog.text
 
 
@@ -59,23 +51,23 @@ def test_a_disk_that_is_really_full(caplog):
     """/dev/full takes nothing."""
     with caplog.at_level(logging.WARNING):
         for step in (1, 2):
-            TraceLog("/dev/full", 8).write([rollout(0)], step)
+            TraceLog("/dev/full", 8).write([numbered(0)], step)
     assert "cannot be written" in caplog.text
 
 
 def test_the_batches_of_a_step_are_in_one_file(tmp_path):
     log = TraceLog(str(tmp_path), 2)
-    log.write([rollout(0), rollout(1), rollout(2)], 7)
-    log.write([rollout(3)], 7)
-    log.write([rollout(4)], 8)
+    log.write([numbered(0), numbered(1), numbered(2)], 7)
+    log.write([numbered(3)], 7)
+    log.write([numbered(4)], 8)
     assert markers(tmp_path / "7.jsonl") == [0, 1, 3]
     assert markers(tmp_path / "8.jsonl") == [4]
     # a run that is resumed does the step again
-    TraceLog(str(tmp_path), 2).write([rollout(5)], 8)
+    TraceLog(str(tmp_path), 2).write([numbered(5)], 8)
     assert markers(tmp_path / "8.jsonl") == [5]
 
 
 def test_no_directory_no_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    TraceLog(None, 2).write([rollout(0)], 1)
+    TraceLog(None, 2).write([numbered(0)], 1)
     assert list(Path().iterdir()) == []

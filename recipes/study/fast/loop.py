@@ -6,6 +6,7 @@ rate that decays over the tokens the run may generate. What it does to a batch i
 """
 
 import asyncio
+import functools
 import itertools
 import math
 import time
@@ -180,7 +181,7 @@ class Prompt:
             self.shared,
             sampling_params=SAMPLING,
             references=self.references,
-            are_right=lambda answers: self.loop.answers.are_right(answers, self.row),
+            are_right=functools.partial(self.loop.answers.are_right, row=self.row),
         )
         return await roll_out(
             *(rollout, self.prompt_ids, branches),
