@@ -34,13 +34,16 @@ def _tokenizer_from_pieces(
 
 @pytest.fixture(autouse=True)
 def heard(caplog):
-    """caplog hears the package's logger, which does not propagate once verl has loaded the plugin."""
+    """caplog hears the package's logger, which does not propagate once verl has loaded the plugin.
+
+    Its handlers are the test's own: the console counts what it has shown, and another test may have warned of the same.
+    """
     logger = logging.getLogger("mrt_verl")
-    logger.addHandler(caplog.handler)
+    handlers, logger.handlers = logger.handlers, [caplog.handler]
     propagate, logger.propagate = logger.propagate, False
     yield
     logger.propagate = propagate
-    logger.removeHandler(caplog.handler)
+    logger.handlers = handlers
 
 
 @pytest.fixture(scope="session")
