@@ -4,11 +4,15 @@ import logging
 from collections.abc import Callable, Sequence
 
 import pytest
+from hypothesis import settings
 from tokenizers import AddedToken, Tokenizer, decoders, models
 from transformers import PreTrainedTokenizerFast
 
 from tests.vocabularies import LOADERS, Vocabulary, byte_letters, load_vocabulary
 
+# a change is judged by the same examples each time; `--hypothesis-profile=default` looks for new ones
+settings.register_profile("same", derandomize=True)
+settings.load_profile("same")
 PieceTokenizer = Callable[..., tuple[PreTrainedTokenizerFast, list[int]]]
 
 

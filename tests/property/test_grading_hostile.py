@@ -4,7 +4,7 @@
 import time
 from contextlib import suppress
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mrt_verl.grading.comparison import exact_verdict
@@ -122,6 +122,7 @@ def test_any_response_has_an_answer_or_none_in_bounded_time(text: str, finished:
 
 @settings(max_examples=400, deadline=None)
 @given(soups)
+@example(r"\begin{pmatrix})")
 def test_the_reader_fails_in_known_ways_only(text: str) -> None:
     with suppress(Unreadable, TooBig, RecursionError):
         reading._read_plain(strip_wrappers(fold_unicode(text)))

@@ -23,7 +23,9 @@ ONE: Node = ("n", Fraction(1))
 def read_matrix_formula(tokens: Sequence[Token]) -> Matrix | None:
     """The value of a formula of matrices; None for anything else, and if the shapes do not fit."""
     values = [token.value for token in tokens]
-    if "\\begin" not in values or (values[0] == "\\begin" and values.index("\\end") == len(values) - 2):
+    if "\\begin" not in values or "\\end" not in values:
+        return None
+    if values[0] == "\\begin" and values.index("\\end") == len(values) - 2:
         return None
     try:
         return matrix_of(_total(tokens))
