@@ -11,7 +11,9 @@ ARMS: dict[str, tuple[str, ...]] = {
     "mrt": (),
 }
 STEPS = 60
-OUT = Path("outputs/quickstart")
+SEED = int(os.environ.get("QUICKSTART_SEED") or 1)
+"""Of the order of the problems and of what is sampled; runs of other seeds have a directory of their own."""
+OUT = Path("outputs/quickstart" if SEED == 1 else f"outputs/quickstart-seed-{SEED}")
 
 
 def directory_of(arm: str, out: Path = OUT) -> Path:
@@ -26,6 +28,16 @@ def overrides_of(arm: str, steps: int, out: Path = OUT) -> list[str]:
         *("reward_model=mrt", *HARDWARE[DEVICE], *ARMS[arm]),
         *(f"trainer.total_training_steps={steps}", f"trainer.experiment_name=quickstart-{arm}"),
         *(f"trainer.default_local_dir={run}/checkpoints", f"mrt.trace_dir={run}/traces"),
+        *([] if SEED == 1 else _other_seed(out)),
+    ]
+
+
+def _other_seed(out: Path) -> list[str]:
+    """What train.yaml says of seed 1."""
+    return [
+        *(f"data.train_files={out}/data/train.parquet", f"data.val_files={out}/data/test.parquet"),
+        *(f"actor_rollout_ref.model.path={out}/model", f"data.seed={SEED}", f"actor_rollout_ref.rollout.seed={SEED}"),
+        f"actor_rollout_ref.actor.data_loader_seed={SEED}",
     ]
 
 

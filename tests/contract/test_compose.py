@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from data_prep.search_task import MARKERS, STOP_TEXT
 from mrt_verl.hooks.checks import sizes
 from mrt_verl.settings import MRTSettings
+from recipes.quickstart import arms
 from recipes.quickstart.arms import ARMS, overrides_of
 
 
@@ -112,6 +113,10 @@ def test_the_quickstart_composes(compose, monkeypatch):
         assert short.mrt.stop_text == STOP_TEXT and short.ray_kwargs.ray_init.include_dashboard is False
         of_run = MRTSettings.from_config(short.mrt)
         assert not [line for check in sizes.CHECKS for line in check(of_run, short)]
+    monkeypatch.setattr(arms, "SEED", 2)
+    other = compose(*overrides_of("mrt", 7, Path("outputs/quickstart-seed-2")), searched)
+    of_seed = (other.data.seed, other.actor_rollout_ref.rollout.seed, other.actor_rollout_ref.actor.data_loader_seed)
+    assert of_seed == (2, 2, 2) and other.data.train_files == "outputs/quickstart-seed-2/data/train.parquet"
     assert settings.markers == MARKERS
     assert config.data.train_batch_size % config.actor_rollout_ref.actor.ppo_mini_batch_size == 0
     assert config.actor_rollout_ref.rollout.dtype == "float32"
