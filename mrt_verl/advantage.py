@@ -10,6 +10,9 @@ from mrt_verl.progress import compute_credit
 from mrt_verl.reward_layout import RewardEvents, read_rewards
 from mrt_verl.settings import MRTSettings
 
+SHORTEST = 0.25
+"""Share of the mean length that an episode counts at least where its tokens share its credit: a few tokens alone are
+not paid many times what an episode is."""
 Normalise = Callable[[torch.Tensor, np.ndarray], torch.Tensor]
 """normalise(values (bs,), index (bs,)) -> (bs,): the host's own GRPO on one value a rollout."""
 
@@ -27,10 +30,11 @@ def mrt_advantage(
     of the group's rollouts (`mrt.bonus_norm`); what ends an episode, a marker or tag, is its last token
     (reward_layout.bonus_spans). The credit is scaled, never centred: centred, credits that look ahead make late
     episodes negative and thinking collapses. Outcome and bonus are normalised apart, so that neither drowns the other
-    and alpha keeps one meaning. Tokens of no span (such as the answer) carry the outcome part alone. With alpha = 0,
-    and for groups without episodes, the result is exactly the host's GRPO; a row without trained tokens is one of its
-    group there as here. The prefix variant has advantages of its own. A rollout whose outcome is not known (its grading
-    timed out or failed, its trace was lost) has advantage 0, and the others have those of a group without it.
+    and alpha keeps one meaning. With `mrt.credit_per=token` each token carries its share of R_j, not all of it.
+    Tokens of no span (such as the answer) carry the outcome part alone. With alpha = 0, and for groups without
+    episodes, the result is exactly the host's GRPO; a row without trained tokens is one of its group there as here.
+    The prefix variant has advantages of its own. A rollout whose outcome is not known (its grading timed out or
+    failed, its trace was lost) has advantage 0, and the others have those of a group without it.
 
     Args:
         token_level_rewards: (bs, response_length) float32, rows as reward_layout.write_rewards makes them.
@@ -110,16 +114,25 @@ def one_episode_advantage(
 
 
 def scale_credit(events: RewardEvents, index: np.ndarray, settings: MRTSettings) -> torch.Tensor:
-    """Credit (bs, k_max), free of alpha, divided by its RMS over the episodes of its group or of the batch.
+    """Credit (bs, k_max) of a token, free of alpha, divided by its RMS over the episodes of its group or of the batch.
 
-    By no less than bonus_floor.
+    By no less than bonus_floor. `mrt.credit_per=token` multiplies it first by mean length / own length.
     """
     progress = (events.bonus / float(settings.alpha)).cpu().numpy()
     valid = events.valid.cpu().numpy()
     credit = torch.from_numpy(compute_credit(progress, valid, settings.credit, float(settings.gamma)))
     credit = credit.to(events.bonus.device)
+    if settings.credit_per == "token":
+        credit = credit * _share_of_a_token(events).to(credit.dtype)
     episodes = events.valid.sum(dim=1).to(credit.dtype)
     return credit / _scale(credit.square().sum(dim=1), episodes, index, settings).unsqueeze(1)
+
+
+def _share_of_a_token(events: RewardEvents) -> torch.Tensor:
+    """(bs, k_max) mean length of the batch's episodes over the episode's own."""
+    length = (events.end - events.start).to(torch.float64) * events.valid
+    mean = length.sum() / events.valid.sum().clamp(min=1)
+    return mean / length.clamp(min=max(SHORTEST * float(mean), 1.0))
 
 
 def _scale(squares: torch.Tensor, counts: torch.Tensor, index: np.ndarray, settings: MRTSettings) -> torch.Tensor:

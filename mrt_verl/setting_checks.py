@@ -8,6 +8,7 @@ from typing import Any
 
 CHOICES = {
     "variant": ("online", "prefix"),
+    "credit_per": ("episode", "token"),
     "bonus_norm": ("rms", "batch", "none"),
     "outcome": ("math_verify", "compute_score"),
     "boundary_choice": ("even", "uncertain"),

@@ -43,6 +43,9 @@ class MRTSettings:
     """What an episode is paid: `progress` (the paper), `to_go`, `regret` (both ours), `package.module:function`."""
     gamma: float = 1.0
     """Discount per episode of credit `to_go`, in (0, 1]."""
+    credit_per: str = "episode"
+    """What each token of an episode carries: `episode` all of its credit (the paper); `token` its share, the credit
+    times the batch's mean length of an episode over its own (ours): nothing is gained by leaving out markers."""
     bonus_norm: str = "batch"
     """`batch` scales the credit by its root mean square over all groups of the batch, never centred: the estimation
     noise of a group that learnt nothing stays small; `rms` by that of each group (both ours); `none` leaves it."""

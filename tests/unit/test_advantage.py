@@ -17,6 +17,7 @@ def config(**settings) -> dict:
         "variant": "online",
         "alpha": 1.0,
         "credit": "progress",
+        "credit_per": "episode",
         "gamma": 1.0,
         "bonus_norm": "rms",
         "bonus_floor": 0.05,
@@ -32,6 +33,11 @@ def batch(rollouts: list[tuple], alpha: float = 1.0) -> tuple[torch.Tensor, torc
         for outcome, spans, progress, mask in rollouts
     ]
     return torch.from_numpy(np.stack(rewards)), torch.tensor([mask for *_, mask in rollouts])
+
+
+def one_row(rollout: tuple) -> tuple[torch.Tensor, torch.Tensor]:
+    rewards, mask = batch([rollout])
+    return rewards[0], mask[0]
 
 
 # <think> 1 | Wait 3 4 </think> 6 and a trace of one episode, padded
@@ -90,6 +96,22 @@ def test_progress_of_zero_everywhere_is_no_bonus():
     rewards, mask = batch([(1.0, [(0, 1)], [0.0], [1, 1]), (0.0, [(0, 1)], [0.0], [1, 1])])
     advantages, _ = compute_mrt_advantage(rewards, mask, SAME_PROMPT, config())
     assert advantages.tolist() == [pytest.approx([0.5, 0.5]), pytest.approx([-0.5, -0.5])]
+
+
+def test_tokens_may_share_the_credit_of_their_episode():
+    """Lengths 1, 2 and 3, of mean 2: shares 2, 1 and 2/3 of 0.5, 0.25 and -0.25."""
+    rewards, mask = batch(ROLLOUTS)
+    advantages, _ = compute_mrt_advantage(rewards, mask, SAME_PROMPT, config(credit_per="token", bonus_norm="none"))
+    assert advantages[0].tolist() == pytest.approx([0.5, 1.5, 0.5, 0.75, 0.75, 0.5, 0.5])
+    assert advantages[1].tolist() == pytest.approx([-0.5, *[-0.5 - 0.5 / 3] * 3, -0.5, 0.0, 0.0])
+
+
+def test_a_token_is_not_paid_many_times_an_episode():
+    """Lengths 1 and 11, of mean 6: the short one counts as 1.5."""
+    rollouts = [(1.0, [(0, 1), (1, 12)], [0.25, 0.5], [1] * 13), (1.0, [], [], [1])]
+    rewards, mask = (torch.nn.utils.rnn.pad_sequence(rows, True) for rows in zip(*map(one_row, rollouts), strict=True))
+    advantages, _ = compute_mrt_advantage(rewards, mask, SAME_PROMPT, config(credit_per="token", bonus_norm="none"))
+    assert advantages[0].tolist() == pytest.approx([0.25 * 4, *[0.5 * 6 / 11] * 11, 0.0])
 
 
 def test_every_prompt_has_a_scale_of_its_own():

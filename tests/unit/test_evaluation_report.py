@@ -170,6 +170,18 @@ def test_a_model_without_episodes(tmp_path, capsys):
     assert (run["closed"], run["without_thinking"]) == (None, 1.0)
 
 
+@pytest.mark.parametrize(("ends", "is_told"), [((20, 40, 60, 80), True), ((30, 60, 80), True), ((40, 80), False)])
+def test_runs_that_are_asked_for_j_unlike_often(tmp_path, capsys, ends, is_told):
+    """A trace finds its answer at 80 tokens: its curve depends on where else J is asked."""
+    js = [0.0] * (len(ends) - 1) + [1.0]
+    few, many = tmp_path / "few", tmp_path / "many"
+    write_run(few, [record(js=(0.0, 1.0), ends=(40, 80), problem=p) for p in range(2)])
+    write_run(many, [record(js=js, ends=ends, problem=p) for p in range(2)])
+    main(["report", str(few), str(many), "--first", "few"])
+    told = "few is asked for J every 40 tokens of thinking, many every"
+    assert (told in capsys.readouterr().out) is is_told
+
+
 def test_closed_is_of_those_that_thought(tmp_path, capsys):
     mixed = [record(), record(problem=1, closed=False), record(problem=2, js=(), ends=())]
     path = write_run(tmp_path / "mixed", [*mixed, record(problem=3)])

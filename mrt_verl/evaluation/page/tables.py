@@ -39,7 +39,8 @@ def describe(summary: Mapping[str, Any]) -> list[str]:
         if run["ungraded"] > MAX_UNGRADED * run["answers"]
     ]
     mute = [f"{run['name']}: {NO_THINKING}." for run in summary["runs"] if run["without_thinking"] == 1.0]
-    warnings = [*ungraded, *mute]
+    uneven = [text for one in summary["comparisons"] if (text := _uneven(runs[one["method"]], runs[one["baseline"]]))]
+    warnings = [*ungraded, *mute, *uneven]
     if not summary["comparisons"]:
         (run,) = summary["runs"]
         budget = max(run["budgets"], key=int)
@@ -47,6 +48,24 @@ def describe(summary: Mapping[str, Any]) -> list[str]:
         numbers = f"{run['name']}: pass@1 {interval(run['pass@1'])}, normalised regret {regret} at {budget} tokens."
         return [*warnings, numbers]
     return [*warnings, *(_describe_comparison(one, runs) for one in summary["comparisons"])]
+
+
+UNEVEN = 1.25
+"""Ratio of two runs' tokens between boundaries above which the page says that their regrets compare badly."""
+
+
+def _uneven(method: Mapping[str, Any], baseline: Mapping[str, Any]) -> str | None:
+    """Where J of one run is asked more seldom: between boundaries its curve is a line, which lies above what jumps."""
+    apart = {run["name"]: run["think_tokens"] / run["episodes"] for run in (method, baseline) if run["episodes"]}
+    if len(apart) < 2 or max(apart.values()) < UNEVEN * min(apart.values()):
+        return None
+    every = max(1, max(map(int, method["budgets"])) // 10)
+    seldom, often = sorted(apart, key=lambda name: -apart[name])
+    return (
+        f"{seldom} is asked for J every {apart[seldom]:.0f} tokens of thinking, {often} every {apart[often]:.0f}. "
+        f"Between boundaries J is drawn as a line, which usually favours {seldom}: to compare regret and token "
+        f"efficiency, evaluate both with the same boundaries, --set mrt.episodes=tokens:{every} or paragraphs."
+    )
 
 
 ALIKE = 1e-9

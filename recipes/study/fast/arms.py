@@ -10,6 +10,8 @@ class Arm:
 
     settings: dict[str, Any] = field(default_factory=dict)
     experiment: dict[str, Any] = field(default_factory=dict)
+    rate_of: str | None = None
+    """The arm whose learning rate it takes; None tunes its own."""
 
 
 def shorter_is_better(outcome: float, tokens: int) -> float:
@@ -34,10 +36,13 @@ ARMS: dict[str, Arm] = {
     "seen": Arm({"prover": "seen", "branches": 1, "bonus_norm": "batch"}),
     "seen_2": Arm({"prover": "seen", "branches": 2, "bonus_norm": "batch"}),
     "pooled": Arm({"prover": "pooled", "bonus_norm": "batch"}),
+    "seen_token": Arm({"prover": "seen", "branches": 1, "credit_per": "token"}, rate_of="seen"),
+    "pooled_token": Arm({"prover": "pooled", "credit_per": "token"}, rate_of="pooled"),
     "anchored_seen": Arm({"prover": "anchored_seen", "branches": 1, "bonus_norm": "batch"}),
     "one_episode": Arm(ONE_EPISODE, {"rollouts": 8}),
 }
-MAIN = ("grpo", "grpo_length", "segments", "paper", "likelihood_batch", "seen", "pooled")
+MAIN = ("grpo", "grpo_length", "segments", "paper", "seen", "seen_token", "pooled", "pooled_token")
 """The arms that are run on held-out problems; the others were tuned alone."""
+TUNED = tuple(name for name, arm in ARMS.items() if arm.rate_of is None)
 RATES = (6e-4, 1e-3)
 """Learning rates that are tried for every arm, on development problems."""

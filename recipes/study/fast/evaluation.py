@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.search_task import MARKERS
 from mrt_verl.evaluation.load import Run
 from mrt_verl.evaluation.measures import Measures
 from mrt_verl.evaluation.plan import SamplingPlan
@@ -22,6 +23,9 @@ INSERTIONS = 2
 """Forced extrapolation beyond a trace's end: up to its budget in further tokens."""
 AT_ONCE = 128
 """Problems that are sampled together."""
+BOUNDARIES = "tokens:16"
+"""Where J is asked, of every arm alike. At markers a policy decides how often: the curve between them is a line, and
+one that no longer writes them has a lower regret for that alone (README)."""
 
 
 def evaluate(
@@ -36,7 +40,7 @@ def evaluate(
     budget = task.response_tokens
     insertions = {"insertions": INSERTIONS * extend, "insertion_tokens": budget // INSERTIONS}
     plan = SamplingPlan(budget, direct_answers=1, **insertions)
-    exact = replace(settings, prover="likelihood")
+    exact = replace(settings, prover="likelihood", episodes=BOUNDARIES)
     sampler = RecordSampler(engine, tokenizer, exact, plan, Grader(deadline_s=5.0, thinking=None))
 
     async def sample(problems: Sequence[Problem]) -> list[Any]:
@@ -59,12 +63,20 @@ def evaluate(
         "j_before": float(np.mean([one.j_before for one in records])),
         "response_tokens": float(np.mean([one.response_tokens for one in records])),
         "think_tokens": float(np.mean([one.think_tokens for one in records])),
-        "episodes": float(np.mean([len(one.episodes) for one in records])),
-        "markers": float(np.mean([one.markers for one in records])),
+        "attempts": float(np.mean([len(_paragraphs(one.response)) for one in records])),
+        "markers": float(np.mean([sum(map(_is_marked, _paragraphs(one.response))) for one in records])),
         "closed": float(np.mean([one.closed for one in records])),
         "grid": measures.grid.tolist(),
         "curve": np.round(measures.plain_curves.mean(axis=0), 5).tolist(),
     }
+
+
+def _paragraphs(response: str) -> list[str]:
+    return response.split("</think>")[0].strip().split("\n\n")
+
+
+def _is_marked(paragraph: str) -> bool:
+    return paragraph.lstrip().startswith(tuple(MARKERS))
 
 
 def _problem(index: int, task: StudyTask, one: Any) -> Problem:

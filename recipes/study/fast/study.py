@@ -23,8 +23,8 @@ import torch
 from mrt_verl.evaluation.settings import read_settings
 from mrt_verl.settings import MRTSettings
 from recipes.quickstart.prepare import rows
-from recipes.study.fast.arms import ARMS, MAIN, RATES
-from recipes.study.fast.evaluation import evaluate
+from recipes.study.fast.arms import ARMS, MAIN, RATES, TUNED
+from recipes.study.fast.evaluation import BOUNDARIES, evaluate
 from recipes.study.fast.loop import Experiment, Loop
 from recipes.study.fast.summary import (
     best_rates,
@@ -91,6 +91,7 @@ def run(job: Job) -> str:
         "seed": job.seed,
         "learning_rate": job.learning_rate,
         "task": task.version,
+        "boundaries": BOUNDARIES,
         "updates": len(log),
         "tokens": log[-1]["tokens"],
         "seconds": round(trained - started, 1),
@@ -113,14 +114,18 @@ def jobs_of(command: str, task: StudyTask, arms: Sequence[str], seeds: int | Non
     pairs = [(seed, warm_start) for seed in SEEDS[:seeds] for warm_start in warm_starts]
     tuned = task if (task.results / "tuning").exists() else TASKS["pair"]
     rates = best_rates(read_results(tuned.results / "tuning"))
-    return [Job(task, arm, warm_start, seed, rates[arm], False) for seed, warm_start in pairs for arm in arms]
+    return [
+        Job(task, arm, warm_start, seed, rates[ARMS[arm].rate_of or arm], False)
+        for seed, warm_start in pairs
+        for arm in arms
+    ]
 
 
 def summarise(task: StudyTask, arms: Sequence[str]) -> list[str]:
     """The tables, each followed by an empty line; draws curves.png beside the results."""
     lines: list[str] = []
     if (task.results / "tuning").exists():
-        lines += [*tuning_table(read_results(task.results / "tuning"), list(ARMS)), ""]
+        lines += [*tuning_table(read_results(task.results / "tuning"), TUNED), ""]
     if (task.results / "runs").exists():
         results = complete(read_results(task.results / "runs"), arms)
         lines += [*table_of_arms(results, arms), "", *table_of_differences(results, arms), ""]
@@ -143,7 +148,7 @@ def main() -> None:
     if arguments.command == "summary":
         print("\n".join(summarise(task, arguments.arms or MAIN)))
         return
-    arms = arguments.arms or list(ARMS if arguments.command == "tune" else MAIN)
+    arms = arguments.arms or list(TUNED if arguments.command == "tune" else MAIN)
     jobs = [job for job in jobs_of(arguments.command, task, arms, arguments.seeds) if not job.path.exists()]
     print(f"{len(jobs)} runs to do", flush=True)
     context = multiprocessing.get_context("spawn")
