@@ -34,6 +34,7 @@ def case(**changes):
 CASES = {
     "online": case(),
     "regret": case(settings={"credit": "regret", "bonus_norm": "none", "alpha": 0.5}),
+    "credit of a token": case(settings={"credit_per": "token"}),
     "ht": case(settings={"prover": "ht"}),
     "seen": case(settings={"prover": "seen", "branches": None}),
     "likelihood": case(settings={"prover": "likelihood"}),

@@ -34,6 +34,12 @@ def test_a_setting_without_effect(compose, caplog, words, told):
     assert warned(caplog, compose("reward_model=mrt", GROUP, VLLM, *words)) == [told]
 
 
+def test_tokens_share_no_credit_in_the_prefix_variant(compose, caplog):
+    words = ("mrt.credit_per=token", "mrt.prefix_mode=paper")
+    told = "mrt.credit_per=token has no effect without reward_model=mrt"
+    assert warned(caplog, compose("reward_model=mrt_prefix", GROUP, VLLM, *words)) == [told]
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -41,6 +47,7 @@ def test_a_setting_without_effect(compose, caplog, words, told):
         ("reward_model=mrt", "mrt.insert_every=50", "mrt.insertion=budget_forcing"),
         ("reward_model=mrt_backtrack", "mrt.step_pattern='(1)'"),
         ("reward_model=mrt_prefix", "mrt.plain_share=0.5"),
+        ("reward_model=mrt", "mrt.credit_per=token"),
         ("reward_model=mrt_prefix", "mrt.prefix_mode=paper", "mrt.forced_share=0.25", "mrt.baseline=termination"),
     ],
 )

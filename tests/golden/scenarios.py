@@ -65,6 +65,7 @@ class Evaluation:
 CREDITS = (
     {"credit": "to_go", "gamma": 0.8},
     {"credit": "regret", "bonus_norm": "none"},
+    {"credit_per": "token"},
     {"alpha": 0.0},
     {"norm_adv_by_std_in_grpo": False},
     {"bonus_floor": 0.9},

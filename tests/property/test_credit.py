@@ -119,6 +119,25 @@ def test_credits_follow_their_definitions(values, counts, gamma):
             assert found[row].tolist() == pytest.approx([*expected, *[0.0] * (4 - k)], abs=1e-5)
 
 
+@given(
+    lengths=st.lists(st.integers(6, 18), min_size=1, max_size=4),
+    values=st.lists(st.floats(-1, 1, width=32), min_size=4, max_size=4),
+)
+def test_shared_by_its_tokens_credit_telescopes(lengths, values):
+    """However a trace is cut into episodes, its tokens carry the mean length times its progress together."""
+    edges = np.cumsum([0, *lengths]).tolist()
+    spans = list(itertools.pairwise(edges))
+    row = write_rewards(
+        outcome=1.0, spans=spans, progress=values[: len(lengths)], response_mask=[1] * (edges[-1] + 1), alpha=1.0
+    )
+    rewards, mask = torch.from_numpy(row)[None], torch.ones(1, edges[-1] + 1)
+    changes = {"credit_per": "token", "bonus_norm": "none"}
+    advantages, _ = compute_mrt_advantage(rewards, mask, np.array(["a"], dtype=object), config(**changes))
+    outcome = advantages[0, -1]  # the token after the episodes carries nothing else
+    mean = edges[-1] / len(lengths)
+    assert (advantages - outcome).sum().item() == pytest.approx(mean * sum(values[: len(lengths)]), abs=1e-3)
+
+
 def plain_advantage(batch, uids, alpha: float, credit: str) -> torch.Tensor:
     """The docstring's formula, token by token; rollouts are those `write_rewards` need not rearrange."""
     result = torch.zeros(len(batch), LENGTH)

@@ -21,6 +21,7 @@ GROUPS = {
 Reads = Callable[[MRTSettings], bool]
 EFFECTS: tuple[tuple[tuple[str, ...], Reads, str], ...] = (
     (("gamma",), lambda own: own.credit not in ("progress", "regret"), "mrt.credit=to_go"),
+    (("credit_per",), lambda own: own.variant == "online", "reward_model=mrt"),
     (("insert_max", "insert_min_left"), lambda own: own.insertion is not None, "mrt.insertion=…"),
     (("insert_every", "insert_texts"), lambda own: own.insertion not in (None, "backtrack"), "mrt.insertion=…"),
     (("step_pattern",), lambda own: own.insertion not in (None, "budget_forcing"), "mrt.insertion=backtrack"),
