@@ -112,7 +112,7 @@ def run_models(options: argparse.Namespace) -> None:
 
 def report_runs(options: argparse.Namespace) -> None:
     """Write the page."""
-    from mrt_verl.evaluation.page.tables import describe
+    from mrt_verl.evaluation.page.sentences import describe
     from mrt_verl.evaluation.reporting import report
 
     if not options.directories and options.traces is None:

@@ -10,6 +10,9 @@ ARMS: dict[str, tuple[str, ...]] = {
     "grpo": ("mrt.alpha=0",),  # verl's GRPO bit for bit; progress and regret are measured, and trained on by nobody
     "mrt": (),
 }
+MEASURED = ("mrt.episodes=paragraphs",)
+"""Where an evaluation asks for J, beside train.yaml: after every attempt, whether a marker opens it or not, so that all
+arms have the same boundaries. They train on episodes between markers."""
 STEPS = 60
 SEED = int(os.environ.get("QUICKSTART_SEED") or 1)
 """Of the order of the problems and of what is sampled; runs of other seeds have a directory of their own."""

@@ -17,7 +17,7 @@ from data_prep.search_task import VERSION
 from mrt_verl.evaluation.problems import read_problems
 from mrt_verl.evaluation.store import SETTINGS, TRACES
 from mrt_verl.evaluation.stored import read_records
-from recipes.quickstart.arms import OUT, STEPS, directory_of, overrides_of
+from recipes.quickstart.arms import MEASURED, OUT, STEPS, directory_of, overrides_of
 from recipes.quickstart.prepare import WARM_START
 
 RECORDED = Path("recipes/quickstart/recorded")
@@ -70,7 +70,7 @@ def unpack(name: str, out: Path, data: Path) -> Path | None:
 def made_by(name: str) -> dict[str, Any]:
     """What a run depends on: one that was made with anything else is no longer shown."""
     model = hashlib.sha256((WARM_START / "model.safetensors").read_bytes()).hexdigest()
-    made: dict[str, Any] = {"task_version": VERSION, "warm_start": model}
+    made: dict[str, Any] = {"task_version": VERSION, "warm_start": model, "measured": list(MEASURED)}
     if name != "before":
         texts = b"".join((Path("recipes/quickstart") / file).read_bytes() for file in ("train.yaml", "short.yaml"))
         made |= {"overrides": overrides_of(name, STEPS), "settings": hashlib.sha256(texts).hexdigest()}

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mrt_verl.evaluation import EvaluationConfig, evaluate, report
-from mrt_verl.evaluation.page.tables import describe
+from mrt_verl.evaluation.page.sentences import describe
 from mrt_verl.evaluation.settings import read_settings
-from recipes.quickstart.arms import ARMS, OUT, directory_of
+from recipes.quickstart.arms import ARMS, MEASURED, OUT, directory_of
 from recipes.quickstart.recorded import NAMES, RECORDED, unpack
 
 BUDGETS = (40, 80, 160)
@@ -81,7 +81,7 @@ def evaluate_model(name: str, model: str, out: Path, problems: int) -> Path:
             out=out / "evaluation",
             traces=2,
             problems=problems,
-            settings=read_settings([Path("recipes/quickstart/train.yaml")], []),
+            settings=read_settings([Path("recipes/quickstart/train.yaml")], MEASURED),
         )
     )
     return runs.directories[name]

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from mrt_verl.evaluation.bootstrap import resample_weights
 from mrt_verl.evaluation.curves import success_at, token_grid, tokens_to_reach
 from mrt_verl.evaluation.measures import Measures, regret_of_curves
-from mrt_verl.evaluation.page.tables import describe, make_tables
+from mrt_verl.evaluation.page.sentences import describe
+from mrt_verl.evaluation.page.tables import make_tables
 from mrt_verl.evaluation.summary import compare, summarise
 from mrt_verl.evaluation.traces import curve_points
 from mrt_verl.evaluation.voting import majority_at_k, pass_at_k

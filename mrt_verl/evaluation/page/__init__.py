@@ -4,6 +4,7 @@ plots.py      accuracy and regret against tokens, episodes, progress
 training.py   training curves from metrics.jsonl or tensorboard logs
 examples.py   traces worth reading, episodes coloured by progress
 tables.py     the summary as rows of text
+sentences.py  the summary in sentences, warnings first
 write.py      puts it together (page.html is the template)
 """
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from mrt_verl.evaluation.page.examples import number
-from mrt_verl.evaluation.traces import NO_THINKING
 
 NONE = "\N{EN DASH}"
 
@@ -26,89 +25,8 @@ def make_tables(summary: Mapping[str, Any]) -> list[Table]:
     return [_main(runs), *compared, _votes(runs), _direct(runs), *map(_by_episode, runs), _lengths(runs)]
 
 
-MAX_UNGRADED = 0.05
-"""Share of a run's answers without a grade above which the page says so first."""
-
-
-def describe(summary: Mapping[str, Any]) -> list[str]:
-    """The main findings in sentences, one per comparison; of a single run, its own numbers."""
-    runs = {run["name"]: run for run in summary["runs"]}
-    ungraded = [
-        f"{run['name']}: {run['ungraded']} of {run['answers']} answers are ungraded, so its numbers say little."
-        for run in summary["runs"]
-        if run["ungraded"] > MAX_UNGRADED * run["answers"]
-    ]
-    mute = [f"{run['name']}: {NO_THINKING}." for run in summary["runs"] if run["without_thinking"] == 1.0]
-    uneven = [text for one in summary["comparisons"] if (text := _uneven(runs[one["method"]], runs[one["baseline"]]))]
-    warnings = [*ungraded, *mute, *uneven]
-    if not summary["comparisons"]:
-        (run,) = summary["runs"]
-        budget = max(run["budgets"], key=int)
-        regret = interval(run["budgets"][budget]["regret"])
-        numbers = f"{run['name']}: pass@1 {interval(run['pass@1'])}, normalised regret {regret} at {budget} tokens."
-        return [*warnings, numbers]
-    return [*warnings, *(_describe_comparison(one, runs) for one in summary["comparisons"])]
-
-
-UNEVEN = 1.25
-"""Ratio of two runs' tokens between boundaries above which the page says that their regrets compare badly."""
-
-
-def _uneven(method: Mapping[str, Any], baseline: Mapping[str, Any]) -> str | None:
-    """Where J of one run is asked more seldom: between boundaries its curve is a line, which lies above what jumps."""
-    apart = {run["name"]: run["think_tokens"] / run["episodes"] for run in (method, baseline) if run["episodes"]}
-    if len(apart) < 2 or max(apart.values()) < UNEVEN * min(apart.values()):
-        return None
-    every = max(1, max(map(int, method["budgets"])) // 10)
-    seldom, often = sorted(apart, key=lambda name: -apart[name])
-    return (
-        f"{seldom} is asked for J every {apart[seldom]:.0f} tokens of thinking, {often} every {apart[often]:.0f}. "
-        f"Between boundaries J is drawn as a line, which usually favours {seldom}: to compare regret and token "
-        f"efficiency, evaluate both with the same boundaries, --set mrt.episodes=tokens:{every} or paragraphs."
-    )
-
-
 ALIKE = 1e-9
 """An interval that is narrower is that of equal values, summed in different orders."""
-GAP = 0.05
-"""Between own and forced answers at the same place, from which the page explains it."""
-
-
-def explain_points(runs: Sequence[Mapping[str, Any]]) -> str:
-    """Why own answers and J at the end of a trace differ, where they do; else nothing."""
-    parts = [
-        f"{run['name']} {number(run['closed_own'], '.3f')} against {number(run['closed_forced'], '.3f')}"
-        for run in runs
-        if run["closed_own"] is not None and abs(run["closed_own"] - run["closed_forced"]) >= GAP
-    ]
-    if not parts:
-        return ""
-    return (
-        "Points apart from their line: where a trace closed its thinking by itself, its own answer and one forced at "
-        f"the same place are not as often right ({'; '.join(parts)}). The stop text leads to another answer than the "
-        "model's own closing words do, and the line also holds traces that were cut off, which have no own answer."
-    )
-
-
-def _describe_comparison(one: Mapping[str, Any], runs: Mapping[str, Any]) -> str:
-    method, baseline = runs[one["method"]], runs[one["baseline"]]
-    budget = max(method["budgets"], key=int)
-    full = one["token_efficiency"][-1]
-    if full["method_tokens"] is not None:
-        ratio = interval(full["ratio"], ".2f")
-        reach = (
-            f"For {baseline['name']}'s accuracy {baseline['name']} takes {ratio} times the tokens that "
-            f"{method['name']} takes{', 0 where it is not reached' if full['ratio']['low'] == 0 else ''}."
-        )
-    else:
-        reach = f"It does not reach {baseline['name']}'s accuracy within the budget."
-    return (
-        f"{method['name']} against {baseline['name']}: pass@1 {number(method['pass@1']['value'], '.3f')} against "
-        f"{number(baseline['pass@1']['value'], '.3f')} (difference {interval(one['pass@1_difference'], '+.3f')}); "
-        f"normalised regret at {budget} tokens {number(method['budgets'][budget]['regret']['value'], '.3f')} against "
-        f"{number(baseline['budgets'][budget]['regret']['value'], '.3f')} "
-        f"(difference {interval(one['regret_difference'][budget], '+.3f')}). {reach}"
-    )
 
 
 def interval(estimate: Mapping[str, Any] | None, form: str = ".3f") -> str:

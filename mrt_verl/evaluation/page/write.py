@@ -15,7 +15,8 @@ from mrt_verl.evaluation.load import Run
 from mrt_verl.evaluation.measures import Measures
 from mrt_verl.evaluation.page import plots
 from mrt_verl.evaluation.page.examples import colour_of, pick_examples
-from mrt_verl.evaluation.page.tables import Table, describe, explain_points, make_tables
+from mrt_verl.evaluation.page.sentences import describe, explain_points
+from mrt_verl.evaluation.page.tables import Table, make_tables
 from mrt_verl.evaluation.page.training import Metrics, draw_training
 from mrt_verl.evaluation.store import STARTED, VERSIONS, describe_differences, versions, write_text
 from mrt_verl.evaluation.summary import FEW_PROBLEMS, RESAMPLES, summarise
