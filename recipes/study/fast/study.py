@@ -112,8 +112,7 @@ def jobs_of(command: str, task: StudyTask, arms: Sequence[str], seeds: int | Non
         ]
     warm_starts = sorted(path.name for path in task.warm_starts.iterdir())
     pairs = [(seed, warm_start) for seed in SEEDS[:seeds] for warm_start in warm_starts]
-    tuned = task if (task.results / "tuning").exists() else TASKS["pair"]
-    rates = best_rates(read_results(tuned.results / "tuning"))
+    rates = dict.fromkeys(ARMS, task.rate) if task.rate else best_rates(read_results(task.results / "tuning"))
     return [
         Job(task, arm, warm_start, seed, rates[ARMS[arm].rate_of or arm], False)
         for seed, warm_start in pairs

@@ -44,6 +44,8 @@ class StudyTask:
     stages: Stages
     seeds: tuple[int, ...]
     """Of its warm starts."""
+    rate: float | None = None
+    """Learning rate of every arm; None: of each its own, tuned on development problems."""
 
     @property
     def warm_starts(self) -> Path:
@@ -79,13 +81,14 @@ TASKS = {
             tokens=480_000,
             stages=(
                 (
-                    4500,
+                    8000,
                     TraceStyle(
-                        max_attempts=14, hit=0.2, stop_early=0.01, wrong_verdict=0.03, stop_texts=OTHER_STOP_TEXTS
+                        max_attempts=14, hit=0.3, stop_early=0.01, wrong_verdict=0.03, stop_texts=OTHER_STOP_TEXTS
                     ),
                 ),
             ),
             seeds=(31,),
+            rate=6e-4,
         ),
     )
 }
