@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from recipes.quickstart.prepare import rows
+from recipes.study.fast import hosts
 from recipes.study.fast.arms import ARMS, shorter_is_better
 from recipes.study.fast.intervals import ratio_interval, t_interval
 from recipes.study.fast.loop import Experiment, Loop
@@ -73,6 +74,38 @@ def test_the_same_seed_gives_the_same_run(problems):
     assert logs[0] == pytest.approx(logs[1], rel=1e-3)
 
 
+def test_a_run_of_so_many_updates(problems):
+    """As verl's: the first step has the whole learning rate, of two the second half of it."""
+    model, tokenizer = load()
+    loop = Loop(
+        model,
+        tokenizer,
+        Experiment(base_settings(), 1, tokens=0, updates=2, learning_rate=1e-3, prompts=2, is_plain=True),
+    )
+    rates = [loop.optimizer.param_groups[0]["lr"] for _ in loop.steps(problems)]
+    assert rates == pytest.approx([1e-3, 5e-4])
+
+
+def test_two_hosts_side_by_side(tmp_path):
+    """60 updates in four parts, of three seeds; verl's runs were evaluated."""
+    outcome = [0.25] * 15 + [0.5] * 30 + [0.75] * 15
+
+    def runs(**more):
+        return {arm: {str(seed): {"outcome": outcome, **more} for seed in hosts.SEEDS} for arm in hosts.ARMS}
+
+    results = {"verl": runs(pass_at_1=0.5, regret=0.5), "loop": runs()}
+    results["verl"]["mrt"] = {
+        str(seed): {"outcome": outcome, "pass_at_1": 0.5 + seed / 10, "regret": 0.4} for seed in hosts.SEEDS
+    }
+    table = hosts.agreement(results)
+    assert len(table) == 6 and table[2].startswith("| `grpo`, verl | 0.250 [0.250, 0.250] | 0.500 [0.500, 0.500] |")
+    told = hosts.differences(results)
+    assert told[2].startswith("| pass@1 | +0.100 | +0.200 | +0.300 | +0.200 [-0.048, +0.448] |")
+    assert told[3] == "| normalised regret | -0.100 | -0.100 | -0.100 | -0.100 [-0.100, -0.100] |"
+    hosts.draw(results, tmp_path / "hosts.png")
+    assert (tmp_path / "hosts.png").stat().st_size > 10_000
+
+
 def test_the_length_penalty():
     assert shorter_is_better(1.0, 80) == pytest.approx(0.9)
     assert shorter_is_better(1.0, 400) == pytest.approx(0.8)
@@ -129,7 +162,9 @@ def test_only_complete_blocks_are_compared():
 def test_results_of_two_versions_are_refused(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(GRPO))
     (tmp_path / "b.json").write_text(json.dumps({**GRPO, "task": 3}))
-    with pytest.raises(ValueError, match=r"several versions of the task: \[2, 3\]"):
+    with pytest.raises(
+        ValueError, match=r"several versions of the task, or boundaries: \[\(2, 'markers'\), \(3, 'markers'\)\]"
+    ):
         read_results(tmp_path)
 
 

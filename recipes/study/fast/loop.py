@@ -43,11 +43,14 @@ class Experiment:
     settings: MRTSettings
     seed: int
     tokens: int
-    """Tokens to generate, branches included; the run ends with the step that gets there."""
+    """Tokens to generate, branches included; the run ends with the step that gets there. The learning rate decays over
+    them."""
     learning_rate: float
     prompts: int = 8
     rollouts: int = 4
     response_tokens: int = 160
+    updates: int | None = None
+    """Steps that end the run instead, and over which the learning rate decays."""
     is_plain: bool = False
     """Whether rollouts are traces alone: GRPO."""
     score: Score = field(default=lambda outcome, tokens: outcome)
@@ -68,17 +71,25 @@ class Loop:
         self.answers = AnswerGrader(Grader(deadline_s=5.0, thinking=None), tokenizer, experiment.settings, None)
         self.optimizer = torch.optim.AdamW(model.parameters(), experiment.learning_rate, weight_decay=0.0)
         self.spent = 0
+        self.updates = 0
 
     def steps(self, rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, float]]:
-        """Train on verl's rows in an order of the seed until the tokens are spent."""
+        """Train on verl's rows in an order of the seed until the run is done."""
         rng = np.random.default_rng(self.experiment.seed)
         order = itertools.chain.from_iterable(rng.permutation(len(rows)).tolist() for _ in itertools.count())
-        while self.spent < self.experiment.tokens:
+        while self.done < 1:
             batch = [rows[index] for index in itertools.islice(order, self.experiment.prompts)]
             yield asyncio.run(self._step(batch))
 
+    @property
+    def done(self) -> float:
+        """Share of the run."""
+        if self.experiment.updates is not None:
+            return self.updates / self.experiment.updates
+        return self.spent / self.experiment.tokens
+
     async def _step(self, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-        started, before = time.perf_counter(), self.spent
+        started, done = time.perf_counter(), self.done
         count = self.experiment.rollouts
         groups = await asyncio.gather(*map(self._group, rows))
         sampled = time.perf_counter()
@@ -91,8 +102,9 @@ class Loop:
         index = np.repeat(np.arange(len(rows)), count)
         prompts = [prompt for row in rows for prompt in [self.encode(row)] * count]
         self.spent += sum(map(generated_tokens, traces))
+        self.updates += 1
         graded = time.perf_counter()
-        norm = self._update(prompts, traces, scores, index, before / self.experiment.tokens)
+        norm = self._update(prompts, traces, scores, index, done)
         self.engine.forget()
         plain = [one.record.values.outcome for one in traces if one.record.response.kind in ("trace", "fallback")]
         return {
@@ -131,7 +143,7 @@ class Loop:
         """One step of policy gradient; returns the norm of the gradient before it was clipped.
 
         Args:
-            done: share of the tokens that were spent before.
+            done: share of the run before this step.
         """
         pairs = [(one.trace, one.record) for one in traces]
         rewards, response_mask = map(torch.from_numpy, reward_batch(pairs, scores))

@@ -38,13 +38,13 @@ def read_results(directory: Path) -> list[Result]:
     """All results of a directory.
 
     Raises:
-        ValueError: there is none, or they are of several versions of the task.
+        ValueError: there is none, or they are of several versions of the task or measured at several boundaries.
     """
     results = [json.loads(path.read_text()) for path in sorted(directory.glob("*.json"))]
     if not results:
         raise ValueError(f"{directory}: no results; run `python -m recipes.study.fast run` first")
-    if len(versions := {one["task"] for one in results}) > 1:
-        raise ValueError(f"{directory}: results of several versions of the task: {sorted(versions)}")
+    if len(versions := {(one["task"], one.get("boundaries", "markers")) for one in results}) > 1:
+        raise ValueError(f"{directory}: results of several versions of the task, or boundaries: {sorted(versions)}")
     return results
 
 

@@ -1,0 +1,134 @@
+"""The loop beside verl at the quickstart's settings: are they one experiment?
+
+    for seed in 1 2 3; do QUICKSTART_SEED=$seed QUICKSTART_ARMS="grpo mrt" bash recipes/quickstart/run.sh; done
+    python -m recipes.study.fast.hosts           runs the loop as often, and draws results/hosts.png
+    python -m recipes.study.fast.hosts --read    of what has been run
+
+Both start from warm start 1, and train on the same problems with the same settings. What is compared is the outcome of
+a step's rollouts, none of whose problems was met before. verl's runs are evaluated, too, by the quickstart.
+"""
+
+import argparse
+import json
+import multiprocessing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrt_verl.evaluation.settings import read_settings
+from recipes.quickstart.arms import STEPS, directory_of
+from recipes.study.fast.intervals import t_interval
+from recipes.tools.markdown import table
+
+RESULTS = Path("recipes/study/results")
+FILE = RESULTS / "hosts.json"
+SEEDS = (1, 2, 3)
+ARMS = ("grpo", "mrt")
+PARTS = 4
+"""Parts of the run, over which the outcome is averaged in the table."""
+FILES = [Path(f"recipes/quickstart/{name}.yaml") for name in ("train", "short")]
+
+
+def run_loop(arm: str, seed: int) -> list[float]:
+    """Outcome of each step, in the loop."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from recipes.quickstart.prepare import SEED, TEST, TRAIN, WARM_START, make_problems, rows
+    from recipes.study.fast.loop import Experiment, Loop
+
+    torch.set_num_threads(1)
+    settings = read_settings(FILES, ["mrt.trace_dir=null", *(["mrt.alpha=0"] if arm == "grpo" else [])])
+    experiment = Experiment(settings, seed, tokens=0, updates=STEPS, learning_rate=6e-4, is_plain=arm == "grpo")
+    model = AutoModelForCausalLM.from_pretrained(WARM_START, dtype=torch.float32)
+    loop = Loop(model, AutoTokenizer.from_pretrained(WARM_START), experiment)
+    data = rows(make_problems(SEED)[TEST : TEST + TRAIN], "train")
+    return [round(step["plain_outcome"], 4) for step in loop.steps(data)]
+
+
+def read_verl(arm: str, seed: int) -> dict[str, Any]:
+    """Outcome of each step, and what the evaluation found, of a quickstart."""
+    out = Path("outputs/quickstart" if seed == 1 else f"outputs/quickstart-seed-{seed}")
+    log = [json.loads(line)["data"] for line in (directory_of(arm, out) / "metrics.jsonl").read_text().splitlines()]
+    runs = json.loads((out / "report/summary.json").read_text())["runs"]
+    (run,) = (one for one in runs if one["name"] == f"{arm}-{STEPS}-steps")
+    (budget,) = sorted(run["budgets"], key=int)[-1:]
+    return {
+        "outcome": [round(one["mrt/outcome"], 4) for one in log if "mrt/outcome" in one],
+        "pass_at_1": run["pass@1"]["value"],
+        "regret": run["budgets"][budget]["regret"]["value"],
+    }
+
+
+def agreement(results: dict[str, Any]) -> list[str]:
+    """Mean outcome in each part of the runs, of both hosts."""
+    rows = []
+    for arm in ARMS:
+        for host in ("verl", "loop"):
+            parts = [np.array_split(one["outcome"], PARTS) for one in results[host][arm].values()]
+            cells = [t_interval([float(part.mean()) for part in same]).text() for same in zip(*parts, strict=True)]
+            rows.append([f"`{arm}`, {host}", *cells])
+    quarter = STEPS // PARTS
+    header = [f"updates {begin + 1} to {begin + quarter}" for begin in range(0, STEPS, quarter)]
+    return table(["", *header], rows)
+
+
+def differences(results: dict[str, Any]) -> list[str]:
+    """verl's runs of MRT less those of GRPO, by seed."""
+    pairs = [(results["verl"]["mrt"][seed], results["verl"]["grpo"][seed]) for seed in results["verl"]["grpo"]]
+    rows = []
+    for key, label in (("pass_at_1", "pass@1"), ("regret", "normalised regret")):
+        found = [ours[key] - theirs[key] for ours, theirs in pairs]
+        rows.append([label, *(f"{one:+.3f}" for one in found), t_interval(found).text("+")])
+    return table(["MRT minus GRPO in verl", *(f"seed {seed}" for seed in results["verl"]["grpo"]), "mean"], rows)
+
+
+def draw(results: dict[str, Any], path: Path) -> None:
+    """Outcome against updates, a mean over seeds and five steps, and the seeds behind it."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, len(ARMS), figsize=(11, 4), sharey=True, layout="constrained")
+    for axis, arm in zip(axes, ARMS, strict=True):
+        for colour, host in enumerate(("verl", "loop")):
+            runs = np.array([_smooth(one["outcome"]) for one in results[host][arm].values()])
+            steps = np.arange(3, 3 + runs.shape[1])
+            axis.plot(steps, runs.T, color=f"C{colour}", alpha=0.25, linewidth=1)
+            axis.plot(steps, runs.mean(axis=0), color=f"C{colour}", label=f"{host}, {len(runs)} seeds")
+        axis.set(title=arm, xlabel="update", ylabel="outcome of a step's rollouts")
+        axis.legend()
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
+
+
+def _smooth(values: Sequence[float]) -> Any:
+    return np.convolve(values, np.ones(5) / 5, "valid")
+
+
+def _run(job: tuple[str, int]) -> tuple[str, int, list[float]]:
+    return *job, run_loop(*job)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--read", action="store_true", help="draw what results/hosts.json holds")
+    parser.add_argument("--workers", type=int, default=2, help="runs side by side (%(default)s)")
+    arguments = parser.parse_args()
+    if not arguments.read:
+        verl = {arm: {str(seed): read_verl(arm, seed) for seed in SEEDS} for arm in ARMS}
+        loop: dict[str, Any] = {arm: {} for arm in ARMS}
+        with multiprocessing.get_context("spawn").Pool(arguments.workers) as pool:
+            for arm, seed, outcome in pool.imap(_run, [(arm, seed) for seed in SEEDS for arm in ARMS]):
+                loop[arm][str(seed)] = {"outcome": outcome}
+        FILE.write_text(json.dumps({"verl": verl, "loop": loop}) + "\n")
+    results = json.loads(FILE.read_text())
+    draw(results, RESULTS / "hosts.png")
+    print("\n".join([*agreement(results), "", *differences(results)]))
+
+
+if __name__ == "__main__":
+    main()
