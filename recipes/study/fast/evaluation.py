@@ -59,7 +59,7 @@ def evaluate(
         "pass_at_2": float(measures.pass_at(2).mean()),
         "regret": float(measures.regrets(budget).mean()),
         "regret_of_the_paper": float(measures.paper_regrets(budget).mean()),
-        "regret_at_twice": float(measures.regrets(2 * budget, extended=extend).mean()),
+        "regret_at_twice": float(measures.regrets(2 * budget, extended=True).mean()) if extend else None,
         "j_before": float(np.mean([one.j_before for one in records])),
         "response_tokens": float(np.mean([one.response_tokens for one in records])),
         "think_tokens": float(np.mean([one.think_tokens for one in records])),

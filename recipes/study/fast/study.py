@@ -95,7 +95,7 @@ def run(job: Job) -> str:
         "updates": len(log),
         "tokens": log[-1]["tokens"],
         "seconds": round(trained - started, 1),
-        **evaluate(model, tokenizer, base_settings(), task, held_out, extend=not job.is_tuning),
+        **evaluate(model, tokenizer, base_settings(), task, held_out, extend=task.extends and not job.is_tuning),
         "training": {key: [round(step.get(key, 0.0), 4) for step in log] for key in CURVES},
     }
     job.path.parent.mkdir(parents=True, exist_ok=True)

@@ -96,12 +96,18 @@ def at_equal(pair: Pair, key: str) -> float:
 
 def table_of_arms(results: Sequence[Result], arms: Sequence[str]) -> list[str]:
     """Mean and interval of every measure."""
+    measures = {key: label for key, label in MEASURES.items() if _is_measured(results, key)}
     rows = []
     for arm in arms:
         own = [one for one in results if one["arm"] == arm]
-        cells = [t_interval([one[key] for one in own]).text(digits=_digits(key)) for key in MEASURES] if own else []
+        cells = [t_interval([one[key] for one in own]).text(digits=_digits(key)) for key in measures] if own else []
         rows += [[f"`{arm}`", f"{own[0]['learning_rate']:g}", str(len(own)), *cells]] if own else []
-    return table(["arm", "learning rate", "runs", *MEASURES.values()], rows)
+    return table(["arm", "learning rate", "runs", *measures.values()], rows)
+
+
+def _is_measured(results: Sequence[Result], key: str) -> bool:
+    """False of what a task leaves out, such as extrapolation that its model's context cannot hold."""
+    return all(one[key] is not None for one in results)
 
 
 def table_of_differences(results: Sequence[Result], arms: Sequence[str]) -> list[str]:
@@ -110,17 +116,18 @@ def table_of_differences(results: Sequence[Result], arms: Sequence[str]) -> list
         f"outcome at equal {key}": lambda pair, key=key: at_equal(pair, key)  # type: ignore[misc]
         for key in ("updates", "tokens", "seconds")
     }
+    compared = [key for key in COMPARED if _is_measured(results, key)]
     rows = []
     for arm in arms:
         pairs = pairs_of(results, arm)
         if arm == "grpo" or not pairs:
             continue
-        intervals: list[Interval] = [t_interval([a[key] - b[key] for a, b in pairs]) for key in COMPARED]
+        intervals: list[Interval] = [t_interval([a[key] - b[key] for a, b in pairs]) for key in compared]
         intervals += [t_interval([reading(pair) for pair in pairs]) for reading in readings.values()]
         ratios = [ratio_interval([token_efficiency(pair, share) for pair in pairs]) for share in SHARES]
         cells = [*(one.text("+") for one in intervals), *(one.text(digits=2) for one in ratios)]
         rows.append([f"`{arm}`", str(len(pairs)), *cells])
-    named = [*(MEASURES[key] for key in COMPARED), *readings, *(f"token efficiency at {one:.0%}" for one in SHARES)]
+    named = [*(MEASURES[key] for key in compared), *readings, *(f"token efficiency at {one:.0%}" for one in SHARES)]
     return table(["minus `grpo`", "pairs", *named], rows)
 
 

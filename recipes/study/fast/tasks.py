@@ -44,6 +44,8 @@ class StudyTask:
     stages: Stages
     seeds: tuple[int, ...]
     """Of its warm starts."""
+    extends: bool = True
+    """Whether traces are extrapolated to twice the budget: the model's context must hold them."""
     rate: float | None = None
     """Learning rate of every arm; None: of each its own, tuned on development problems."""
 
@@ -88,6 +90,7 @@ TASKS = {
                 ),
             ),
             seeds=(31,),
+            extends=False,
             rate=6e-4,
         ),
     )
