@@ -9,6 +9,7 @@ recorded/NAME/metrics.jsonl               of the training, if it was trained
 import gzip
 import hashlib
 import json
+import os
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,7 @@ def main(out: Path = OUT) -> None:
     """Keep the warm start and the arm GRPO of a whole quickstart."""
     from recipes.quickstart.report import evaluate_model
 
+    os.environ.setdefault("VERL_PLATFORM", "cpu")  # what is recorded was trained on one
     before = evaluate_model("before", f"{out}/model", out, problems=PROBLEMS)
     keep("before", before, None)
     keep("grpo", out / "evaluation" / f"grpo-{STEPS}-steps", directory_of("grpo", out) / "metrics.jsonl")
