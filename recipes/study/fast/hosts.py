@@ -25,6 +25,7 @@ from recipes.tools.markdown import table
 RESULTS = Path("recipes/study/results")
 FILE = RESULTS / "hosts.json"
 SEEDS = (1, 2, 3)
+"""Those whose quickstart has been run are read."""
 ARMS = ("grpo", "mrt")
 PARTS = 4
 """Parts of the run, over which the outcome is averaged in the table."""
@@ -48,9 +49,14 @@ def run_loop(arm: str, seed: int) -> list[float]:
     return [round(step["plain_outcome"], 4) for step in loop.steps(data)]
 
 
+def quickstart_of(seed: int) -> Path:
+    """Where run.sh leaves it."""
+    return Path("outputs/quickstart" if seed == 1 else f"outputs/quickstart-seed-{seed}")
+
+
 def read_verl(arm: str, seed: int) -> dict[str, Any]:
     """Outcome of each step, and what the evaluation found, of a quickstart."""
-    out = Path("outputs/quickstart" if seed == 1 else f"outputs/quickstart-seed-{seed}")
+    out = quickstart_of(seed)
     log = [json.loads(line)["data"] for line in (directory_of(arm, out) / "metrics.jsonl").read_text().splitlines()]
     runs = json.loads((out / "report/summary.json").read_text())["runs"]
     (run,) = (one for one in runs if one["name"] == f"{arm}-{STEPS}-steps")
@@ -119,10 +125,11 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="runs side by side (%(default)s)")
     arguments = parser.parse_args()
     if not arguments.read:
-        verl = {arm: {str(seed): read_verl(arm, seed) for seed in SEEDS} for arm in ARMS}
+        seeds = [seed for seed in SEEDS if (quickstart_of(seed) / "report").exists()]
+        verl = {arm: {str(seed): read_verl(arm, seed) for seed in seeds} for arm in ARMS}
         loop: dict[str, Any] = {arm: {} for arm in ARMS}
         with multiprocessing.get_context("spawn").Pool(arguments.workers) as pool:
-            for arm, seed, outcome in pool.imap(_run, [(arm, seed) for seed in SEEDS for arm in ARMS]):
+            for arm, seed, outcome in pool.imap(_run, [(arm, seed) for seed in seeds for arm in ARMS]):
                 loop[arm][str(seed)] = {"outcome": outcome}
         FILE.write_text(json.dumps({"verl": verl, "loop": loop}) + "\n")
     results = json.loads(FILE.read_text())
