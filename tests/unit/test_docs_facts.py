@@ -20,6 +20,7 @@ from mrt_verl.evaluation.command import build_parser
 from mrt_verl.inspect.command import build_parser as inspect_parser
 from mrt_verl.metric_table import METRICS
 from mrt_verl.settings import MRTSettings
+from recipes.study.fast import hosts
 from recipes.study.fast.arms import MAIN, TUNED
 from recipes.study.fast.intervals import ratio_interval, t_interval
 from recipes.study.fast.summary import (
@@ -243,6 +244,13 @@ def test_the_fast_study_in_readme_and_its_own():
     for lines in (table_of_arms(results, MAIN), table_of_differences(results, MAIN)):
         assert "\n".join(lines) in study
     assert "\n".join(tuning_table(read_results(ROOT / "recipes/study/results/fast-pair-v2/tuning"), TUNED)) in study
+
+
+def test_the_two_hosts_in_the_study():
+    results = json.loads((ROOT / "recipes/study/results/hosts.json").read_text())
+    study = (ROOT / "recipes/study/README.md").read_text()
+    for lines in (hosts.agreement(results), hosts.differences(results)):
+        assert "\n".join(lines) in study
 
 
 ROW = {
