@@ -10,8 +10,8 @@ $bin/ruff check .
 $bin/ruff format --check .
 $bin/mypy
 # of two processes with two threads each, each waits for the other
-# and files are begun in the order given here, the slowest first; reasoning-gym draws by the hash seed
-dealt() { OMP_NUM_THREADS=1 PYTHONHASHSEED=0 $bin/python -m pytest -n "${MRT_TEST_WORKERS:-2}" --dist loadfile --no-loadscope-reorder "$@"; }
+# and files are begun in the order given here, the slowest first
+dealt() { OMP_NUM_THREADS=1 $bin/python -m pytest -n "${MRT_TEST_WORKERS:-2}" --dist loadfile --no-loadscope-reorder "$@"; }
 if [ "${1:-}" = quick ]; then
     dealt tests/unit tests/property -m "not slow and not long" --durations=3 "${@:2}"
 elif [ $# = 0 ]; then

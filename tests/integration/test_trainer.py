@@ -140,7 +140,10 @@ def test_one_episode_from_a_plain_rollout(train):
 
 def test_inserted_boundaries(train):
     """The backtrack experiment: the model's numbered steps are its paragraphs here, whatever they say."""
+    # of sixteen rollouts it may be that none closes where J is low
+    sizes = ("data.train_batch_size=8", "actor_rollout_ref.actor.ppo_mini_batch_size=8")
     run = train(
+        *sizes,
         "trainer.val_before_train=False",
         "trainer.test_freq=-1",
         "mrt.step_pattern='.*?(\\d+)'",
@@ -152,11 +155,9 @@ def test_inserted_boundaries(train):
     for step, traces in run.traces.items():
         data = run.steps[step]
         assert data["training/rollout_probs_diff_max"] < 1e-4  # inserted tokens are left out, the rest agrees
+        assert data["mrt/inserted_mean"] > 0
         assert data["mrt/branch_failures"] == 0
         inserted = [trace for trace in traces if trace["inserted_tokens"]]
-        assert (data["mrt/inserted_mean"] > 0) == bool(inserted)
+        assert any("go back to step" in trace["response"] for trace in inserted)
         expected = sorted(t["outcome"] + sum(_progress(t)) for t in traces)
         assert dumped(run, step) == pytest.approx(expected, abs=1e-5)
-    # of a step of sixteen it may be that none closes where J is low
-    inserted = [trace for traces in run.traces.values() for trace in traces if trace["inserted_tokens"]]
-    assert any("go back to step" in trace["response"] for trace in inserted)
