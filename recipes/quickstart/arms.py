@@ -16,7 +16,14 @@ arms have the same boundaries. They train on episodes between markers."""
 STEPS = 60
 SEED = int(os.environ.get("QUICKSTART_SEED") or 1)
 """Of the order of the problems and of what is sampled; runs of other seeds have a directory of their own."""
-OUT = Path("outputs/quickstart" if SEED == 1 else f"outputs/quickstart-seed-{SEED}")
+
+
+def out_of(seed: int) -> Path:
+    """Where the quickstart of a seed leaves everything."""
+    return Path("outputs/quickstart" if seed == 1 else f"outputs/quickstart-seed-{seed}")
+
+
+OUT = out_of(SEED)
 
 
 def directory_of(arm: str, out: Path = OUT) -> Path:
@@ -39,9 +46,16 @@ def _other_seed(out: Path) -> list[str]:
     """What train.yaml says of seed 1."""
     return [
         *(f"data.train_files={out}/data/train.parquet", f"data.val_files={out}/data/test.parquet"),
-        *(f"actor_rollout_ref.model.path={out}/model", f"data.seed={SEED}", f"actor_rollout_ref.rollout.seed={SEED}"),
-        f"actor_rollout_ref.actor.data_loader_seed={SEED}",
+        *(f"actor_rollout_ref.model.path={out}/model", *seed_overrides(SEED)),
     ]
+
+
+def seed_overrides(seed: int) -> tuple[str, ...]:
+    """The seeds of verl that decide the order of the problems and what is sampled."""
+    return (
+        *(f"data.seed={seed}", f"actor_rollout_ref.rollout.seed={seed}"),
+        f"actor_rollout_ref.actor.data_loader_seed={seed}",
+    )
 
 
 def parse_arms(text: str) -> list[str]:

@@ -19,6 +19,7 @@ from data_prep.search_task import VERSION, TraceStyle
 from mrt_verl.evaluation import EvaluationConfig, evaluate
 from mrt_verl.evaluation.load import load_runs
 from mrt_verl.evaluation.settings import read_settings
+from recipes.quickstart.arms import seed_overrides
 from recipes.quickstart.make_model import Stages
 from recipes.quickstart.prepare import prepare
 from recipes.quickstart.report import merge_logs
@@ -63,8 +64,8 @@ def overrides_of(arm: str, seed: int, steps: int) -> list[str]:
     overrides = [
         *(*COMMON, *ARMS[arm]),
         *(f"data.train_files={OUT}/data/train.parquet", f"data.val_files={OUT}/data/test.parquet"),
-        *(f"actor_rollout_ref.model.path={WARM_START}", f"data.seed={seed}", f"actor_rollout_ref.rollout.seed={seed}"),
-        *(f"actor_rollout_ref.actor.data_loader_seed={seed}", f"trainer.total_training_steps={steps}"),
+        *(f"actor_rollout_ref.model.path={WARM_START}", *seed_overrides(seed)),
+        f"trainer.total_training_steps={steps}",
         *(f"trainer.default_local_dir={run}/checkpoints", f"trainer.experiment_name={run.name}"),
     ]
     return overrides if "~mrt" in overrides else [*overrides, "mrt.trace_dir=null"]

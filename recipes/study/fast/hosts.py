@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from mrt_verl.evaluation.settings import read_settings
-from recipes.quickstart.arms import STEPS, directory_of
+from recipes.quickstart.arms import STEPS, directory_of, out_of
 from recipes.study.fast.intervals import t_interval
 from recipes.tools.markdown import table
 
@@ -38,7 +38,8 @@ def run_loop(arm: str, seed: int) -> list[float]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from recipes.quickstart.prepare import SEED, TEST, TRAIN, WARM_START, make_problems, rows
+    from data_prep.search_task import make_problems
+    from recipes.quickstart.prepare import SEED, TEST, TRAIN, WARM_START, rows
     from recipes.study.fast.loop import Experiment, Loop
 
     torch.set_num_threads(1)
@@ -51,22 +52,16 @@ def run_loop(arm: str, seed: int) -> list[float]:
     return [round(step["plain_outcome"], 4) for step in loop.steps(data)]
 
 
-def quickstart_of(seed: int) -> Path:
-    """Where run.sh leaves it."""
-    return Path("outputs/quickstart" if seed == 1 else f"outputs/quickstart-seed-{seed}")
-
-
 def read_verl(arm: str, seed: int) -> dict[str, Any]:
     """Outcome of each step, and what the evaluation found, of a quickstart."""
-    out = quickstart_of(seed)
+    out = out_of(seed)
     log = [json.loads(line)["data"] for line in (directory_of(arm, out) / "metrics.jsonl").read_text().splitlines()]
     runs = json.loads((out / "report/summary.json").read_text())["runs"]
     (run,) = (one for one in runs if one["name"] == f"{arm}-{STEPS}-steps")
-    (budget,) = sorted(run["budgets"], key=int)[-1:]
     return {
         "outcome": [round(one["mrt/outcome"], 4) for one in log if "mrt/outcome" in one],
         "pass_at_1": run["pass@1"]["value"],
-        "regret": run["budgets"][budget]["regret"]["value"],
+        "regret": run["budgets"][max(run["budgets"], key=int)]["regret"]["value"],
     }
 
 
@@ -117,21 +112,18 @@ def _smooth(values: Sequence[float]) -> Any:
     return np.convolve(values, np.ones(5) / 5, "valid")
 
 
-def _run(job: tuple[str, int]) -> tuple[str, int, list[float]]:
-    return *job, run_loop(*job)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--read", action="store_true", help="draw what results/hosts.json holds")
     parser.add_argument("--workers", type=int, default=2, help="runs side by side (%(default)s)")
     arguments = parser.parse_args()
     if not arguments.read:
-        seeds = [seed for seed in SEEDS if (quickstart_of(seed) / "report").exists()]
+        seeds = [seed for seed in SEEDS if (out_of(seed) / "report").exists()]
         verl = {arm: {str(seed): read_verl(arm, seed) for seed in seeds} for arm in ARMS}
         loop: dict[str, Any] = {arm: {} for arm in ARMS}
+        jobs = [(arm, seed) for seed in seeds for arm in ARMS]
         with multiprocessing.get_context("spawn").Pool(arguments.workers) as pool:
-            for arm, seed, outcome in pool.imap(_run, [(arm, seed) for seed in seeds for arm in ARMS]):
+            for (arm, seed), outcome in zip(jobs, pool.starmap(run_loop, jobs, chunksize=1), strict=True):
                 loop[arm][str(seed)] = {"outcome": outcome}
         FILE.write_text(json.dumps({"verl": verl, "loop": loop}) + "\n")
     results = json.loads(FILE.read_text())
