@@ -2,15 +2,19 @@
 
 Where one of them is killed, verl waits for its rollouts for ever, or trains on those of the others. A thread in the
 trainer's process looks at all of them and says so at once; the sampler ends the run (stall.py). Where the trainer does
-not wait for rollouts, it may be saving: only after `mrt.stall_timeout_s` the thread ends its process.
+not wait for rollouts, it may be saving: only after `mrt.stall_timeout_s` the thread ends its process, or after
+`HANDOVER_S` where it hands weights to a server that does not take them any more.
 """
 
 import contextlib
 import logging
 import os
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
+from types import FrameType
 from typing import Any, ClassVar
 
 import ray
@@ -24,6 +28,8 @@ AGAIN_S = 2.0
 """Seconds after which a fault is looked at again: a trainer may take a server away on purpose."""
 ANSWER_S = 5.0
 """Seconds that a look waits for answers; an actor that is busy answers a later one."""
+HANDOVER_S = 60.0
+"""Seconds that the trainer may hand over weights once a fault is known; what it saved is saved before that."""
 
 Question = tuple[Any, Callable[[Any], str | None]]
 """An actor, and what is called on it there; it returns what is wrong, or None."""
@@ -69,8 +75,20 @@ class ActorWatch:
                 return
             self.confirm()
         logger.error("%s: the run ends when its trainer next waits for rollouts", self.fault)
-        if self._grace_s is not None and not self._stopped.wait(self._grace_s):
-            end_process(f"{self.fault}; the trainer did not end within mrt.stall_timeout_s={self._grace_s:g}")
+        if (why := self._does_not_end()) is not None:
+            end_process(f"{self.fault}; {why}")
+
+    def _does_not_end(self) -> str | None:
+        """Why the trainer cannot end by itself, once that is clear; None if it has stopped the watch before."""
+        known = handing = time.monotonic()
+        while not self._stopped.wait(LOOK_S):
+            now = time.monotonic()
+            handing = handing if hands_over_weights() else now
+            if now - handing >= HANDOVER_S:
+                return f"the trainer has handed over weights for {now - handing:.0f} s, and nobody takes them"
+            if self._grace_s is not None and now - known >= self._grace_s:
+                return f"the trainer did not end within mrt.stall_timeout_s={self._grace_s:g}"
+        return None
 
     def _look(self) -> str | None:
         try:
@@ -137,6 +155,19 @@ def questions_of(manager: Any) -> dict[str, Question]:
             servers = ray.get(balancer.__ray_call__.remote(servers_of), timeout=ANSWER_S)
             found |= {f"server {name}": (server, engine_fault) for name, server in servers.items()}
     return found
+
+
+def hands_over_weights() -> bool:
+    """Whether a thread of this process is in the part of verl that hands the trainer's weights to its servers."""
+    tops = sys._current_frames().values()
+    return any(_is_handover(frame) for top in tops for frame, _ in traceback.walk_stack(top))
+
+
+def _is_handover(frame: FrameType) -> bool:
+    """By module: while a coroutine waits, of its callers only the trainer's hook is on the stack."""
+    module = str(frame.f_globals.get("__name__"))
+    is_hook = module.startswith("verl.trainer.") and frame.f_code.co_name == "on_step_end"
+    return is_hook or module.startswith("verl.checkpoint_engine.")
 
 
 def end_process(why: str) -> None:

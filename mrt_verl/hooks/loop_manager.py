@@ -3,11 +3,13 @@
 from functools import partial
 from typing import Any
 
+from ray.exceptions import ActorDiedError
 from tensordict import TensorDict
 from verl.trainer.ppo.v1 import AgentLoopManagerTQ
 from verl.utils import tensordict_utils as tu
 
 from mrt_verl.hooks.actor_watch import ActorWatch, questions_of
+from mrt_verl.hooks.stall import raise_if_dead
 from mrt_verl.settings import MRTSettings
 
 
@@ -26,4 +28,8 @@ class MRTAgentLoopManager(AgentLoopManagerTQ):
     def generate_sequences(self, prompts: TensorDict) -> None:
         if tu.get_non_tensor_data(prompts, key="validate", default=False):
             tu.assign_non_tensor_data(prompts, "mrt_validate", True)
-        super().generate_sequences(prompts)
+        try:
+            super().generate_sequences(prompts)
+        except ActorDiedError:
+            raise_if_dead("its prompts could not be handed out")
+            raise

@@ -1,5 +1,6 @@
 """Faults of an evaluation and of data_prep: told to stop, killed, started twice, and what they leave."""
 
+import json
 import os
 import re
 import signal
@@ -127,8 +128,72 @@ def data_prep_interrupted(workspace: Path, out: Path) -> Seen:
     return seen
 
 
+def data_prep_killed(workspace: Path, out: Path) -> Seen:
+    """SIGKILL at ten moments of `data_prep file` into one directory, then to its end: the undisturbed run's bytes."""
+    seen = Seen()
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "in.jsonl").write_text("".join(f'{{"problem": "{n} + {n}?", "answer": "{2 * n}"}}\n' for n in range(3000)))
+    words = ["data_prep", "file", "--from", str(out / "in.jsonl"), "--question", "problem", "--answer", "answer"]
+    whole = Command([*words, "--out", str(out / "whole")], out / "log_whole")
+    started = time.monotonic()
+    seen.check("an undisturbed run ends well", whole.process.wait(120 * PATIENCE) == 0)
+    seconds, killed = time.monotonic() - started, 0
+    for tenth in range(1, 11):
+        command = Command([*words, "--out", str(out / "killed")], out / f"log{tenth}")
+        time.sleep(seconds * tenth / 10)
+        killed += command.process.poll() is None
+        command.end()
+    last = Command([*words, "--out", str(out / "killed")], out / "log_last")
+    seen.check("the last one ends well", last.process.wait(120 * PATIENCE) == 0)
+    files = {path.name: path.read_bytes() for path in (out / "whole").glob("*.parquet")}
+    after = {path.name: path.read_bytes() for path in (out / "killed").glob("*.parquet")}
+    seen.check(f"the same files {sorted(files)} {sorted(after)}", bool(files) and files.keys() == after.keys())
+    seen.check("the same bytes", files == after)
+    seen.what = f"{killed} of 10 were killed before their end; {len(files)} files, the same bytes"
+    return seen
+
+
+def evaluation_killed_often(workspace: Path, out: Path) -> Seen:
+    """SIGKILL ten times while traces are sampled: every trace is there once, and an undisturbed run has the same."""
+    seen = Seen()
+    (out / "whole").mkdir(parents=True, exist_ok=True)
+    whole = Command(evaluate(workspace, out / "whole"), out / "log_whole")
+    try:
+        seen.check("an undisturbed run ends well", whole.process.wait(START_S) == 0)
+    finally:
+        whole.end()
+    for number in range(1, 11):
+        command = Command(evaluate(workspace, out), out / f"log{number}")
+        wait_for_lines(command, out, 24 * number)
+        seen.check(f"killed at {lines(out)} traces", command.process.poll() is None)
+        command.end()
+    last = Command(evaluate(workspace, out), out / "log_last")
+    try:
+        seen.check("the last one ends well", last.process.wait(START_S) == 0)
+    finally:
+        last.end()
+    undisturbed, disturbed = (traces(place) for place in (out / "whole", out))
+    ids = [key for key, _ in disturbed]
+    seen.check(f"256 traces, none twice ({len(ids)}, {len(set(ids))})", len(ids) == len(set(ids)) == 256)
+    seen.check("the same traces by id", set(ids) == {key for key, _ in undisturbed})
+    same = sum(dict(undisturbed).get(key) == text for key, text in disturbed)
+    seen.what = f"256 traces, each once; {same} of them word for word those of an undisturbed run"
+    return seen
+
+
+def traces(out: Path) -> list[tuple[str, str]]:
+    """(problem and number, response) of an evaluation's traces."""
+    rows = map(json.loads, (out / "evaluation" / "tiny" / "traces.jsonl").read_text().splitlines())
+    return [(f"{row['problem']} {row['trace']}", row["response"]) for row in rows]
+
+
 CASES = (
     stopped(signal.SIGTERM),
     stopped(signal.SIGKILL),
     Case("data_prep_interrupted", "SIGINT of data_prep", "12 moments", "one line, no half file", data_prep_interrupted),
+    Case("data_prep_killed", "kill -9 of data_prep, ten times", "10 moments", "the same bytes", data_prep_killed),
+    Case(
+        *("evaluation_killed_often", "kill -9 of an evaluation, ten times", "sampling"),
+        *("each trace once", evaluation_killed_often, 1500),
+    ),
 )

@@ -1,10 +1,14 @@
 """A step whose rollouts do not come: the sampler ends the run, in one line that says why."""
 
+import contextlib
+import inspect
+import threading
+
 import pytest
 from ray.exceptions import ActorDiedError
 
 from mrt_verl.hooks import actor_watch
-from mrt_verl.hooks.actor_watch import ActorWatch, engine_fault, is_there, questions_of, servers_of
+from mrt_verl.hooks.actor_watch import ActorWatch, engine_fault, hands_over_weights, is_there, questions_of, servers_of
 from mrt_verl.hooks.stall import RolloutsStalled, StallWatch, raise_if_dead
 
 
@@ -95,6 +99,22 @@ def test_a_dead_engine_is_told_by_its_server(watch):
         raise_if_dead("step 3: 3 of 16 rollouts came")
 
 
+def test_prompts_that_cannot_be_handed_to_a_killed_worker_end_the_run(watch, monkeypatch):
+    """Seen on a real run: killed between two steps, the worker is missed where verl hands it the next one's prompts."""
+    from tensordict import TensorDict
+    from verl.trainer.ppo.v1 import AgentLoopManagerTQ
+
+    from mrt_verl.hooks.loop_manager import MRTAgentLoopManager
+
+    def fail(*_):
+        raise ActorDiedError()
+
+    monkeypatch.setattr(AgentLoopManagerTQ, "generate_sequences", fail)
+    watch({"agent-loop worker 0": Actor(dead=True)}, is_there)
+    with pytest.raises(RolloutsStalled, match=r"^agent-loop worker 0 died: .*; its prompts could not be handed out$"):
+        MRTAgentLoopManager.__new__(MRTAgentLoopManager).generate_sequences(TensorDict())
+
+
 @pytest.mark.parametrize("actor", [Actor(engine=Engine(False)), Actor(), Actor(busy=True, dead=True)])
 def test_who_answers_or_is_busy_is_no_fault(watch, actor):
     made = watch({"server": actor})
@@ -131,11 +151,75 @@ def test_a_trainer_that_never_waits_again_is_ended_after_its_time(watch, monkeyp
     monkeypatch.setattr(actor_watch, "LOOK_S", 0)
     monkeypatch.setattr(actor_watch, "end_process", ended.append)
     made = watch({"agent-loop worker 0": Actor(dead=True)}, is_there)
+    monkeypatch.setattr(made, "_stopped", StopsAfter(3))
     made._run()
     assert ended == [] and "agent-loop worker 0 died: pid: 7 it was killed: the run ends when its" in caplog.text
-    made._grace_s = 0.01
+    made._grace_s, made._stopped = 0.0, StopsAfter(3)
     made._run()
-    assert ended == [f"{made.fault}; the trainer did not end within mrt.stall_timeout_s=0.01"]
+    assert ended == [f"{made.fault}; the trainer did not end within mrt.stall_timeout_s=0"]
+
+
+class StopsAfter:
+    """An event that is set after so many waits."""
+
+    def __init__(self, waits):
+        self.waits = waits
+
+    def wait(self, seconds):
+        self.waits -= 1
+        return self.waits < 0
+
+
+@pytest.mark.parametrize(("is_handing", "ended"), [([True] * 7, True), ([True] * 3 + [False] + [True] * 5, False)])
+def test_a_trainer_that_hands_weights_to_a_dead_engine_is_ended(watch, monkeypatch, is_handing, ended):
+    """Seen on a real run: the engine died after its last rollout of the step, and the update waited for it for ever."""
+    clock, seen, why = iter(range(0, 1000, 10)), iter(is_handing), []
+    monkeypatch.setattr(actor_watch.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(actor_watch, "hands_over_weights", lambda: next(seen))
+    monkeypatch.setattr(actor_watch, "end_process", why.append)
+    made = watch({"server a": Actor(engine=Engine(True))})
+    made.confirm()
+    made._stopped = StopsAfter(len(is_handing))
+    monkeypatch.setattr(made, "_grace_s", 3600)
+    made._run()
+    told = "server a has a dead engine core; the trainer has handed over weights for 60 s, and nobody takes them"
+    assert why == ([told] if ended else [])
+
+
+def test_where_the_trainer_hands_over_weights():
+    """In verl's own code: a thread that waits there is seen, one that waits elsewhere is not."""
+    from verl.checkpoint_engine.base import CheckpointEngineManager
+
+    class Workers:
+        def update_weights(self, **_):
+            reached.set()
+            free.wait(60)
+            raise ConnectionError("the server is gone")
+
+    def hand_over():
+        with contextlib.suppress(ConnectionError):
+            CheckpointEngineManager.update_weights(manager, 1)
+
+    reached, free = threading.Event(), threading.Event()
+    manager = CheckpointEngineManager.__new__(CheckpointEngineManager)
+    manager.backend, manager.actor_wg = "naive", Workers()
+    assert not hands_over_weights()
+    thread = threading.Thread(target=hand_over)
+    thread.start()
+    try:
+        assert reached.wait(60) and hands_over_weights()
+    finally:
+        free.set()
+        thread.join(60)
+    assert not hands_over_weights()
+
+
+def test_the_trainers_hand_over_weights_where_a_step_ends():
+    from verl.trainer.ppo.v1 import trainer_colocate_async, trainer_separate_async, trainer_sync
+
+    for module in (trainer_sync, trainer_colocate_async, trainer_separate_async):
+        classes = [one for one in vars(module).values() if "on_step_end" in getattr(one, "__dict__", {})]
+        assert any("update_weights" in inspect.getsource(one.on_step_end) for one in classes), module
 
 
 def test_whom_a_manager_waits_for(monkeypatch):

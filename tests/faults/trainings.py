@@ -181,6 +181,26 @@ def two_runs(workspace: Path, out: Path) -> Seen:
     return seen
 
 
+def checkpoint_disk_full(workspace: Path, out: Path) -> Seen:
+    """No room for the checkpoint of step 1: the run ends; with room the same command starts anew and goes on."""
+    seen = Seen()
+    save = ["trainer.save_freq=1", "trainer.max_actor_ckpt_to_keep=1"]
+    with small_disk(out / "checkpoints") as take_away, training(workspace, out, *save) as one:
+        take_away()
+        seen.told_s = one.wait_for(r"No space left|File exists|Not a directory", START_S)
+        code = ended(one, 120 * PATIENCE)
+        seen.check(f"the run ended by itself, exit code {code}", code not in (None, 0))
+        seen.check("it was told", seen.told_s is not None)
+        left = one.left(30)
+        seen.check(f"no process is left {left or ''}", not left)
+        seen.what = f"exit code {code} in step {one.steps + 1}: {line_of(one.log, 'No space left|File exists')}"
+        tracker = out / "checkpoints" / "latest_checkpointed_iteration.txt"
+        seen.check("no step is named as saved", not tracker.is_file() or not tracker.read_text().strip())
+    with training(workspace, out, *save, f"trainer.default_local_dir={out}/room") as again:
+        finished(again, seen)
+    return seen
+
+
 def driver_killed(workspace: Path, out: Path) -> Seen:
     """kill -9 of `main_ppo` itself: nobody is there to tell, and nothing may stay."""
     seen = Seen()
@@ -195,6 +215,7 @@ def driver_killed(workspace: Path, out: Path) -> Seen:
 
 
 ENGINE = r"has a dead engine core"
+STALLED = r"no rollout has finished for mrt\.stall_timeout_s=20"
 CASES = (
     Case(
         "engine_killed", "kill -9 of vLLM's engine core", "rollout", "ends in one line", killed("engine core", ENGINE)
@@ -209,10 +230,28 @@ CASES = (
     ),
     Case(
         *("engine_stopped", "SIGSTOP of vLLM's engine core", "rollout", "ends after mrt.stall_timeout_s=20"),
-        killed(
-            *("engine core", r"no rollout has finished for mrt\.stall_timeout_s=20", "mrt.stall_timeout_s=20"),
-            number=signal.SIGSTOP,
-        ),
+        killed("engine core", STALLED, "mrt.stall_timeout_s=20", number=signal.SIGSTOP),
+    ),
+    Case(
+        *("agent_loop_stopped", "SIGSTOP of an agent-loop worker", "rollout", "ends after mrt.stall_timeout_s=20"),
+        killed("agent-loop worker", STALLED, "mrt.stall_timeout_s=20", number=signal.SIGSTOP),
+    ),
+    Case(
+        *("reward_stopped", "SIGSTOP of a reward worker", "rollout", "ends after mrt.stall_timeout_s=20"),
+        killed("reward worker", STALLED, "mrt.stall_timeout_s=20", number=signal.SIGSTOP),
+    ),
+    Case(
+        *("actor_killed", "kill -9 of the trainer's actor", "rollout", "ends with what Ray says"),
+        killed("actor", r"ActorDiedError|died unexpectedly"),
+    ),
+    Case(
+        *("trainer_killed", "kill -9 of the process of the trainer's loop", "rollout", "ends with what Ray says"),
+        killed("trainer", r"ActorDiedError|died unexpectedly"),
+    ),
+    Case(
+        *("checkpoint_disk_full", "the disk of the checkpoints is full", "save"),
+        *("ends with the disk's error; with room it trains", checkpoint_disk_full),
+        900,
     ),
     Case(
         *("disk_and_function", "mrt.trace_dir is full; a reward function sleeps, exits and prints 10 MB"),
