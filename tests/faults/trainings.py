@@ -73,62 +73,6 @@ def finished(run: Training, seen: Seen, steps: int = STEPS) -> None:
     seen.check(f"no process is left {left or ''}", not left)
 
 
-FUNCTION = """
-import os, time, zlib
-
-def compute_score(data_source, solution_str, ground_truth, extra_info=None, **_):
-    kind = zlib.crc32(solution_str.encode()) % 40
-    if kind == 0:
-        time.sleep(1000)
-    if kind == 1:
-        os._exit(3)
-    if kind == 2:
-        print(("y" * 999 + "\\n") * 10_000)
-    return float(str(ground_truth) in solution_str[-40:])
-"""
-
-
-@contextlib.contextmanager
-def small_disk(place: Path) -> Iterator[Callable[[], None]]:
-    """A file system of 64 KB, nearly full; where none can be mounted, the yielded call takes `place` away."""
-    place.mkdir(parents=True)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
-    if subprocess.run(mount, stderr=subprocess.DEVNULL).returncode:
-        yield lambda: (place.rename(place.with_name("before")), place.write_text(""), None)[-1]
-        return
-    try:
-        (place / "filler").write_bytes(b"x" * 60_000)
-        yield lambda: None
-    finally:
-        subprocess.run(["umount", str(place)])
-
-
-def disk_and_function(workspace: Path, out: Path) -> Seen:
-    """The trace directory is full; a function sleeps for ever, exits, or prints 10 MB, each on 2.5 % of the answers."""
-    seen, path = Seen(), out / "score.py"
-    out.mkdir(parents=True)
-    path.write_text(FUNCTION)
-    overrides = ["mrt.outcome=compute_score", f"reward.custom_reward_function.path={path}", "mrt.grade_timeout_s=3"]
-    with (
-        small_disk(out / "small") as take_away,
-        training(workspace, out, f"mrt.trace_dir={out}/small/traces", *overrides) as one,
-    ):
-        one.wait_for(r"step:1 - ", START_S)
-        take_away()
-        finished(one, seen)
-        warnings = re.findall(r"jsonl cannot be written \([^)]*\)", one.log)
-        seen.check(f"one warning of the disk ({len(warnings)})", len(warnings) == 1)
-        for told in ("gradings timed out", "grading processes died", "prints more than"):
-            seen.check(f"told: {told}", told in one.log)
-        size = one.log_path.stat().st_size / 2**20
-        seen.check(f"the log has less than 5 MB ({size:.1f})", size < 5)
-        lost = sum(one.metric("mrt/grade_timeouts")) + sum(one.metric("mrt/grade_errors"))
-        restarts = sum(one.metric("mrt/grade_restarts"))
-        told = f"{lost:.0f} answers left out, {restarts:.0f} restarts, {size:.1f} MB of log"
-        seen.what = f"{one.steps} steps; {''.join(warnings[:1])}; {told}"
-    return seen
-
-
 def killed_while_saving(workspace: Path, out: Path) -> Seen:
     """Everything is killed while step 2 is saved; then the same command again, and what it advises."""
     seen = Seen()
@@ -181,26 +125,6 @@ def two_runs(workspace: Path, out: Path) -> Seen:
     return seen
 
 
-def checkpoint_disk_full(workspace: Path, out: Path) -> Seen:
-    """No room for the checkpoint of step 1: the run ends; with room the same command starts anew and goes on."""
-    seen = Seen()
-    save = ["trainer.save_freq=1", "trainer.max_actor_ckpt_to_keep=1"]
-    with small_disk(out / "checkpoints") as take_away, training(workspace, out, *save) as one:
-        take_away()
-        seen.told_s = one.wait_for(r"No space left|File exists|Not a directory", START_S)
-        code = ended(one, 120 * PATIENCE)
-        seen.check(f"the run ended by itself, exit code {code}", code not in (None, 0))
-        seen.check("it was told", seen.told_s is not None)
-        left = one.left(30)
-        seen.check(f"no process is left {left or ''}", not left)
-        seen.what = f"exit code {code} in step {one.steps + 1}: {line_of(one.log, 'No space left|File exists')}"
-        tracker = out / "checkpoints" / "latest_checkpointed_iteration.txt"
-        seen.check("no step is named as saved", not tracker.is_file() or not tracker.read_text().strip())
-    with training(workspace, out, *save, f"trainer.default_local_dir={out}/room") as again:
-        finished(again, seen)
-    return seen
-
-
 def driver_killed(workspace: Path, out: Path) -> Seen:
     """kill -9 of `main_ppo` itself: nobody is there to tell, and nothing may stay."""
     seen = Seen()
@@ -247,15 +171,6 @@ CASES = (
     Case(
         *("trainer_killed", "kill -9 of the process of the trainer's loop", "rollout", "ends with what Ray says"),
         killed("trainer", r"ActorDiedError|died unexpectedly"),
-    ),
-    Case(
-        *("checkpoint_disk_full", "the disk of the checkpoints is full", "save"),
-        *("ends with the disk's error; with room it trains", checkpoint_disk_full),
-        900,
-    ),
-    Case(
-        *("disk_and_function", "mrt.trace_dir is full; a reward function sleeps, exits and prints 10 MB"),
-        *("all steps", "goes on, each told once, log bounded", disk_and_function),
     ),
     Case(
         *("killed_while_saving", "kill -9 of everything", "save"),
