@@ -3,7 +3,8 @@
 Where one of them is killed, verl waits for its rollouts for ever, or trains on those of the others. A thread in the
 trainer's process looks at all of them and says so at once; the sampler ends the run (stall.py). Where the trainer does
 not wait for rollouts, it may be saving: only after `mrt.stall_timeout_s` the thread ends its process, or after
-`HANDOVER_S` where it hands weights to a server that does not take them any more.
+`HANDOVER_S` where it hands weights to a server that is dead. Handing them to one that lives but does not take them may
+last `mrt.stall_timeout_s` as well.
 """
 
 import contextlib
@@ -29,7 +30,7 @@ AGAIN_S = 2.0
 ANSWER_S = 5.0
 """Seconds that a look waits for answers; an actor that is busy answers a later one."""
 HANDOVER_S = 60.0
-"""Seconds that the trainer may hand over weights once a fault is known; what it saved is saved before that."""
+"""Seconds that the trainer may hand over weights once a fault is known; it saves before it hands over."""
 
 Question = tuple[Any, Callable[[Any], str | None]]
 """An actor, and what is called on it there; it returns what is wrong, or None."""
@@ -46,7 +47,8 @@ class ActorWatch:
 
         Args:
             questions: by name what to ask of whom now; asked anew at each look, since servers come and go.
-            grace_s: seconds that a run may take to end by itself once a fault is known; None for as long as it takes.
+            grace_s: `mrt.stall_timeout_s`, seconds that a run may take to end by itself once a fault is known, and to
+                hand over weights; None for as long as it takes.
         """
         self._grace_s = grace_s
         self.fault: str | None = None
@@ -70,24 +72,33 @@ class ActorWatch:
         return self.fault
 
     def _run(self) -> None:
-        while self.fault is None:
-            if self._stopped.wait(LOOK_S):
-                return
-            self.confirm()
-        logger.error("%s: the run ends when its trainer next waits for rollouts", self.fault)
-        if (why := self._does_not_end()) is not None:
-            end_process(f"{self.fault}; {why}")
-
-    def _does_not_end(self) -> str | None:
-        """Why the trainer cannot end by itself, once that is clear; None if it has stopped the watch before."""
-        known = handing = time.monotonic()
+        known_at, handing_since = None, None
         while not self._stopped.wait(LOOK_S):
+            self.confirm()
             now = time.monotonic()
-            handing = handing if hands_over_weights() else now
-            if now - handing >= HANDOVER_S:
-                return f"the trainer has handed over weights for {now - handing:.0f} s, and nobody takes them"
-            if self._grace_s is not None and now - known >= self._grace_s:
-                return f"the trainer did not end within mrt.stall_timeout_s={self._grace_s:g}"
+            if self.fault is not None and known_at is None:
+                logger.error("%s: the run ends when its trainer next waits for rollouts", self.fault)
+                known_at = now
+            handing_since = (handing_since or now) if hands_over_weights() else None
+            why = self._why_it_hangs(now - (known_at or now), now - (handing_since or now))
+            if why is not None:
+                end_process(why)
+                return
+
+    def _why_it_hangs(self, known_s: float, handing_s: float) -> str | None:
+        """Why the trainer will not end by itself; None as long as it may.
+
+        Args:
+            known_s: seconds since the fault is known, 0 without one.
+            handing_s: seconds for which it has handed over weights.
+        """
+        limit = self._grace_s if self.fault is None else HANDOVER_S
+        fault = "" if self.fault is None else f"{self.fault}; "
+        if limit is not None and handing_s >= limit:
+            told = f"mrt.stall_timeout_s={limit:g}" if self.fault is None else f"{handing_s:.0f}"
+            return f"{fault}the trainer has handed over weights for {told} seconds, and nobody takes them"
+        if self.fault is not None and self._grace_s is not None and known_s >= self._grace_s:
+            return f"{fault}the trainer did not end within mrt.stall_timeout_s={self._grace_s:g}"
         return None
 
     def _look(self) -> str | None:

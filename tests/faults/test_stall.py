@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import threading
+from types import SimpleNamespace
 
 import pytest
 from ray.exceptions import ActorDiedError
@@ -170,20 +171,31 @@ class StopsAfter:
         return self.waits < 0
 
 
-@pytest.mark.parametrize(("is_handing", "ended"), [([True] * 7, True), ([True] * 3 + [False] + [True] * 5, False)])
-def test_a_trainer_that_hands_weights_to_a_dead_engine_is_ended(watch, monkeypatch, is_handing, ended):
-    """Seen on a real run: the engine died after its last rollout of the step, and the update waited for it for ever."""
-    clock, seen, why = iter(range(0, 1000, 10)), iter(is_handing), []
-    monkeypatch.setattr(actor_watch.time, "monotonic", lambda: next(clock))
+FAULT = "server a has a dead engine core; "
+
+
+@pytest.mark.parametrize(
+    ("errored", "is_handing", "told"),
+    [
+        (True, [True] * 7, f"{FAULT}the trainer has handed over weights for 60 seconds, and nobody takes them"),
+        (True, [True] * 4 + [False] + [True] * 6, None),
+        (
+            *(False, [True] * 13),
+            "the trainer has handed over weights for mrt.stall_timeout_s=120 seconds, and nobody takes them",
+        ),
+        (False, [True] * 8 + [False] + [True] * 8, None),
+    ],
+)
+def test_a_trainer_that_hands_weights_to_nobody_is_ended(watch, monkeypatch, errored, is_handing, told):
+    """Seen on real runs: the engine died, or stopped, after the step's last rollout; the update waited for it."""
+    clock, seen, why = iter(range(10, 1000, 10)), iter(is_handing), []
+    made = watch({"server a": Actor(engine=Engine(errored))})
+    made._stopped, made._grace_s = StopsAfter(len(is_handing)), 120.0
+    monkeypatch.setattr(actor_watch, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda _: None))
     monkeypatch.setattr(actor_watch, "hands_over_weights", lambda: next(seen))
     monkeypatch.setattr(actor_watch, "end_process", why.append)
-    made = watch({"server a": Actor(engine=Engine(True))})
-    made.confirm()
-    made._stopped = StopsAfter(len(is_handing))
-    monkeypatch.setattr(made, "_grace_s", 3600)
     made._run()
-    told = "server a has a dead engine core; the trainer has handed over weights for 60 s, and nobody takes them"
-    assert why == ([told] if ended else [])
+    assert why == ([] if told is None else [told])
 
 
 def test_where_the_trainer_hands_over_weights():

@@ -139,7 +139,8 @@ def driver_killed(workspace: Path, out: Path) -> Seen:
 
 
 ENGINE = r"has a dead engine core"
-STALLED = r"no rollout has finished for mrt\.stall_timeout_s=20"
+STALLED = r"(no rollout has finished|has handed over weights) for mrt\.stall_timeout_s=20"
+"""Which of them depends on where in its step the trainer was."""
 CASES = (
     Case(
         "engine_killed", "kill -9 of vLLM's engine core", "rollout", "ends in one line", killed("engine core", ENGINE)
