@@ -4,6 +4,8 @@
     python -m recipes.study.fast.hosts           runs the loop as often, and draws results/hosts.png
     python -m recipes.study.fast.hosts --read    of what has been run
 
+Seeds that results/hosts.json holds stay as they are; without the file all are read and run anew.
+
 Both start from warm start 1, and train on the same problems with the same settings. What is compared is the outcome of
 a step's rollouts, none of whose problems was met before. verl's runs are evaluated, too, by the quickstart.
 """
@@ -27,6 +29,7 @@ RESULTS = Path("recipes/study/results")
 FILE = RESULTS / "hosts.json"
 SEEDS = (1, 2, 3)
 """Those whose quickstart has been run are read."""
+HOSTS = ("verl", "loop")
 ARMS = ("grpo", "mrt")
 PARTS = 4
 """Parts of the run, over which the outcome is averaged in the table."""
@@ -65,11 +68,23 @@ def read_verl(arm: str, seed: int) -> dict[str, Any]:
     }
 
 
+def add_seeds(workers: int) -> dict[str, Any]:
+    """The results, with those of quickstarts that are not in them yet: by host, arm and seed."""
+    results = json.loads(FILE.read_text()) if FILE.exists() else {host: {arm: {} for arm in ARMS} for host in HOSTS}
+    seeds = [seed for seed in SEEDS if str(seed) not in results["verl"]["mrt"] and (out_of(seed) / "report").exists()]
+    jobs = [(arm, seed) for seed in seeds for arm in ARMS]
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        for (arm, seed), outcome in zip(jobs, pool.starmap(run_loop, jobs, chunksize=1), strict=True):
+            results["verl"][arm][str(seed)] = read_verl(arm, seed)
+            results["loop"][arm][str(seed)] = {"outcome": outcome}
+    return dict(results)
+
+
 def agreement(results: dict[str, Any]) -> list[str]:
     """Mean outcome in each part of the runs, of both hosts."""
     rows = []
     for arm in ARMS:
-        for host in ("verl", "loop"):
+        for host in HOSTS:
             parts = [np.array_split(one["outcome"], PARTS) for one in results[host][arm].values()]
             cells = [t_interval([float(part.mean()) for part in same]).text() for same in zip(*parts, strict=True)]
             rows.append([f"`{arm}`, {host}", *cells])
@@ -97,7 +112,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
 
     figure, axes = pyplot.subplots(1, len(ARMS), figsize=(11, 4), sharey=True, layout="constrained")
     for axis, arm in zip(axes, ARMS, strict=True):
-        for colour, host in enumerate(("verl", "loop")):
+        for colour, host in enumerate(HOSTS):
             runs = np.array([_smooth(one["outcome"]) for one in results[host][arm].values()])
             steps = np.arange(3, 3 + runs.shape[1])
             axis.plot(steps, runs.T, color=f"C{colour}", alpha=0.25, linewidth=1)
@@ -118,14 +133,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="runs side by side (%(default)s)")
     arguments = parser.parse_args()
     if not arguments.read:
-        seeds = [seed for seed in SEEDS if (out_of(seed) / "report").exists()]
-        verl = {arm: {str(seed): read_verl(arm, seed) for seed in seeds} for arm in ARMS}
-        loop: dict[str, Any] = {arm: {} for arm in ARMS}
-        jobs = [(arm, seed) for seed in seeds for arm in ARMS]
-        with multiprocessing.get_context("spawn").Pool(arguments.workers) as pool:
-            for (arm, seed), outcome in zip(jobs, pool.starmap(run_loop, jobs, chunksize=1), strict=True):
-                loop[arm][str(seed)] = {"outcome": outcome}
-        FILE.write_text(json.dumps({"verl": verl, "loop": loop}) + "\n")
+        FILE.write_text(json.dumps(add_seeds(arguments.workers)) + "\n")
     results = json.loads(FILE.read_text())
     draw(results, RESULTS / "hosts.png")
     print("\n".join([*agreement(results), "", *differences(results)]))
