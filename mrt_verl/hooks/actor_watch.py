@@ -3,8 +3,8 @@
 Where one of them is killed, verl waits for its rollouts for ever, or trains on those of the others. A thread in the
 trainer's process looks at all of them and says so at once; the sampler ends the run (stall.py). Where the trainer does
 not wait for rollouts, it may be saving: only after `mrt.stall_timeout_s` the thread ends its process, or after
-`HANDOVER_S` where it hands weights to a server that is dead. Handing them to one that lives but does not take them may
-last `mrt.stall_timeout_s` as well.
+`HANDOVER_S` where it hands weights to a server that is dead. Handing weights or prompts to one that lives but does not
+take them may last `mrt.stall_timeout_s` as well.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ AGAIN_S = 2.0
 ANSWER_S = 5.0
 """Seconds that a look waits for answers; an actor that is busy answers a later one."""
 HANDOVER_S = 60.0
-"""Seconds that the trainer may hand over weights once a fault is known; it saves before it hands over."""
+"""Seconds that the trainer may hand over weights or prompts once a fault is known; it saves before that."""
 
 Question = tuple[Any, Callable[[Any], str | None]]
 """An actor, and what is called on it there; it returns what is wrong, or None."""
@@ -48,7 +48,7 @@ class ActorWatch:
         Args:
             questions: by name what to ask of whom now; asked anew at each look, since servers come and go.
             grace_s: `mrt.stall_timeout_s`, seconds that a run may take to end by itself once a fault is known, and to
-                hand over weights; None for as long as it takes.
+                hand over weights or prompts; None for as long as it takes.
         """
         self._grace_s = grace_s
         self.fault: str | None = None
@@ -79,24 +79,26 @@ class ActorWatch:
             if self.fault is not None and known_at is None:
                 logger.error("%s: the run ends when its trainer next waits for rollouts", self.fault)
                 known_at = now
-            handing_since = (handing_since or now) if hands_over_weights() else None
-            why = self._why_it_hangs(now - (known_at or now), now - (handing_since or now))
+            what = handed_over()
+            handing_since = (handing_since or now) if what is not None else None
+            why = self._why_it_hangs(now - (known_at or now), what, now - (handing_since or now))
             if why is not None:
                 end_process(why)
                 return
 
-    def _why_it_hangs(self, known_s: float, handing_s: float) -> str | None:
+    def _why_it_hangs(self, known_s: float, what: str | None, handing_s: float) -> str | None:
         """Why the trainer will not end by itself; None as long as it may.
 
         Args:
             known_s: seconds since the fault is known, 0 without one.
-            handing_s: seconds for which it has handed over weights.
+            what: that it hands over.
+            handing_s: seconds for which it has done so.
         """
         limit = self._grace_s if self.fault is None else HANDOVER_S
         fault = "" if self.fault is None else f"{self.fault}; "
         if limit is not None and handing_s >= limit:
             told = f"mrt.stall_timeout_s={limit:g}" if self.fault is None else f"{handing_s:.0f}"
-            return f"{fault}the trainer has handed over weights for {told} seconds, and nobody takes them"
+            return f"{fault}the trainer has handed over {what} for {told} seconds, and nobody takes them"
         if self.fault is not None and self._grace_s is not None and known_s >= self._grace_s:
             return f"{fault}the trainer did not end within mrt.stall_timeout_s={self._grace_s:g}"
         return None
@@ -168,17 +170,21 @@ def questions_of(manager: Any) -> dict[str, Question]:
     return found
 
 
-def hands_over_weights() -> bool:
-    """Whether a thread of this process is in the part of verl that hands the trainer's weights to its servers."""
+def handed_over() -> str | None:
+    """What a thread of this process hands to servers or agent-loop workers now; it waits until they have it."""
     tops = sys._current_frames().values()
-    return any(_is_handover(frame) for top in tops for frame, _ in traceback.walk_stack(top))
+    found = (_handed_over_by(frame) for top in tops for frame, _ in traceback.walk_stack(top))
+    return next((what for what in found if what is not None), None)
 
 
-def _is_handover(frame: FrameType) -> bool:
-    """By module: while a coroutine waits, of its callers only the trainer's hook is on the stack."""
-    module = str(frame.f_globals.get("__name__"))
-    is_hook = module.startswith("verl.trainer.") and frame.f_code.co_name == "on_step_end"
-    return is_hook or module.startswith("verl.checkpoint_engine.")
+def _handed_over_by(frame: FrameType) -> str | None:
+    """By module: while a coroutine of verl's waits, of its callers only the trainer's hook is on the stack."""
+    module, function = str(frame.f_globals.get("__name__")), frame.f_code.co_name
+    if module.startswith("verl.checkpoint_engine.") or (
+        module.startswith("verl.trainer.") and function == "on_step_end"
+    ):
+        return "weights"
+    return "prompts" if (module, function) == ("mrt_verl.hooks.loop_manager", "generate_sequences") else None
 
 
 def end_process(why: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from ray.exceptions import ActorDiedError
 
 from mrt_verl.hooks import actor_watch
-from mrt_verl.hooks.actor_watch import ActorWatch, engine_fault, hands_over_weights, is_there, questions_of, servers_of
+from mrt_verl.hooks.actor_watch import ActorWatch, engine_fault, handed_over, is_there, questions_of, servers_of
 from mrt_verl.hooks.stall import RolloutsStalled, StallWatch, raise_if_dead
 
 
@@ -192,7 +192,7 @@ def test_a_trainer_that_hands_weights_to_nobody_is_ended(watch, monkeypatch, err
     made = watch({"server a": Actor(engine=Engine(errored))})
     made._stopped, made._grace_s = StopsAfter(len(is_handing)), 120.0
     monkeypatch.setattr(actor_watch, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda _: None))
-    monkeypatch.setattr(actor_watch, "hands_over_weights", lambda: next(seen))
+    monkeypatch.setattr(actor_watch, "handed_over", lambda: "weights" if next(seen) else None)
     monkeypatch.setattr(actor_watch, "end_process", why.append)
     made._run()
     assert why == ([] if told is None else [told])
@@ -215,15 +215,28 @@ def test_where_the_trainer_hands_over_weights():
     reached, free = threading.Event(), threading.Event()
     manager = CheckpointEngineManager.__new__(CheckpointEngineManager)
     manager.backend, manager.actor_wg = "naive", Workers()
-    assert not hands_over_weights()
+    assert handed_over() is None
     thread = threading.Thread(target=hand_over)
     thread.start()
     try:
-        assert reached.wait(60) and hands_over_weights()
+        assert reached.wait(60) and handed_over() == "weights"
     finally:
         free.set()
         thread.join(60)
-    assert not hands_over_weights()
+    assert handed_over() is None
+
+
+def test_where_the_trainer_hands_out_prompts(monkeypatch):
+    """Seen on a real run: a stopped agent-loop worker never takes the next step's."""
+    from tensordict import TensorDict
+    from verl.trainer.ppo.v1 import AgentLoopManagerTQ
+
+    from mrt_verl.hooks.loop_manager import MRTAgentLoopManager
+
+    seen = []
+    monkeypatch.setattr(AgentLoopManagerTQ, "generate_sequences", lambda *_: seen.append(handed_over()))
+    MRTAgentLoopManager.__new__(MRTAgentLoopManager).generate_sequences(TensorDict())
+    assert seen == ["prompts"] and handed_over() is None
 
 
 def test_the_trainers_hand_over_weights_where_a_step_ends():

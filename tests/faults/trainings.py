@@ -139,7 +139,7 @@ def driver_killed(workspace: Path, out: Path) -> Seen:
 
 
 ENGINE = r"has a dead engine core"
-STALLED = r"(no rollout has finished|has handed over weights) for mrt\.stall_timeout_s=20"
+STALLED = r"(no rollout has finished|has handed over \w+) for mrt\.stall_timeout_s=20"
 """Which of them depends on where in its step the trainer was."""
 CASES = (
     Case(
