@@ -65,19 +65,25 @@ def disk_and_function(workspace: Path, out: Path) -> Seen:
     return seen
 
 
+FULL = r"No space left|iostream error|File exists|Not a directory"
+"""What Python says of a full disk, what torch does, and what a file in a directory's place looks like."""
+
+
 def checkpoint_disk_full(workspace: Path, out: Path) -> Seen:
     """No room for the checkpoint of step 1: the run ends; with room the same command starts anew and goes on."""
     seen = Seen()
     save = ["trainer.save_freq=1", "trainer.max_actor_ckpt_to_keep=1"]
     with small_disk(out / "checkpoints") as take_away, training(workspace, out, *save) as one:
         take_away()
-        seen.told_s = one.wait_for(r"No space left|File exists|Not a directory", START_S)
+        warned = one.wait_for(r"has [\d.]+ MB left, and a checkpoint of this model takes", START_S)
+        seen.check("the lack of room was told at the start", warned is not None)
+        seen.told_s = one.wait_for(FULL, START_S)
         code = ended(one, 120 * PATIENCE)
         seen.check(f"the run ended by itself, exit code {code}", code not in (None, 0))
         seen.check("it was told", seen.told_s is not None)
         left = one.left(30)
         seen.check(f"no process is left {left or ''}", not left)
-        seen.what = f"exit code {code} in step {one.steps + 1}: {line_of(one.log, 'No space left|File exists')}"
+        seen.what = f"exit code {code} in step {one.steps + 1}: {line_of(one.log, FULL)}"
         tracker = out / "checkpoints" / "latest_checkpointed_iteration.txt"
         seen.check("no step is named as saved", not tracker.is_file() or not tracker.read_text().strip())
     with training(workspace, out, *save, f"trainer.default_local_dir={out}/room") as again:

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from omegaconf import OmegaConf
 
 from mrt_verl.hooks.checks.locked import check_lock, lock_run
 from mrt_verl.hooks.checks.resume import TRACKER, check_checkpoint
+from mrt_verl.hooks.checks.room import check_room
 from mrt_verl.locks import Lock, Locked, holder
 from mrt_verl.settings import MRTSettings
 
@@ -180,3 +182,34 @@ def test_a_lock_whose_holder_could_not_write_its_name(tmp_path, other_run):
 def test_checking_makes_no_file(tmp_path):
     assert list(check_lock(MRTSettings(), config(tmp_path / "new"))) == []
     assert list(Path(tmp_path).iterdir()) == []
+
+
+def room_config(directory, model, **changes):
+    made = config(directory, **{key: value for key, value in changes.items() if key in ("save_freq", "nnodes")})
+    made.actor_rollout_ref.model = {"path": str(model), "lora_rank": changes.get("lora_rank", 0)}
+    made.actor_rollout_ref.actor.strategy = changes.get("strategy", "fsdp2")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("changes", "free", "told"),
+    [
+        ({}, 5_999_999, "has 6.0 MB left, and a checkpoint of this model takes about 6.0 MB here"),
+        ({}, 6_000_000, None),
+        ({"nnodes": 2}, 3_000_000, None),  # each node has its ranks' shards
+        ({"save_freq": -1}, 0, None),
+        ({"lora_rank": 8}, 0, None),
+        ({"strategy": "megatron"}, 0, None),
+    ],
+)
+def test_a_disk_without_room_for_a_checkpoint_is_told(tmp_path, monkeypatch, caplog, changes, free, told):
+    """1 MB of bfloat16 weights are 500,000 parameters of 12 bytes: 6 MB."""
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text('{"dtype": "bfloat16"}')
+    (model / "model.safetensors").write_bytes(b"0" * 1_000_000)
+    asked = []
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: (asked.append(path), SimpleNamespace(free=free))[1])
+    assert not list(check_room(MRTSettings(), room_config(tmp_path / "not" / "yet", model, **changes)))
+    assert (told in caplog.text) if told else not caplog.text
+    assert set(asked) <= {tmp_path}

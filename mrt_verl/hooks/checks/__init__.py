@@ -10,6 +10,7 @@
     machine.py      this machine: model, reward function, directories, Ray, GPU
     rows.py         data files and the first rows of each
     resume.py       the checkpoint that the run would go on from
+    room.py         space for the next one; a warning
     locked.py       another run in its directories
     media.py        images, videos and audios of the data
     token_boundaries.py   where written texts end inside a token of what follows; warnings alone
@@ -28,6 +29,7 @@ from mrt_verl.hooks.checks import (
     machine,
     media,
     resume,
+    room,
     rows,
     sizes,
     switches,
@@ -53,6 +55,7 @@ OF_MACHINE: tuple[Check, ...] = (
     *machine.CHECKS,
     *rows.CHECKS,
     *resume.CHECKS,
+    *room.CHECKS,
     *locked.CHECKS,
     *media.CHECKS,
     *sizes.OF_A_WHOLE_RUN,
