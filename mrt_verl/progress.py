@@ -89,8 +89,26 @@ def regret_credit(progress: Floats, mask: Floats, gamma: float) -> Floats:
     return _sum_to_go(progress * weight, 1.0)
 
 
+def median_credit(progress: Floats, mask: Floats, gamma: float) -> Floats:
+    """R_j = M_j - M_{j-1}, where M_j is the median of J_{j-1}, J_j and J_{j+1}, and J itself at both ends (ours).
+
+    A J that rises at one boundary and is lost at the next, by the prover's noise or because the policy went on to
+    another answer, pays nobody; a step that stays is paid where it is. It telescopes as `progress` does.
+    """
+    js = np.pad(np.cumsum(progress, axis=1), ((0, 0), (1, 0)))  # less J_{-1}; flat after the last episode
+    inner = np.median(np.stack((js[:, :-2], js[:, 1:-1], js[:, 2:])), axis=0)
+    medians = js.copy()
+    medians[:, 1:-1] = np.where(mask[:, 1:] > 0, inner, js[:, 1:-1])  # an episode follows
+    return np.diff(medians, axis=1).astype(progress.dtype)
+
+
 Credit = Callable[[Floats, Floats, float], Floats]
-CREDITS: dict[str, Credit] = {"progress": progress_credit, "to_go": to_go_credit, "regret": regret_credit}
+CREDITS: dict[str, Credit] = {
+    "progress": progress_credit,
+    "to_go": to_go_credit,
+    "regret": regret_credit,
+    "median": median_credit,
+}
 
 
 def load_credit(name: str) -> Credit:

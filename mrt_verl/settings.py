@@ -40,7 +40,8 @@ class MRTSettings:
     alpha: float = 1.0
     """Weight of the bonus against the outcome, >= 0; 1.0 in the paper's online runs, 0 is plain GRPO."""
     credit: str = "progress"
-    """What an episode is paid: `progress` (the paper), `to_go`, `regret` (both ours), `package.module:function`."""
+    """What an episode is paid: `progress` (the paper), `to_go`, `regret`, `median` (all ours: what follows counts too,
+    and a J that does not last does not), `package.module:function`."""
     gamma: float = 1.0
     """Discount per episode of credit `to_go`, in (0, 1]."""
     credit_per: str = "episode"

@@ -56,8 +56,8 @@ def online_rewards(rollouts: Sequence[tuple[Trace, RolloutRecord]], settings: MR
 def trace_credit(progress: Sequence[float], settings: MRTSettings) -> float:
     """One number of a trace's progress r_m, by `mrt.credit`.
 
-    `progress`: sum_m r_m = J_last - J_{-1}. `to_go`: sum_m gamma^m r_m. `regret`: sum_m (k-m) r_m / k, the mean of
-    J over the k episodes less J_{-1}. The latter two are the credit of the first episode, which looks ahead to all.
+    `progress`, `median`: sum_m r_m = J_last - J_{-1}. `to_go`: sum_m gamma^m r_m. `regret`: sum_m (k-m) r_m / k, the
+    mean of J over the k episodes less J_{-1}. These two are the credit of the first episode, which looks ahead to all.
     """
     values = np.asarray([list(progress)], dtype=float)
     credit = compute_credit(values, np.ones_like(values), settings.credit, settings.gamma)[0]

@@ -82,7 +82,7 @@ VALUES = (
     (("mrt.boundary_choice=random",), r"mrt\.boundary_choice='random'; allowed: even, uncertain"),
     (("mrt.outcome=exact",), r"mrt\.outcome='exact'; allowed: math_verify, compute_score"),
     (("mrt.prover=guess",), r"mrt\.prover='guess'; allowed: sample, ht, seen, likelihood, .*anch"),
-    (("mrt.credit=sum",), r"mrt\.credit='sum'; allowed: progress, to_go, regret, or package"),
+    (("mrt.credit=sum",), r"mrt\.credit='sum'; allowed: progress, to_go, regret, median, or package"),
     (("mrt.episodes=lines",), r"mrt\.episodes='lines'; allowed: markers, .*or package\.module:Name"),
     (("mrt.insertion=no.such:Policy",), r"mrt\.insertion='no\.such:Policy': No module named 'no'"),
     (("mrt.prover=json:loads",), r"mrt\.prover='json:loads'.*allowed"),

@@ -115,8 +115,14 @@ def test_credits_follow_their_definitions(values, counts, gamma):
                 "progress": r,
                 "to_go": [sum(gamma ** (m - j) * r[m] for m in range(j, k)) for j in range(k)],
                 "regret": [sum((k - m) * r[m] / k for m in range(j, k)) for j in range(k)],
+                "median": np.diff(running_medians([sum(r[:m]) for m in range(k + 1)])).tolist(),
             }[credit]
             assert found[row].tolist() == pytest.approx([*expected, *[0.0] * (4 - k)], abs=1e-5)
+
+
+def running_medians(js):
+    """Of each and its two neighbours; the ends stay."""
+    return [js[0], *(sorted(js[m - 1 : m + 2])[1] for m in range(1, len(js) - 1)), *js[-1:]][: len(js)]
 
 
 @given(

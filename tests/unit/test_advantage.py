@@ -136,7 +136,8 @@ def test_one_scale_for_the_batch():
 
 
 @pytest.mark.parametrize(
-    ("credit", "expected"), [("progress", [0.5, 0.25]), ("to_go", [0.625, 0.25]), ("regret", [0.625, 0.125])]
+    ("credit", "expected"),
+    [("progress", [0.5, 0.25]), ("to_go", [0.625, 0.25]), ("regret", [0.625, 0.125]), ("median", [0.5, 0.25])],
 )
 def test_credit_of_a_trace(credit, expected):
     rewards, mask = batch(ROLLOUTS)

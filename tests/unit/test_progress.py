@@ -63,6 +63,8 @@ MASK = np.array([[1, 1, 1], [1, 1, 0]])
         # weights (k - m)/k: 1, 2/3, 1/3: 0.5 - 0.5/3 + 0.25 = 7/12; -0.5/3 + 0.25 = 1/12; 0.25
         # weights 1, 1/2: 0.5 + 0.125 = 0.625; 0.125
         ("regret", 0.5, [[7 / 12, 1 / 12, 0.25], [0.625, 0.125, 0.0]]),
+        # J less J_{-1}: 0, 0.5, 0.25, 1 with medians 0, 0.25, 0.5, 1; and 0, 0.5, 0.75, its own medians
+        ("median", 0.5, [[0.25, 0.25, 0.5], [0.5, 0.25, 0.0]]),
     ],
 )
 def test_credit(mask, credit, gamma, expected):
@@ -77,8 +79,27 @@ def test_credit_of_rows_without_episodes(credit):
     assert compute_credit(np.zeros((2, 0)), np.zeros((2, 0)), credit, 1.0).shape == (2, 0)
 
 
+@pytest.mark.parametrize(
+    ("js", "expected"),
+    [
+        ([0.1, 0.1, 0.7, 0.1, 0.1], [0.0, 0.0, 0.0, 0.0]),  # a spike pays nobody, and costs nobody
+        ([0.1, 0.1, 0.9, 0.9], [0.0, 0.8, 0.0]),  # a step is paid where it is
+        ([0.9, 0.1, 0.9], [0.0, 0.0]),  # a dip neither
+        ([0.1, 0.1, 0.9], [0.0, 0.8]),  # the last J is what the trace ends with, and stays
+        ([0.1, 0.9], [0.8]),
+    ],
+)
+def test_a_j_that_does_not_last_pays_nobody(js, expected):
+    progress = np.diff([js])
+    found = compute_credit(progress, np.ones_like(progress), "median")
+    np.testing.assert_allclose(found, [expected], atol=1e-12)
+    np.testing.assert_allclose(found.sum(), js[-1] - js[0])
+
+
 def test_an_unknown_credit_is_an_error():
-    with pytest.raises(ValueError, match=r"mrt\.credit='centred'; allowed: progress, to_go, regret, or package"):
+    with pytest.raises(
+        ValueError, match=r"mrt\.credit='centred'; allowed: progress, to_go, regret, median, or package"
+    ):
         compute_credit(PROGRESS, MASK, "centred", 1.0)
 
 

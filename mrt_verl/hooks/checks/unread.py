@@ -20,7 +20,7 @@ GROUPS = {
 """Config groups of this repository, and with what Hydra finds them."""
 Reads = Callable[[MRTSettings], bool]
 EFFECTS: tuple[tuple[tuple[str, ...], Reads, str], ...] = (
-    (("gamma",), lambda own: own.credit not in ("progress", "regret"), "mrt.credit=to_go"),
+    (("gamma",), lambda own: own.credit not in ("progress", "regret", "median"), "mrt.credit=to_go"),
     (("credit_per",), lambda own: own.variant == "online", "reward_model=mrt"),
     (("insert_max", "insert_min_left"), lambda own: own.insertion is not None, "mrt.insertion=…"),
     (("insert_every", "insert_texts"), lambda own: own.insertion not in (None, "backtrack"), "mrt.insertion=…"),
