@@ -36,6 +36,11 @@ METRICS = {
         "0 to 1",
         "0: nothing to credit; no larger than the prover's own noise, which `mrt-inspect` tells: more branches",
     ),
+    "mrt/progress_lag1": Metric(
+        "autocorrelation of progress from one episode to the next: how much of a change of J is undone at once",
+        "-1 to 1; -1/2 of noise alone",
+        "below -0.2: J goes up and down again, by the prover's noise or by itself; `mrt.credit=median` pays what stays",
+    ),
     "mrt/j_before": Metric(
         "success probability without thinking, J_{-1}",
         "0 to 1; more with weighted answers",

@@ -1,6 +1,7 @@
 """mrt/* training metrics from the graded records of a step: one function per family (metric_table.py: names)."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain, pairwise
 
 import numpy as np
 
@@ -38,7 +39,8 @@ def of_rollouts(records: Sequence[RolloutRecord], budget: int) -> dict[str, floa
 
 def value_metrics(records: Sequence[RolloutRecord], budget: int) -> dict[str, float]:
     """Outcome, progress, J and regret."""
-    progress = [value for record in records for _, _, value in record.values.progress]
+    of_traces = [[value for _, _, value in record.values.progress] for record in records]
+    progress = list(chain.from_iterable(of_traces))
     known = [[j for j in record.values.js if j is not None] for record in records]
     known_outcomes = [record.values.outcome for record in records if record.values.outcome is not None]
     before = [record.values.j_before for record in records if record.values.j_before is not None]
@@ -49,12 +51,23 @@ def value_metrics(records: Sequence[RolloutRecord], budget: int) -> dict[str, fl
         "mrt/outcomes_unknown": float(len(records) - len(known_outcomes)),
         "mrt/progress_mean": _mean(progress),
         "mrt/progress_std": float(np.std(progress)) if progress else 0.0,
+        "mrt/progress_lag1": lag1(of_traces),
         "mrt/j_before": _mean(before),
         "mrt/j_first": _mean(js[0] for js in known if js),
         "mrt/j_last": _mean(js[-1] for js in known if js),
         "mrt/regret": _mean(rollout_regret(record, budget) for record in thought),
         "mrt/regret_of_the_paper": _mean(_paper_regret(record, budget) for record in direct),
     }
+
+
+def lag1(of_traces: Sequence[Sequence[float]]) -> float:
+    """Autocorrelation at lag 1 of the progress r_j of traces: sum r_j r_{j+1} / sum r_j^2, not centred; 0 without any.
+
+    What one boundary's J gains or loses by chance, the next episode's progress gives back: noise of variance v in each
+    J, and nothing else, makes -1/2.
+    """
+    squares = sum(value * value for values in of_traces for value in values)
+    return sum(one * other for values in of_traces for one, other in pairwise(values)) / squares if squares else 0.0
 
 
 def thinking_metrics(records: Sequence[RolloutRecord]) -> dict[str, float]:

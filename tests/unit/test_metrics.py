@@ -3,6 +3,7 @@
 import json
 import logging
 
+import numpy as np
 import pytest
 
 from mrt_verl.evaluation.records import Answer, EpisodeRecord
@@ -10,7 +11,7 @@ from mrt_verl.evaluation.traces import curve_points
 from mrt_verl.grading.grades import GraderStats
 from mrt_verl.grading_meter import GradingMeter
 from mrt_verl.metric_table import METRICS
-from mrt_verl.metrics import compute_metrics, rollout_regret
+from mrt_verl.metrics import compute_metrics, lag1, rollout_regret
 from mrt_verl.progress import normalised_regret
 from mrt_verl.rollout_record import RolloutRecord
 from mrt_verl.settings import MRTSettings
@@ -35,6 +36,27 @@ def record(**changes):
         "answers": 9,
     }
     return RolloutRecord.from_dict({**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("of_traces", "expected"),
+    [
+        ([[0.5, -0.5, 0.25]], -0.375 / 0.5625),
+        ([[0.5, 0.25], [0.5]], 0.125 / 0.5625),  # from one episode to the next of the same trace
+        ([[0.5], [-0.5]], 0.0),
+        ([[], []], 0.0),
+        ([[0.0, 0.0]], 0.0),
+    ],
+)
+def test_progress_that_is_undone(of_traces, expected):
+    steps = [[(number, number, value) for number, value in enumerate(values)] for values in of_traces]
+    found = compute_metrics([record(progress=one) for one in steps], budget=40)["mrt/progress_lag1"]
+    assert found == pytest.approx(expected)
+
+
+def test_noise_alone_is_undone_by_a_half():
+    js = np.random.default_rng(0).normal(size=(2000, 100))
+    assert lag1(np.diff(js).tolist()) == pytest.approx(-0.5, abs=0.01)
 
 
 def test_means_and_ratios():
