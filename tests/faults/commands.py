@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -104,40 +103,45 @@ def stopped(number: signal.Signals) -> Case:
     return Case(f"evaluation_{name.lower()}", f"{name} of an evaluation", "sampling", "no engine is left", run)
 
 
-def data_prep_interrupted(workspace: Path, out: Path) -> Seen:
-    """SIGINT at twelve moments of `data_prep file`: one line, no traceback, no half of a file."""
-    seen = Seen()
+def undisturbed_data_prep(out: Path, seen: Seen) -> tuple[list[str], float]:
+    """The words of a `data_prep file` but for `--out`, and the seconds that it takes; it writes to `whole`."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "in.jsonl").write_text("".join(f'{{"problem": "{n} + {n}?", "answer": "{2 * n}"}}\n' for n in range(3000)))
     words = ["data_prep", "file", "--from", str(out / "in.jsonl"), "--question", "problem", "--answer", "answer"]
+    started = time.monotonic()
+    whole = Command([*words, "--out", str(out / "whole")], out / "log_whole")
+    seen.check("an undisturbed run ends well", whole.process.wait(120 * PATIENCE) == 0)
+    return words, time.monotonic() - started
+
+
+def data_prep_interrupted(workspace: Path, out: Path) -> Seen:
+    """SIGINT at twelve moments of `data_prep file`: one line, no traceback, no half of a file."""
+    seen = Seen()
+    words, seconds = undisturbed_data_prep(out, seen)
     ends: list[str] = []
-    for tenth in range(1, 13):
-        log = out / f"log{tenth}"
-        command = Command([*words, "--out", str(out / f"out{tenth}")], log)
-        time.sleep(0.35 * tenth * PATIENCE)
+    for moment in range(1, 13):
+        log = out / f"log{moment}"
+        command = Command([*words, "--out", str(out / f"out{moment}")], log)
+        time.sleep(seconds * moment / 13)
         command.process.send_signal(signal.SIGINT)
         code = command.process.wait(60 * PATIENCE)
         text = log.read_text()
-        in_python = code == 1 and "data_prep" not in text.split("KeyboardInterrupt")[0]  # before any line of ours
-        seen.check(f"{0.35 * tenth:.1f} s: no traceback (exit code {code})", "Traceback" not in text or in_python)
-        seen.check(f"{0.35 * tenth:.1f} s: nothing is left", not command.left(10))
-        half = [path.name for path in (out / f"out{tenth}").glob("*") if code and path.suffix != ".partial"]
-        seen.check(f"{0.35 * tenth:.1f} s: no file without a manifest {half}", not half or "manifest.json" in half)
+        in_python = code in (1, -2) and "data_prep" not in text.split("KeyboardInterrupt")[0]  # before any line of ours
+        seen.check(f"moment {moment}: no traceback (exit code {code})", "Traceback" not in text or in_python)
+        seen.check(f"moment {moment}: nothing is left", not command.left(10))
+        half = [path.name for path in (out / f"out{moment}").glob("*") if code and path.suffix != ".partial"]
+        seen.check(f"moment {moment}: no file without a manifest {half}", not half or "manifest.json" in half)
         ends.append(str(code))
-    seen.what = f"exit codes {' '.join(ends)}; {len(re.findall('130', ' '.join(ends)))} of 12 interrupted"
+    interrupted = sum(code != "0" for code in ends)
+    seen.check(f"most of them came before its end ({interrupted})", interrupted >= 6)
+    seen.what = f"exit codes {' '.join(ends)}; {interrupted} of 12 interrupted"
     return seen
 
 
 def data_prep_killed(workspace: Path, out: Path) -> Seen:
     """SIGKILL at ten moments of `data_prep file` into one directory, then to its end: the undisturbed run's bytes."""
-    seen = Seen()
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "in.jsonl").write_text("".join(f'{{"problem": "{n} + {n}?", "answer": "{2 * n}"}}\n' for n in range(3000)))
-    words = ["data_prep", "file", "--from", str(out / "in.jsonl"), "--question", "problem", "--answer", "answer"]
-    whole = Command([*words, "--out", str(out / "whole")], out / "log_whole")
-    started = time.monotonic()
-    seen.check("an undisturbed run ends well", whole.process.wait(120 * PATIENCE) == 0)
-    seconds, killed = time.monotonic() - started, 0
+    seen, killed = Seen(), 0
+    words, seconds = undisturbed_data_prep(out, seen)
     for tenth in range(1, 11):
         command = Command([*words, "--out", str(out / "killed")], out / f"log{tenth}")
         time.sleep(seconds * tenth / 10)

@@ -41,7 +41,7 @@ def try_case(case: Case, out: Path) -> dict[str, Any]:
         return {"verdict": "FAIL", "what": f"ended at its limit of {case.limit} s", "told_s": None, "seconds": seconds}
     seen = json.loads(path.read_text())
     verdict = "FAIL" if seen["failed"] else "PASS"
-    what = "; ".join(filter(None, [seen["what"], *(f"BAD: {one}" for one in seen["failed"])]))
+    what = "; ".join(filter(None, [seen["what"], *(f"BAD: {one}" for one in seen["failed"])])).replace(f"{ROOT}/", "")
     return {"verdict": verdict, "what": what, "told_s": seen["told_s"], "seconds": seconds}
 
 
@@ -63,12 +63,13 @@ def one_case(name: str, out: Path) -> int:
 def table(results: dict[str, Any]) -> str:
     """Markdown: what ran on what, and each case (NOT RUN without a result)."""
     lines = ["# Faults, tried", "", *(f"- {key}: {value}" for key, value in results["about"].items()), ""]
-    lines += ["| fault | moment | expected | seen | s until told | result |", "|---|---|---|---|---|---|"]
+    lines += ["| fault | moment | expected | seen | s until told | result | commit |", "|---|---|---|---|---|---|---|"]
     for case in CASES:
-        one = results["cases"].get(case.name, {"verdict": "NOT RUN", "what": "", "told_s": None})
+        one = results["cases"].get(case.name, {"verdict": "NOT RUN", "what": "", "told_s": None, "commit": ""})
         told = "" if one["told_s"] is None else f"{one['told_s']:.0f}"
         what = " ".join(str(one["what"]).replace("|", "\\|").split())[:500]
-        lines.append(f"| {case.fault} | {case.moment} | {case.expected} | {what} | {told} | {one['verdict']} |")
+        cells = (case.fault, case.moment, case.expected, what, told, one["verdict"], one["commit"])
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -87,13 +88,16 @@ def about() -> dict[str, str]:
             found.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
             continue
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     return {
         "machine": f"{os.cpu_count()} CPU cores, load {os.getloadavg()[0]:.1f} at the start",
         "versions": ", ".join(found),
-        "commit": commit.stdout.strip(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
+
+
+def commit() -> str:
+    told = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    return told.stdout.strip()
 
 
 def main() -> int:
@@ -113,7 +117,7 @@ def main() -> int:
     results = json.loads(before.read_text()) if options.cases and before.exists() else {"cases": {}}
     results["about"] = about()
     for case in (one for one in CASES if one.name in chosen):
-        results["cases"][case.name] = one = try_case(case, out)
+        results["cases"][case.name] = one = {**try_case(case, out), "commit": commit()}
         print(f"{one['verdict']} {case.name} {one['seconds']} s {one['what']}", flush=True)
         write(results, options.results)
     return 0 if all(results["cases"][name]["verdict"] == "PASS" for name in chosen) else 1
