@@ -39,9 +39,10 @@ class MRTSettings:
     paper's RL: all rollouts start from one prefix, some are forced to answer there)."""
     alpha: float = 1.0
     """Weight of the bonus against the outcome, >= 0; 1.0 in the paper's online runs, 0 is plain GRPO."""
-    credit: str = "progress"
-    """What an episode is paid: `progress` (the paper), `to_go`, `regret`, `median` (all ours: what follows counts too,
-    and a J that does not last does not), `package.module:function`."""
+    credit: str = "median"
+    """What an episode is paid: `progress` (the paper); `median`, the progress of J's running median of three, so that a
+    J which does not last pays nobody; `to_go` and `regret`, where what follows counts too (all three ours); or
+    `package.module:function`."""
     gamma: float = 1.0
     """Discount per episode of credit `to_go`, in (0, 1]."""
     credit_per: str = "episode"

@@ -10,6 +10,7 @@ COMMON = (
     "actor_rollout_ref.actor.optim.lr_scheduler_type=cosine",
     "trainer.test_freq=25",
 )
+MRT = ("reward_model=mrt", "mrt.credit=progress")
 LIKELIHOOD = ("mrt.prover=likelihood",)
 """J by the least noise for its tokens; fit for traces so short, from a policy that writes answers in one way."""
 
@@ -29,9 +30,9 @@ def _grpo(reward: str) -> tuple[str, ...]:
 ARMS: dict[str, tuple[str, ...]] = {
     "grpo": _grpo("recipes/tools/outcome.py"),
     "grpo_length": _grpo("recipes/study/rewards.py"),
-    "mrt": ("reward_model=mrt", *LIKELIHOOD),
-    "mrt_sample": ("reward_model=mrt", "mrt.prover=sample", "mrt.branches=4"),
-    "mrt_ht": ("reward_model=mrt", "mrt.prover=ht", "mrt.branches=4"),
+    "mrt": (*MRT, *LIKELIHOOD),
+    "mrt_sample": (*MRT, "mrt.prover=sample", "mrt.branches=4"),
+    "mrt_ht": (*MRT, "mrt.prover=ht", "mrt.branches=4"),
     "mrt_regret": ("reward_model=mrt", *LIKELIHOOD, "mrt.credit=regret"),
     "mrt_prefix": ("reward_model=mrt_prefix", "mrt.prefix_mode=paper", "mrt.baseline=termination"),
 }

@@ -23,7 +23,7 @@ def select(config, key):
 def test_one_word_sets_everything(compose, config_name, overrides):
     config = compose("reward_model=mrt", *overrides, config_name=config_name)
     assert config.algorithm.adv_estimator == "mrt"
-    assert config.algorithm.mrt.credit == "progress"
+    assert config.algorithm.mrt.credit == "median"
     assert (config.reward.reward_manager.source, config.reward.reward_manager.name) == ("register", "mrt")
     assert config.actor_rollout_ref.rollout.agent.default_agent_loop == "mrt"
     assert config.trainer.v1.sampler.custom_sampler.path == "pkg://mrt_verl.hooks.replay_buffer"

@@ -64,7 +64,7 @@ class Evaluation:
 
 CREDITS = (
     {"credit": "to_go", "gamma": 0.8},
-    {"credit": "median"},
+    {"credit": "progress"},
     {"credit": "regret", "bonus_norm": "none"},
     {"credit_per": "token"},
     {"alpha": 0.0},

@@ -225,8 +225,8 @@ def test_the_study_in_readme_and_measurements():
 
 
 IN_README = {
-    "MRT, `seen` (default)": "seen",
-    "MRT, `pooled`, `credit_per=token`": "pooled_token",
+    "MRT (defaults: `seen`, `credit=median`)": "seen_median",
+    "MRT, `pooled`": "pooled_median",
     "the paper's MRT (`sample`, G = 4)": "paper",
     "GRPO with a length penalty": "grpo_length",
 }
@@ -244,6 +244,14 @@ def test_the_fast_study_in_readme_and_its_own():
     for lines in (table_of_arms(results, MAIN), table_of_differences(results, MAIN)):
         assert "\n".join(lines) in study
     assert "\n".join(tuning_table(read_results(ROOT / "recipes/study/results/fast-pair-v2/tuning"), TUNED)) in study
+
+
+def test_the_second_task_in_the_study():
+    arms = ("grpo", "seen", "seen_median", "pooled", "pooled_median")
+    results = complete(read_results(ROOT / "recipes/study/results/fast-two_targets-v1/runs"), arms)
+    study = (ROOT / "recipes/study/README.md").read_text()
+    for lines in (table_of_arms(results, arms), table_of_differences(results, arms)):
+        assert "\n".join(lines) in study
 
 
 def test_the_two_hosts_in_the_study():

@@ -12,7 +12,7 @@ from tests.builders import default_node
 
 def test_shipped_defaults_are_valid_and_complete():
     settings = MRTSettings.from_config(default_node())
-    assert settings.credit == "progress"
+    assert settings.credit == "median"
     assert settings.markers[0] == "Wait"
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from mrt_verl.evaluation.settings import read_settings
+from mrt_verl.settings import MRTSettings
 from recipes.quickstart.arms import STEPS, directory_of, out_of
 from recipes.study.fast.intervals import t_interval
 from recipes.tools.markdown import table
@@ -36,6 +37,12 @@ PARTS = 4
 TRAIN_YAML = Path("recipes/quickstart/train.yaml")
 
 
+def settings_of(arm: str) -> MRTSettings:
+    """The quickstart's."""
+    settings = read_settings([TRAIN_YAML], ["mrt.trace_dir=null", *(["mrt.alpha=0"] if arm == "grpo" else [])])
+    return replace(settings, prover="pooled", branches=1)  # as short.yaml; of an evaluation it would be refused
+
+
 def run_loop(arm: str, seed: int) -> list[float]:
     """Outcome of each step, in the loop."""
     import torch
@@ -46,9 +53,7 @@ def run_loop(arm: str, seed: int) -> list[float]:
     from recipes.study.fast.loop import Experiment, Loop
 
     torch.set_num_threads(1)
-    settings = read_settings([TRAIN_YAML], ["mrt.trace_dir=null", *(["mrt.alpha=0"] if arm == "grpo" else [])])
-    settings = replace(settings, prover="pooled", branches=1)  # as short.yaml; of an evaluation it would be refused
-    experiment = Experiment(settings, seed, tokens=0, updates=STEPS, learning_rate=6e-4, is_plain=arm == "grpo")
+    experiment = Experiment(settings_of(arm), seed, tokens=0, updates=STEPS, learning_rate=6e-4, is_plain=arm == "grpo")
     model = AutoModelForCausalLM.from_pretrained(WARM_START, dtype=torch.float32)
     loop = Loop(model, AutoTokenizer.from_pretrained(WARM_START), experiment)
     data = rows(make_problems(SEED)[TEST : TEST + TRAIN], "train")
@@ -70,8 +75,12 @@ def read_verl(arm: str, seed: int) -> dict[str, Any]:
 
 def add_seeds(workers: int) -> dict[str, Any]:
     """The results, with those of quickstarts that are not in them yet: by host, arm and seed."""
-    results = json.loads(FILE.read_text()) if FILE.exists() else {host: {arm: {} for arm in ARMS} for host in HOSTS}
+    credit = settings_of("mrt").credit
+    none: dict[str, Any] = {"credit": credit, **{host: {arm: {} for arm in ARMS} for host in HOSTS}}
+    results = json.loads(FILE.read_text()) if FILE.exists() else none
     seeds = [seed for seed in SEEDS if str(seed) not in results["verl"]["mrt"] and (out_of(seed) / "report").exists()]
+    if seeds and results["credit"] != credit:
+        raise SystemExit(f"{FILE} is of mrt.credit={results['credit']}, now it is {credit}: remove the file first")
     jobs = [(arm, seed) for seed in seeds for arm in ARMS]
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         for (arm, seed), outcome in zip(jobs, pool.starmap(run_loop, jobs, chunksize=1), strict=True):

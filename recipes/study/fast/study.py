@@ -64,7 +64,7 @@ class Job:
 
 def base_settings() -> MRTSettings:
     """The quickstart's, which name the task's markers and a stop text that the warm starts have not seen."""
-    return read_settings([Path("recipes/quickstart/train.yaml")], ["mrt.trace_dir=null"])
+    return read_settings([Path("recipes/quickstart/train.yaml")], ["mrt.trace_dir=null", "mrt.credit=progress"])
 
 
 def run(job: Job) -> str:
