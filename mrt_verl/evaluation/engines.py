@@ -67,6 +67,17 @@ def read_output(result: Any) -> TokenOutput:
     )
 
 
+def require_accelerator() -> None:
+    """Raises ValueError where vLLM sees none: it would end in a page of errors, or run on GPU settings."""
+    from vllm.platforms import current_platform
+
+    if current_platform.is_cpu() or current_platform.is_unspecified():
+        raise ValueError(
+            "vLLM finds no GPU here, and VERL_PLATFORM is not cpu; allowed: a machine with one, or the same command "
+            "with VERL_PLATFORM=cpu before it"
+        )
+
+
 class ClosableEngine(Engine, Protocol):
     """An engine of this package, which ends its processes or connections."""
 
@@ -83,6 +94,9 @@ class VLLMEngine:
             model: path or hub name.
             seed: of the engine's sampling. Tokens still depend on which requests are batched together.
             engine_args: vLLM's, such as `max_model_len`, `tensor_parallel_size`, `dtype`.
+
+        Raises:
+            ValueError: there is nothing but a CPU, and `VERL_PLATFORM` does not say that one is meant.
         """
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # before vLLM is imported
         if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
@@ -90,6 +104,8 @@ class VLLMEngine:
 
             os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a warning about memory nodes at every start
             engine_args = {**CPU_DEFAULTS, **engine_args}
+        else:
+            require_accelerator()
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
