@@ -27,6 +27,9 @@ KINDS = (
     ("server", "ray::vLLMHttpServer"),
     ("server", "ray::CPUHttpServer"),
     ("actor", "ray::WorkerDict"),
+    ("Ray's raylet and GCS", "ray/core/src"),
+    ("Ray's Python helpers", "site-packages/ray/"),
+    ("resource trackers", "multiprocessing.res"),
 )
 """What a process is, by its command line."""
 ENVIRONMENT = {
