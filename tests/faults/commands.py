@@ -45,6 +45,15 @@ class Command:
         self.process.wait()
 
 
+def run_to_end(words: Sequence[str], log: Path, seconds: float) -> int:
+    """Its exit code; all of it is killed where it takes longer."""
+    command = Command(words, log)
+    try:
+        return command.process.wait(seconds)
+    finally:
+        command.end()
+
+
 def evaluate(workspace: Path, out: Path) -> list[str]:
     """The words of an evaluation of some seconds."""
     return [
@@ -90,12 +99,8 @@ def stopped(number: signal.Signals) -> Case:
             seen.told_s, seen.what = gone, f"exit code {code}, nothing left, {lines(out)} of 256 traces kept"
         finally:
             command.end()
-        again = Command(evaluate(workspace, out), out / "again")
-        try:
-            code = again.process.wait(START_S)
-            seen.check(f"it goes on to its end ({code}, {lines(out)})", (code, lines(out)) == (0, 256))
-        finally:
-            again.end()
+        code = run_to_end(evaluate(workspace, out), out / "again", START_S)
+        seen.check(f"it goes on to its end ({code}, {lines(out)})", (code, lines(out)) == (0, 256))
         seen.what += f"; resumed to {lines(out)}"
         return seen
 
@@ -109,8 +114,8 @@ def undisturbed_data_prep(out: Path, seen: Seen) -> tuple[list[str], float]:
     (out / "in.jsonl").write_text("".join(f'{{"problem": "{n} + {n}?", "answer": "{2 * n}"}}\n' for n in range(3000)))
     words = ["data_prep", "file", "--from", str(out / "in.jsonl"), "--question", "problem", "--answer", "answer"]
     started = time.monotonic()
-    whole = Command([*words, "--out", str(out / "whole")], out / "log_whole")
-    seen.check("an undisturbed run ends well", whole.process.wait(120 * PATIENCE) == 0)
+    code = run_to_end([*words, "--out", str(out / "whole")], out / "log_whole", 120 * PATIENCE)
+    seen.check("an undisturbed run ends well", code == 0)
     return words, time.monotonic() - started
 
 
@@ -147,8 +152,8 @@ def data_prep_killed(workspace: Path, out: Path) -> Seen:
         time.sleep(seconds * tenth / 10)
         killed += command.process.poll() is None
         command.end()
-    last = Command([*words, "--out", str(out / "killed")], out / "log_last")
-    seen.check("the last one ends well", last.process.wait(120 * PATIENCE) == 0)
+    code = run_to_end([*words, "--out", str(out / "killed")], out / "log_last", 120 * PATIENCE)
+    seen.check("the last one ends well", code == 0)
     files = {path.name: path.read_bytes() for path in (out / "whole").glob("*.parquet")}
     after = {path.name: path.read_bytes() for path in (out / "killed").glob("*.parquet")}
     seen.check(f"the same files {sorted(files)} {sorted(after)}", bool(files) and files.keys() == after.keys())
@@ -161,21 +166,15 @@ def evaluation_killed_often(workspace: Path, out: Path) -> Seen:
     """SIGKILL ten times while traces are sampled: every trace is there once, and an undisturbed run has the same."""
     seen = Seen()
     (out / "whole").mkdir(parents=True, exist_ok=True)
-    whole = Command(evaluate(workspace, out / "whole"), out / "log_whole")
-    try:
-        seen.check("an undisturbed run ends well", whole.process.wait(START_S) == 0)
-    finally:
-        whole.end()
+    code = run_to_end(evaluate(workspace, out / "whole"), out / "log_whole", START_S)
+    seen.check("an undisturbed run ends well", code == 0)
     for number in range(1, 11):
         command = Command(evaluate(workspace, out), out / f"log{number}")
         wait_for_lines(command, out, 24 * number)
         seen.check(f"killed at {lines(out)} traces", command.process.poll() is None)
         command.end()
-    last = Command(evaluate(workspace, out), out / "log_last")
-    try:
-        seen.check("the last one ends well", last.process.wait(START_S) == 0)
-    finally:
-        last.end()
+    code = run_to_end(evaluate(workspace, out), out / "log_last", START_S)
+    seen.check("the last one ends well", code == 0)
     undisturbed, disturbed = (traces(place) for place in (out / "whole", out))
     ids = [key for key, _ in disturbed]
     seen.check(f"256 traces, none twice ({len(ids)}, {len(set(ids))})", len(ids) == len(set(ids)) == 256)

@@ -186,7 +186,8 @@ def test_checking_makes_no_file(tmp_path):
 
 def room_config(directory, model, **changes):
     made = config(directory, **{key: value for key, value in changes.items() if key in ("save_freq", "nnodes")})
-    made.actor_rollout_ref.model = {"path": str(model), "lora_rank": changes.get("lora_rank", 0)}
+    adapter = {"lora_rank": changes.get("lora_rank", 0), "lora": {"rank": changes.get("lora.rank", 0)}}
+    made.actor_rollout_ref.model = {"path": str(model), **adapter}
     made.actor_rollout_ref.actor.strategy = changes.get("strategy", "fsdp2")
     return made
 
@@ -199,6 +200,7 @@ def room_config(directory, model, **changes):
         ({"nnodes": 2}, 3_000_000, None),  # each node has its ranks' shards
         ({"save_freq": -1}, 0, None),
         ({"lora_rank": 8}, 0, None),
+        ({"lora.rank": 8}, 0, None),
         ({"strategy": "megatron"}, 0, None),
     ],
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from mrt_verl.hooks.checks.local import context_tokens, load_tokenizer
+from mrt_verl.hooks.checks.local import context_tokens, load_tokenizer, lora_rank
 from mrt_verl.parts import stop_problems, text_problems
 from mrt_verl.provers import PROVERS, prover_class
 from mrt_verl.settings import MRTSettings
@@ -56,7 +56,7 @@ def check_server(settings: MRTSettings, config: Any) -> Iterator[str]:
 def check_adapter(settings: MRTSettings, config: Any) -> Iterator[str]:
     """vLLM loses an adapter's part of the head where it scores a prompt (its issue 51594), or fails there (CPU)."""
     model = config.actor_rollout_ref.model
-    rank = model.lora_rank or model.lora.get("rank", 0)
+    rank = lora_rank(model)
     if rank > 0 and not model.lora.get("merge", False) and prover_class(settings).scores_reference:
         allowed = ", ".join(name for name, prover in PROVERS.items() if not prover.scores_reference)
         yield (

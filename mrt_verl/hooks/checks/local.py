@@ -21,6 +21,16 @@ def expand(path: str) -> Path:
     return Path(os.path.expanduser(path))
 
 
+def nearest_existing(path: Path) -> Path:
+    """The path, or the nearest directory above it that is there."""
+    return next(one for one in (path, *path.absolute().parents) if one.exists())
+
+
+def lora_rank(model: Any) -> int:
+    """Rank of the adapter that is trained, 0 without one; verl's configs name it in either place."""
+    return int(model.get("lora_rank") or (model.get("lora") or {}).get("rank") or 0)
+
+
 def listed(files: Any) -> list[str]:
     """The files of a setting that takes one or several."""
     if files is None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mrt_verl.hooks.checks.local import expand, is_local, tokenizer_error
+from mrt_verl.hooks.checks.local import expand, is_local, nearest_existing, tokenizer_error
 from mrt_verl.settings import MRTSettings
 
 RUNNING_CLUSTER = Path("/tmp/ray/ray_current_cluster")
@@ -80,10 +80,8 @@ def check_trace_dir(settings: MRTSettings, config: Any) -> Iterator[str]:
     """Traces must have a place, before the first step is spent."""
     if settings.trace_dir is None:
         return
-    directory = expand(settings.trace_dir)
-    existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
     try:
-        tempfile.TemporaryFile(dir=existing).close()
+        tempfile.TemporaryFile(dir=nearest_existing(expand(settings.trace_dir))).close()
     except OSError as error:
         yield f"mrt.trace_dir={settings.trace_dir}: {error}; allowed: a directory that can be written, or null"
 

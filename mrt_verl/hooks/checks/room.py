@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mrt_verl.hooks.checks.local import expand, model_directory
+from mrt_verl.hooks.checks.local import expand, lora_rank, model_directory, nearest_existing
 from mrt_verl.settings import MRTSettings
 
 logger = logging.getLogger(__name__)
@@ -25,10 +25,9 @@ def check_room(settings: MRTSettings, config: Any) -> Iterator[str]:
     directory = model_directory(model)
     if trainer.save_freq <= 0 or actor.strategy not in ("fsdp", "fsdp2") or directory is None:
         return
-    if model.get("lora_rank") or "://" in str(trainer.default_local_dir):
+    if lora_rank(model) or "://" in str(trainer.default_local_dir):
         return
-    asked = expand(str(trainer.default_local_dir)).absolute()
-    place = next(path for path in (asked, *asked.parents) if path.exists())
+    place = nearest_existing(expand(str(trainer.default_local_dir)))
     needed, free = PARAMETER_BYTES * parameters_of(directory) / trainer.nnodes, shutil.disk_usage(place).free
     if free < needed:
         logger.warning(

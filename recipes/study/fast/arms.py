@@ -43,8 +43,8 @@ ARMS: dict[str, Arm] = {
     "anchored_seen": Arm({"prover": "anchored_seen", "branches": 1, "bonus_norm": "batch"}),
     "one_episode": Arm(ONE_EPISODE, {"rollouts": 8}),
 }
-PROVERS = ("seen", "seen_token", "seen_median", "pooled", "pooled_token", "pooled_median")
-MAIN = ("grpo", "grpo_length", "paper", *PROVERS)
+OURS = ("seen", "seen_token", "seen_median", "pooled", "pooled_token", "pooled_median")
+MAIN = ("grpo", "grpo_length", "paper", *OURS)
 """The arms that are run on held-out problems; the others were tuned alone."""
 TUNED = tuple(name for name, arm in ARMS.items() if arm.rate_of is None)
 RATES = (6e-4, 1e-3)

@@ -77,7 +77,7 @@ def add_seeds(workers: int) -> dict[str, Any]:
     """The results, with those of quickstarts that are not in them yet: by host, arm and seed."""
     credit = settings_of("mrt").credit
     none: dict[str, Any] = {"credit": credit, **{host: {arm: {} for arm in ARMS} for host in HOSTS}}
-    results = json.loads(FILE.read_text()) if FILE.exists() else none
+    results: dict[str, Any] = json.loads(FILE.read_text()) if FILE.exists() else none
     seeds = [seed for seed in SEEDS if str(seed) not in results["verl"]["mrt"] and (out_of(seed) / "report").exists()]
     if seeds and results["credit"] != credit:
         raise SystemExit(f"{FILE} is of mrt.credit={results['credit']}, now it is {credit}: remove the file first")
@@ -86,7 +86,7 @@ def add_seeds(workers: int) -> dict[str, Any]:
         for (arm, seed), outcome in zip(jobs, pool.starmap(run_loop, jobs, chunksize=1), strict=True):
             results["verl"][arm][str(seed)] = read_verl(arm, seed)
             results["loop"][arm][str(seed)] = {"outcome": outcome}
-    return dict(results)
+    return results
 
 
 def agreement(results: dict[str, Any]) -> list[str]:

@@ -63,7 +63,10 @@ class Job:
 
 
 def base_settings() -> MRTSettings:
-    """The quickstart's, which name the task's markers and a stop text that the warm starts have not seen."""
+    """The quickstart's, which name the task's markers and a stop text that the warm starts have not seen.
+
+    The credit is the paper's where an arm names no other.
+    """
     return read_settings([Path("recipes/quickstart/train.yaml")], ["mrt.trace_dir=null", "mrt.credit=progress"])
 
 
