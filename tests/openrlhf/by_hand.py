@@ -1,5 +1,6 @@
 """What a group's rollouts must be paid, worked out from their outcomes and trace files with plain numbers."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -50,12 +51,21 @@ def online(rows: Sequence[dict[str, Any]], alpha: float, floor: float) -> list[f
     return [one - sum(found) / len(found) for one in found]
 
 
+def median_steps(progress: Sequence[float]) -> list[float]:
+    """Changes of the running median of three of J, whose ends are J itself, from J's own changes."""
+    js = [0.0]
+    for one in progress:
+        js.append(js[-1] + one)
+    medians = [sorted(js[at - 1 : at + 2])[1] if 0 < at < len(js) - 1 else j for at, j in enumerate(js)]
+    return [after - before for before, after in itertools.pairwise(medians)]
+
+
 def dense(rows: Sequence[dict[str, Any]], alpha: float, floor: float) -> list[list[float]]:
     """The distinct advantages of each of a group's rollouts: GRPO(outcome), and with alpha p / max(RMS, floor) on it.
 
-    p is an episode's progress, RMS that of all of the group's.
+    p is the step that the running median of J takes over an episode, RMS that of all of the group's.
     """
-    paid = [[one["progress"] for one in row["episodes"] if one["progress"] is not None] for row in rows]
+    paid = [median_steps([one["progress"] for one in row["episodes"] if one["progress"] is not None]) for row in rows]
     every = [p for some in paid for p in some]
     rms = max(math.sqrt(sum(p**2 for p in every) / len(every)), floor) if every else 1.0
     plain = group_norm([row["outcome"] for row in rows])
