@@ -1,5 +1,6 @@
 """mrt/* training metrics from the graded records of a step: one function per family (metric_table.py: names)."""
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import chain, pairwise
 
@@ -66,8 +67,9 @@ def lag1(of_traces: Sequence[Sequence[float]]) -> float:
     What one boundary's J gains or loses by chance, the next episode's progress gives back: noise of variance v in each
     J, and nothing else, makes -1/2.
     """
-    squares = sum(value * value for values in of_traces for value in values)
-    return sum(one * other for values in of_traces for one, other in pairwise(values)) / squares if squares else 0.0
+    squares = math.fsum(value * value for values in of_traces for value in values)
+    products = (one * other for values in of_traces for one, other in pairwise(values))
+    return math.fsum(products) / squares if squares else 0.0
 
 
 def thinking_metrics(records: Sequence[RolloutRecord]) -> dict[str, float]:
