@@ -100,11 +100,11 @@ def _counted(report: Report, done: Training, variant: str) -> None:
     report.check("no branch failed", not any(failures), failures)
     rows = [trace for traces in done.traces.values() for trace in traces]
     if variant == "prefix":
-        report.check("rollouts continue a prefix", any(row["kind"] == "continued" for row in rows))
+        report.check("rollouts continue a prefix", any(row["prefix_tokens"] for row in rows))
     elif variant == "backtrack":
         report.check("text was inserted", any(row["inserted_tokens"] for row in rows))
     else:
-        branched = [row for row in rows if row["forced"] and all(row["forced"])]
+        branched = [row for row in rows if row["episodes"] and all(one["forced"] for one in row["episodes"])]
         report.check("boundaries were branched", bool(branched), f"{len(branched)} of {len(rows)} rollouts")
         hits = done.values("mrt/prefix_cache_hit")
         report.check("branches read the cache", bool(hits) and min(hits) > 0.3, hits)
