@@ -54,7 +54,7 @@ STAGES: tuple[Stage, ...] = (
         arguments={"tokens": "4096", "cache": "quarter"},
     ),
     Stage(
-        *("price_8k", "rollout_price", "P1 once at 8k, plain and ht", 100, 900),
+        *("price_8k", "rollout_price", "P1 once at 8k, plain, seen and ht", 100, 900),
         arguments={"tokens": "8192"},
     ),
     Stage(
