@@ -1,7 +1,7 @@
 """P1: the wall-clock of a rollout with each prover over that of plain traces, on random weights of R1-1.5B's shape.
 
-16 prompts x 8 traces of one length (their end tokens are not drawn), cut into six episodes; answers of 12 tokens, of
-`seen`, the default, one at a boundary, four of the provers before it.
+16 prompts x 8 traces of one length (their end tokens are not drawn), cut into six episodes. Answers of 12 tokens: one a
+boundary with `seen`, the default, four with the others that sample.
 verl's agent loops run in this process over one vLLM engine, as in tests/benchmarks/rollout_cost.py; prompts differ
 between batches, or plain traces would find theirs in the cache. Grading, which runs in other processes, is left out.
 """
