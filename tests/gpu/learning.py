@@ -14,8 +14,8 @@ from recipes.study.arms import ARMS as STUDY
 from tests.gpu.report import Options, Report
 from tests.gpu.verl_run import Training, of_device, train, write_data
 
-ARMS = ("grpo", "mrt_ht")
-"""The study's, as there set."""
+ARMS = {"grpo": STUDY["grpo"], "mrt": ("reward_model=mrt",)}
+"""The study's GRPO, and MRT with its defaults."""
 STYLE = TraceStyle(max_attempts=40, hit=0.02, go_on=0.97, stop_early=0.002, cut=0.2)
 """Some thirty attempts of twenty tokens."""
 CURVES = ("critic/score/mean", "mrt/outcome", "mrt/regret", "response_length/mean", "actor/grad_norm")
@@ -80,7 +80,7 @@ def warm_start(directory: Path, options: Options, *, seconds: float) -> dict[str
 
 def words_of(options: Options, arm: str, model: Path) -> list[str]:
     """The overrides of an arm: the quickstart's, with a longer response and a batch that fills a card."""
-    own = STUDY[arm]
+    own = ARMS[arm]
     files, out = write_data(options.out), options.out / arm
     prompts, response, steps = (4, 96, 2) if options.tiny else (64, 1024, 1000)
     words = ["--config-dir", "recipes", *of_device(options)]

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,11 +39,17 @@ ON_A_CPU = {"VERL_PLATFORM": "cpu", "OMP_NUM_THREADS": "1", "RAY_worker_niceness
 """Ray runs its workers at a niceness of 15, which on a machine that does anything else is a standstill."""
 
 
+WARM = "model"
+"""What a stage may find made beforehand: the model that `learning` begins with."""
+
+
 def run_stage(stage: Stage, device: str, out: Path, limit: float) -> Outcome:
     """One stage in a process of its own, ended with all it started when its time is over."""
     own = out / stage.name
     own.mkdir(parents=True, exist_ok=True)
-    (own / REPORT).unlink(missing_ok=True)
+    for left in own.iterdir():  # by a run before: its report, checkpoints and traces
+        if left.name != WARM:
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
     mark = f"{os.getpid()}-{stage.name}-{time.time_ns()}"
     environment = {**os.environ, **ENVIRONMENT, **(ON_A_CPU if device == "cpu" else {}), **stage.environment}
     command = [sys.executable, "-m", "tests.gpu.stage", stage.name, "--device", device]
