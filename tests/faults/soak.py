@@ -1,12 +1,12 @@
-"""Does anything grow: memory, open files, threads of a run's processes over its steps; of a grader over its gradings.
+"""Does anything grow: memory, open files, threads of a run's processes over its steps.
 
-    python -m tests.faults.soak training --steps 1000 --out outputs/soak     in pieces of --piece steps over resumes
-    python -m tests.faults.soak grading --gradings 100000 --out outputs/soak   1 % of the answers are hostile
+    python -m tests.faults.soak --steps 1000 --out outputs/soak               in pieces of --piece steps over resumes
+    python -m tests.faults.soak --steps 200 --arm grpo --out outputs/soak     verl's own GRPO, nothing of ours in it
 
-Prints, for each kind of process, the slope of each quantity per 1,000 steps (or gradings) with its 95 % interval by
-least squares, the first fifth left out; exit code 1 where an interval lies above 0. A process that a resume starts anew
-is compared with itself alone: each piece has its own intercept. Samples are neighbours in time, so intervals are too
-narrow where a quantity wanders.
+Prints, for each kind of process, the slope of each quantity per 1,000 steps with its 95 % interval by least squares,
+the first fifth left out; exit code 1 where an interval lies above 0. A process that a resume starts anew is compared
+with itself alone: each piece has its own intercept. Samples are neighbours in time, so intervals are too narrow where a
+quantity wanders.
 """
 
 import argparse
@@ -21,8 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.faults.case import PATIENCE
-from tests.faults.training import Training, kind_of, make_workspace
+from tests.faults.training import ARMS, Training, kind_of, make_workspace
 
 QUANTITIES = ("resident MB", "open files", "threads")
 WARM_UP = 0.2
@@ -67,9 +66,9 @@ def slope(pieces: Sequence[int], steps: Sequence[float], values: Sequence[float]
     return float(found[0]), 1.96 * error
 
 
-def report(samples: Sequence[Sample], unit: str) -> tuple[list[str], bool]:
+def report(samples: Sequence[Sample]) -> tuple[list[str], bool]:
     """Markdown, and whether nothing grows."""
-    lines = [f"| process | quantity | first | last | per 1,000 {unit} | |", "|---|---|---|---|---|---|"]
+    lines = ["| process | quantity | first | last | per 1,000 steps | |", "|---|---|---|---|---|---|"]
     by_piece: dict[int, list[Sample]] = defaultdict(list)
     for one in samples:
         by_piece[one["piece"]].append(one)
@@ -92,13 +91,14 @@ def report(samples: Sequence[Sample], unit: str) -> tuple[list[str], bool]:
     return lines, is_flat
 
 
-def soak_training(out: Path, steps: int, piece: int, every: float) -> list[Sample]:
+def soak(arm: str, out: Path, steps: int, piece: int, every: float) -> list[Sample]:
     """Runs of `piece` steps, each resumed from the last one's checkpoint."""
     workspace, samples = make_workspace(out / "workspace"), []
     for number, last in enumerate(range(piece, steps + piece, piece)):
         done = last - piece
         overrides = [f"trainer.total_training_steps={min(last, steps)}", f"trainer.save_freq={piece}"]
-        run = Training(workspace, out, [*overrides, "trainer.total_epochs=100000", "trainer.max_actor_ckpt_to_keep=2"])
+        overrides += ["trainer.total_epochs=100000", "trainer.max_actor_ckpt_to_keep=2"]
+        run = Training(workspace, out, overrides, arm=arm)
         try:
             while run.process.poll() is None:
                 if run.steps > done:
@@ -112,48 +112,20 @@ def soak_training(out: Path, steps: int, piece: int, every: float) -> list[Sampl
     return samples
 
 
-def soak_grading(out: Path, gradings: int) -> list[Sample]:
-    """Answers that need a worker, 1 % of them hostile: that hang, eat memory, or are a megabyte long."""
-    from mrt_verl.grading import Grader
-
-    hostile = (r"9^{{9^{{9^{{{n}}}}}}}", r"\sum_{{n=1}}^{{10^{{12}}}} n^{{{n}}}", r"\sqrt{{{n}}}" + "+1" * 300_000)
-    samples: list[Sample] = []
-    with Grader(thinking=None, deadline_s=2.0 * PATIENCE, cache_size=1000) as grader:
-        for number in range(gradings):
-            text = rf"\sin^2 {number}+\cos^2 {number}+{number}"
-            if number % 100 == 99:
-                text = hostile[number // 100 % len(hostile)].format(n=number)
-            grader.grade_sync([rf"\boxed{{{text}}}"], str(number + 1), finished=True)
-            if number % max(gradings // 200, 1) == 0:
-                pids = [os.getpid(), *(pid for pool in grader._pools.values() for pid in pool.pids())]
-                samples.append({"piece": 0, "step": number, "kinds": _of_grader(pids)})
-        print(grader.stats())
-    return samples
-
-
-def _of_grader(pids: Sequence[int]) -> dict[str, list[float]]:
-    found = measure_all(pids)
-    return {"grader" if kind != "grading worker" else kind: values for kind, values in found.items()}
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["training", "grading"])
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--piece", type=int, default=250, help="steps of a run before it is ended and resumed")
-    parser.add_argument("--gradings", type=int, default=100_000)
+    parser.add_argument("--arm", choices=sorted(ARMS), default="mrt")
     parser.add_argument("--every", type=float, default=5.0, metavar="SECONDS")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    out = options.out.resolve()
+    out = options.out.resolve() / options.arm
     out.mkdir(parents=True, exist_ok=True)
-    if options.what == "training":
-        samples, unit = soak_training(out, options.steps, options.piece, options.every), "steps"
-    else:
-        samples, unit = soak_grading(out, options.gradings), "gradings"
-    (out / f"{options.what}.json").write_text(json.dumps(samples) + "\n")
-    lines, is_flat = report(samples, unit)
-    (out / f"{options.what}.md").write_text("\n".join(lines) + "\n")
+    samples = soak(options.arm, out, options.steps, options.piece, options.every)
+    (out / "samples.json").write_text(json.dumps(samples) + "\n")
+    lines, is_flat = report(samples)
+    (out / "slopes.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
     return 0 if is_flat else 1
 

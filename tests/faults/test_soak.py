@@ -26,12 +26,12 @@ def test_a_slope_by_hand():
 
 def test_a_resume_is_no_growth():
     """Each piece starts higher than the last one, and stays there."""
-    lines, is_flat = report(samples(0.0), "steps")
+    lines, is_flat = report(samples(0.0))
     assert is_flat and not any("grows" in line for line in lines)
 
 
 def test_growth_is_found():
-    lines, is_flat = report(samples(0.1), "steps")
+    lines, is_flat = report(samples(0.1))
     assert not is_flat
     (line,) = [line for line in lines if "grows" in line]
     assert line.startswith("| trainer | resident MB |")

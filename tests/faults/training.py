@@ -32,6 +32,14 @@ KINDS = (
     ("resource trackers", "multiprocessing.res"),
 )
 """What a process is, by its command line."""
+ARMS = {
+    "mrt": ("reward_model=mrt",),
+    "grpo": (
+        "algorithm.adv_estimator=grpo",
+        f"reward.custom_reward_function.path={Path(__file__).with_name('plain_score.py')}",
+    ),
+}
+"""What is trained: MRT, or verl's own GRPO without any code of ours."""
 ENVIRONMENT = {
     "VERL_PLATFORM": "cpu",
     "OMP_NUM_THREADS": "1",
@@ -63,13 +71,19 @@ class Training:
     """One `main_ppo` in a directory of its own; all that it starts carries a mark."""
 
     def __init__(
-        self, workspace: Path, out: Path, overrides: Sequence[str], *, environment: Mapping[str, str] | None = None
+        self,
+        workspace: Path,
+        out: Path,
+        overrides: Sequence[str],
+        *,
+        arm: str = "mrt",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         out.mkdir(parents=True, exist_ok=True)
         self.out, self.log_path, self._mark = out, out / "log", new_mark()
         command = [
             *(sys.executable, "-m", "verl.trainer.main_ppo", "--config-dir", str(ROOT / "recipes")),
-            *("reward_model=mrt", "+hardware=cpu", "+quickstart=train"),
+            *(*ARMS[arm], "+hardware=cpu", "+quickstart=train"),
             f"data.train_files={workspace}/data/train.parquet",
             f"data.val_files={workspace}/data/test.parquet",
             f"actor_rollout_ref.model.path={workspace}/model",
