@@ -4,7 +4,8 @@ Where one of them is killed, verl waits for its rollouts for ever, or trains on 
 trainer's process looks at all of them and says so at once; the sampler ends the run (stall.py). Where the trainer does
 not wait for rollouts, it may be saving: only after `mrt.stall_timeout_s` the thread ends its process, or after
 `HANDOVER_S` where it hands weights to a server that is dead. Handing weights or prompts to one that lives but does not
-take them may last `mrt.stall_timeout_s` as well.
+take them may last `mrt.stall_timeout_s` as well. An update or a save that lasts longer is told and goes on: a process
+of the trainer's that is stopped cannot be told from one that computes.
 """
 
 import contextlib
@@ -53,6 +54,7 @@ class ActorWatch:
         self._grace_s = grace_s
         self.fault: str | None = None
         self._questions = questions
+        self._looked_at, self._is_told = time.monotonic(), False
         self._asked: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -63,6 +65,10 @@ class ActorWatch:
 
     def stop(self) -> None:
         self._stopped.set()
+
+    def looked_for_rollouts(self) -> None:
+        """The trainer did, just now."""
+        self._looked_at, self._is_told = time.monotonic(), False
 
     def confirm(self) -> str | None:
         """The fault, looked for now: twice, so that an actor which was taken away on purpose is none."""
@@ -79,6 +85,7 @@ class ActorWatch:
             if self.fault is not None and known_at is None:
                 logger.error("%s: the run ends when its trainer next waits for rollouts", self.fault)
                 known_at = now
+            self._warn_of_long_work(now - self._looked_at)
             what = handed_over()
             handing_since = (handing_since or now) if what is not None else None
             why = self._why_it_hangs(now - (known_at or now), what, now - (handing_since or now))
@@ -102,6 +109,16 @@ class ActorWatch:
         if self.fault is not None and self._grace_s is not None and known_s >= self._grace_s:
             return f"{fault}the trainer did not end within mrt.stall_timeout_s={self._grace_s:g}"
         return None
+
+    def _warn_of_long_work(self, seconds: float) -> None:
+        """One warning where the trainer has not looked for rollouts for so long."""
+        if self._grace_s is not None and seconds >= self._grace_s and not self._is_told:
+            self._is_told = True
+            logger.warning(
+                "the trainer has not looked for rollouts for mrt.stall_timeout_s=%g seconds: it updates or saves for "
+                "that long, or one of its processes hangs; nothing ends the run here",
+                self._grace_s,
+            )
 
     def _look(self) -> str | None:
         try:

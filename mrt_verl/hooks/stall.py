@@ -22,6 +22,8 @@ class StallWatch:
     def begin(self) -> None:
         """A new wait: what the trainer did since the last one is no stall."""
         self._state, self._waited_s = None, 0.0
+        if ActorWatch.of_process is not None:
+            ActorWatch.of_process.looked_for_rollouts()
 
     def polled(self, seconds: float, state: Hashable, waiting: str) -> None:
         """One poll of so many seconds is over.
@@ -34,8 +36,10 @@ class StallWatch:
             RolloutsStalled: an actor is gone, or the state was the same for `mrt.stall_timeout_s`.
         """
         watch = ActorWatch.of_process
-        if watch is not None and watch.fault is not None:
-            raise RolloutsStalled(f"{watch.fault}; {waiting}")
+        if watch is not None:
+            watch.looked_for_rollouts()
+            if watch.fault is not None:
+                raise RolloutsStalled(f"{watch.fault}; {waiting}")
         if state != self._state:
             self._state, self._waited_s = state, 0.0
             return

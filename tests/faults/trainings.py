@@ -138,6 +138,23 @@ def driver_killed(workspace: Path, out: Path) -> Seen:
     return seen
 
 
+def actor_stopped(workspace: Path, out: Path) -> Seen:
+    """SIGSTOP of what trains, told after mrt.stall_timeout_s; it computes no longer than that, but it might."""
+    seen = Seen()
+    with training(workspace, out, "mrt.stall_timeout_s=20") as one:
+        seen.check("the first step is done", one.wait_for(r"step:1 - ", START_S) is not None)
+        after = len(one.log)
+        seen.check("there is an actor", one.signal("actor", signal.SIGSTOP) > 0)
+        seen.told_s = one.wait_for(LONG, 90 * PATIENCE, after=after)
+        seen.check(f"told within 90 s: {LONG}", seen.told_s is not None)
+        seen.what = line_of(one.log[after:], LONG)
+        one.signal("actor", signal.SIGCONT)
+        finished(one, seen)
+    seen.what += f"; continued: {one.steps} steps"
+    return seen
+
+
+LONG = r"has not looked for rollouts for mrt\.stall_timeout_s=20"
 ENGINE = r"has a dead engine core"
 STALLED = r"(no rollout has finished|has handed over \w+) for mrt\.stall_timeout_s=20"
 """Which of them depends on where in its step the trainer was."""
@@ -169,6 +186,7 @@ CASES = (
         *("actor_killed", "kill -9 of the trainer's actor", "rollout", "ends with what Ray says"),
         killed("actor", r"ActorDiedError|died unexpectedly"),
     ),
+    Case("actor_stopped", "SIGSTOP of the trainer's actor", "update", "told; goes on with it", actor_stopped),
     Case(
         *("trainer_killed", "kill -9 of the process of the trainer's loop", "rollout", "ends with what Ray says"),
         killed("trainer", r"ActorDiedError|died unexpectedly"),
