@@ -2,10 +2,13 @@
 
 import gc
 import itertools
+import tracemalloc
 from uuid import uuid4
 
 import pytest
 
+from mrt_verl.grading.comparison import exact_verdict, forget
+from mrt_verl.grading.formulas.nodes import REMEMBERED
 from tests.faults.memory import now
 from tests.faults.memory_parts import GROUP, PARTS
 
@@ -93,3 +96,40 @@ def test_a_prompt_that_is_never_forgotten_is_found(parts, monkeypatch):
     monkeypatch.setattr(MRTAgentLoop, "_shared", NeverForgets())
     objects, _, _ = left_by(parts("agent-loop"), warm_up=4, rounds=3)
     assert objects > 1
+
+
+@pytest.fixture
+def kept():
+    """kept(pairs) -> bytes that each comparison leaves in memory"""
+
+    def measure(pairs):
+        forget()
+        tracemalloc.start()
+        try:
+            for pair in pairs:
+                exact_verdict(*pair)
+            gc.collect()
+            return tracemalloc.get_traced_memory()[0] / len(pairs)
+        finally:
+            tracemalloc.stop()
+
+    yield measure
+    forget()
+
+
+def polynomial(first):
+    """One of the 1,500 characters that are still read, the form that takes most memory."""
+    return "+".join(f"{first + n}x^{{{n}}}" for n in range(120))[:1400].rpartition("+")[0]
+
+
+def test_hostile_answers_fill_little_memory(kept):
+    """A comparison makes two readings: of a memory of REMEMBERED, half as many comparisons are kept."""
+    one = kept([(str(n), polynomial(n)) for n in range(1000, 1008)])
+    assert one > 50_000
+    assert one * REMEMBERED / 2 < 150 * 2**20
+
+
+def test_answers_that_are_not_read_are_not_kept(kept):
+    """A reference as long as a whole solution lets answers of any length through."""
+    reference = "a proof " * 100
+    assert kept([(reference, f"{n} " + "word " * 20_000) for n in range(20)]) < 2000

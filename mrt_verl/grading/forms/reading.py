@@ -10,7 +10,7 @@ from mrt_verl.grading.forms.bounds import read_bound
 from mrt_verl.grading.forms.conditions import without_condition
 from mrt_verl.grading.forms.parts import read_tokens
 from mrt_verl.grading.forms.types import Choice, Form, Text
-from mrt_verl.grading.formulas.nodes import Limits, TooBig, Unreadable
+from mrt_verl.grading.formulas.nodes import REMEMBERED, Limits, TooBig, Unreadable
 from mrt_verl.grading.text.choices import read_choice
 from mrt_verl.grading.text.numerals import plain_numbers
 from mrt_verl.grading.text.tokens import Token, spell, tokenize
@@ -57,13 +57,13 @@ _LOOKS_LIKE_FORMULA = re.compile(
 
 def read(text: str) -> Reading:
     """The form of an answer; what no rule knows is text."""
+    if len(text) > MAX_LENGTH:
+        return Reading(Text(" ".join(text.split())))
     return _read(text, Limits.bits)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=REMEMBERED)
 def _read(text: str, _limit: int) -> Reading:
-    if len(text) > MAX_LENGTH:
-        return Reading(Text(" ".join(text.split())))
     plain = strip_wrappers(fold_unicode(text))
     try:
         return _read_plain(plain)
@@ -79,7 +79,7 @@ def _read_plain(plain: str) -> Reading:
     chosen = read_choice(plain)
     if chosen is not None:
         letters, value = chosen
-        return Reading(Choice(letters, _read(value, Limits.bits).form if value else None))
+        return Reading(Choice(letters, read(value).form if value else None))
     bounded = read_bound(plain)
     if _OUTWARD.fullmatch(plain):
         plain = plain.strip()
@@ -94,7 +94,7 @@ def _read_plain(plain: str) -> Reading:
         return Reading(_as_text(plain)) if condition and isinstance(form, Text) else Reading(form, condition)
     except Unreadable:
         said = _formula_in(plain) or _value_of_prose(plain)
-        return Reading(_as_text(plain)) if said is None else _read(said, Limits.bits)
+        return Reading(_as_text(plain)) if said is None else read(said)
 
 
 def _formula_in(plain: str) -> str | None:

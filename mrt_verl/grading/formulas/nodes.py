@@ -28,6 +28,9 @@ class Limits:
     depth = 40
 
 
+REMEMBERED = 2048
+"""Readings and values that are kept for the next comparison. A step repeats the answers of its own prompts alone; and
+the longest formulas that are read take 120 KB each, so that hostile ones fill some 130 MB at most."""
 ZERO: Node = ("n", Fraction(0))
 ONE: Node = ("n", Fraction(1))
 HALF = ("n", Fraction(1, 2))

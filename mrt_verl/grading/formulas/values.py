@@ -12,7 +12,7 @@ import math
 from fractions import Fraction
 from functools import lru_cache
 
-from mrt_verl.grading.formulas.nodes import Limits, Node, TooBig, Unreadable
+from mrt_verl.grading.formulas.nodes import REMEMBERED, Limits, Node, TooBig, Unreadable
 from mrt_verl.grading.formulas.normal import normal
 from mrt_verl.grading.formulas.numerics import agree, differ, real_value, variables
 from mrt_verl.grading.formulas.polynomials import Opaque, Quotient, difference, is_dependent, times
@@ -36,7 +36,7 @@ def same_value(one: Node, other: Node) -> bool | None:
     return _same_value(one, other, Limits.bits, Depth.is_deep)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=REMEMBERED)
 def _same_value(one: Node, other: Node, _bits: int, deep: bool) -> bool | None:
     if _has_infinity(one) or _has_infinity(other):
         return False
@@ -59,7 +59,7 @@ def _same_value(one: Node, other: Node, _bits: int, deep: bool) -> bool | None:
     return agree(one, other)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=REMEMBERED)
 def _normal(node: Node, _bits: int) -> Quotient:
     return normal(node)
 
