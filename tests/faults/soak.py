@@ -101,7 +101,7 @@ def soak(arm: str, out: Path, steps: int, piece: int, every: float) -> list[Samp
         run = Training(workspace, out, overrides, arm=arm)
         try:
             while run.process.poll() is None:
-                if run.steps > done:
+                if done < run.steps < min(last, steps):  # after the last step processes end one by one
                     samples.append({"piece": number, "step": run.steps, "kinds": measure_all(run.processes())})
                 time.sleep(every)
             if run.process.returncode:

@@ -21,7 +21,7 @@ larger; a text that is kept is one block, and a trace's is a kilobyte. Measured:
 0.02 and nothing after 16,000 rollouts (tests/faults/results/memory.md)."""
 
 
-def left_by(part, *, warm_up=28, rounds=12):
+def left_by(part, *, warm_up=60, rounds=12):
     """(objects, small blocks, KB of larger ones) that a rollout leaves behind.
 
     Of some stretches the least: what is kept is kept in each of them, noise does not repeat itself.
@@ -94,7 +94,7 @@ def test_a_prompt_that_is_never_forgotten_is_found(parts, monkeypatch):
             return super().of_prompt(uid, make)
 
     monkeypatch.setattr(MRTAgentLoop, "_shared", NeverForgets())
-    objects, _, _ = left_by(parts("agent-loop"), warm_up=4, rounds=3)
+    objects, _, _ = left_by(parts("agent-loop"), warm_up=4, rounds=2)
     assert objects > 1
 
 

@@ -164,7 +164,7 @@ def kind_of(pid: int) -> str:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
         return "gone"
-    return next(_matching(command), command[:60])
+    return next(_matching(command), command[:60].rstrip())
 
 
 def _matching(command: str) -> Iterator[str]:
