@@ -84,14 +84,14 @@ def score(data_source, solution_str, ground_truth, extra_info=None):
         time.sleep(1000)
     return float(solution_str == ground_truth)
 """
-MISDEEDS: Mapping[str, Verdict] = {
-    "hangs": Verdict.TIMEOUT,
-    "leaves": Verdict.ERROR,
-    "fills": Verdict.ERROR,
-    "prints": Verdict.WRONG,
-    "raises": Verdict.ERROR,
-    "nan": Verdict.ERROR,
-    "child": Verdict.TIMEOUT,
+MISDEEDS: Mapping[str, frozenset[Verdict]] = {
+    "hangs": frozenset({Verdict.TIMEOUT}),
+    "leaves": frozenset({Verdict.ERROR}),
+    "fills": frozenset({Verdict.ERROR, Verdict.TIMEOUT}),  # it may take longer than the deadline
+    "prints": WRONG,
+    "raises": frozenset({Verdict.ERROR}),
+    "nan": frozenset({Verdict.ERROR}),
+    "child": frozenset({Verdict.TIMEOUT}),
 }
 
 
@@ -125,7 +125,7 @@ class Soak:
 
     async def _misdeed(self, kind: str, number: int) -> None:
         grade = await self._call(f"{kind} {number}", str(number))
-        self._keep(f"function that {kind}", number, grade, frozenset({MISDEEDS[kind]}))
+        self._keep(f"function that {kind}", number, grade, MISDEEDS[kind])
 
     async def _call(self, solution: str, truth: str) -> Grade:
         how = {"data_source": "soak", "solution_str": solution, "ground_truth": truth}
@@ -139,17 +139,18 @@ class Soak:
 
 
 async def run(gradings: int, out: Path, samples: list[Sample]) -> dict[str, Any]:
-    """The figures of a run in a directory that holds no file named owned…."""
+    """The figures of a run in a directory that holds no file named owned…; of one that is interrupted, so far."""
     (out / "score.py").write_text(FUNCTION)
     started = time.monotonic()
     with Grader(thinking=None, deadline_s=DEADLINE_S * PATIENCE) as grader:
         soak = Soak(grader, FileFunction(str(out / "score.py"), "score"))
-        for first in range(0, gradings, AT_ONCE):
-            await asyncio.gather(*map(soak.ask, range(first, min(first + AT_ONCE, gradings))))
-            samples.append({"piece": 0, "step": min(first + AT_ONCE, gradings), "kinds": measured(grader)})
+        with contextlib.suppress(asyncio.CancelledError):
+            for first in range(0, gradings, AT_ONCE):
+                await asyncio.gather(*map(soak.ask, range(first, min(first + AT_ONCE, gradings))))
+                samples.append({"piece": 0, "step": min(first + AT_ONCE, gradings), "kinds": measured(grader)})
         stats = grader.stats()
     return {
-        "gradings": gradings,
+        "gradings": stats.graded,
         "seconds": time.monotonic() - started,
         "verdicts": {kind: dict(counts) for kind, counts in sorted(soak.verdicts.items())},
         "wrong": soak.wrong,
