@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from mrt_verl.grading.outcomes import FileFunction
 from mrt_verl.grading.printed import BURST_BYTES, Printed
 from mrt_verl.settings import MRTSettings
 from mrt_verl.step_report import StepReport
+from tests.builders import worker_pids
 from tests.faults.records import rollout
 
 pytestmark = pytest.mark.long
@@ -111,6 +113,21 @@ def test_a_child_in_a_session_of_its_own_does_not_outlive_the_answer(ask, tmp_pa
         time.sleep(0.05)
     else:
         assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_child_that_is_stopped_costs_one_answer_and_is_replaced():
+    """SIGSTOP, as by an operator or a debugger; a stopped process is killed all the same."""
+
+    def grade(grader, number):
+        return grader.grade_sync([rf"\boxed{{\sin^2 {number}+\cos^2 {number}+{number}}}"], str(number + 1))[0].verdict
+
+    with Grader(thinking=None, deadline_s=3.0) as grader:
+        assert grade(grader, 1) is Verdict.RIGHT
+        (stopped,) = worker_pids(grader)
+        os.kill(stopped, signal.SIGSTOP)
+        assert [grade(grader, 2), grade(grader, 3)] == [Verdict.TIMEOUT, Verdict.RIGHT]
+        assert stopped not in worker_pids(grader) and not Path(f"/proc/{stopped}").exists()
+        assert grader.stats().restarts == 1
 
 
 def record(**grader):
