@@ -2,6 +2,8 @@
 # Faults tried on real trainings and evaluations of the tiny model: bash tests/faults/run.sh [--cases NAME,NAME]
 # PASS or FAIL for each, with seconds until it was told; the table goes to tests/faults/results/. Half an hour on two idle
 # cores; MRT_FAULT_PATIENCE=3 triples the limits on a machine that does other things as well.
+# Not in it, hours each: python -m tests.faults.soak (a long training), tests.faults.gradings (hostile answers); minutes:
+# tests.faults.memory (what a rollout leaves behind), tests.faults.scale (what a step of 64 nodes costs).
 #   PYTHON  the interpreter of an environment with verl, vLLM and this package (default: .venv, or python3)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
