@@ -55,6 +55,11 @@ NULLABLE = (
     "seed",
 )
 LISTS = ("markers", "branch_stop", "insert_texts")
+TEXTS = ("credit", "prover", "episodes", "stop_text", "backtrack_text", "step_pattern")
+WRITTEN = ("stop_text", "backtrack_text", "insert_texts", "reference_text")
+"""Texts that the model is shown as they are."""
+ESCAPED = re.compile(r"\\\\(?=[a-z])|\\n(?![a-z])")
+r"""`\\boxed`, or `\n` where no command of LaTeX begins: escapes that nobody reads."""
 
 
 def check_keys(given: Iterable[Any], known: Iterable[str], node: str = "") -> None:
@@ -108,7 +113,7 @@ def _check_lists(settings: Any) -> None:
 
 
 def _check_texts(settings: Any) -> None:
-    for key in ("credit", "prover", "episodes", "stop_text", "backtrack_text", "step_pattern"):
+    for key in TEXTS:
         value = getattr(settings, key)
         if not isinstance(value, str) or not value.strip():
             raise _refusal(key, value, "a text that is not empty")
@@ -128,12 +133,25 @@ def _check_texts(settings: Any) -> None:
     texts = [] if spelled is None else spelled if isinstance(spelled, tuple) else [spelled]
     if spelled == () or not all(isinstance(text, str) and "{reference}" in text for text in texts):
         raise _refusal("reference_text", spelled, "null, or a text with {reference} in it, or several")
+    for key in WRITTEN:
+        _check_escapes(key, getattr(settings, key))
     tags = (settings.think_open, settings.think_close)
     if tags != (None, None) and not (all(isinstance(tag, str) and tag for tag in tags) and tags[0] != tags[1]):
         raise ValueError(
             f"mrt.think_open={tags[0]!r} with mrt.think_close={tags[1]!r}; allowed: two tags, or null for both; "
             "the two must differ"
         )
+
+
+def _check_escapes(key: str, value: Any) -> None:
+    r"""Neither bash nor Hydra turns `\n` between quotes into a line break: the model would be shown a backslash."""
+    for text in value if isinstance(value, tuple) else [value] if value else []:
+        if found := ESCAPED.search(text):
+            raise _refusal(
+                key,
+                value,
+                f"a line break itself (in bash $'\\n') and one backslash before a command, not {found.group()}",
+            )
 
 
 def _is_number(value: Any, *kinds: type) -> bool:

@@ -1,5 +1,6 @@
 """What an evaluation samples: one object, filled by the command line, a recipe or a notebook."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,15 @@ from mrt_verl.settings import MRTSettings
 
 ENDPOINT_STOPS = 4
 """Stop texts that an OpenAI-compatible server takes."""
+NUMBERS = {
+    "temperature": (0.0, sys.float_info.max, "a number >= 0"),
+    "top_p": (sys.float_info.min, 1.0, "a number in (0, 1]"),
+    "top_k": (0, sys.maxsize, "-1 or 0 for all tokens, or 1 and more"),
+    "insertions": (0, sys.maxsize, "0 or more"),
+    "insertion_tokens": (1, sys.maxsize, "1 or more"),
+    "seed": (0, 2**32 - 1, "a whole number from 0 to 2**32 - 1"),
+}
+"""Least and greatest value, and both in words: an engine refuses others trace by trace."""
 
 
 def evaluation_settings(settings: MRTSettings | None = None) -> MRTSettings:
@@ -74,6 +84,10 @@ class EvaluationConfig:
             value = getattr(self, key)
             if value is not None and value < 1:
                 raise ValueError(f"{key}={value}; allowed: 1 or more")
+        for key, (low, high, words) in NUMBERS.items():
+            value = getattr(self, key)
+            if not (low <= value <= high or (key == "top_k" and value == -1)):
+                raise ValueError(f"{key}={value}; allowed: {words}")
         check_settings(self.settings, self.base_url)
 
     @property

@@ -6,9 +6,10 @@ OpenAI-compatible endpoint alike. Many coroutines may call `generate` at once; t
 
 import os
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol, Self
 
+from mrt_verl.evaluation.model_files import check_names
 from mrt_verl.processes import Guard, descendants, kill_all, without
 from mrt_verl.rollout import Engine
 
@@ -96,7 +97,8 @@ class VLLMEngine:
             engine_args: vLLM's, such as `max_model_len`, `tensor_parallel_size`, `dtype`.
 
         Raises:
-            ValueError: there is nothing but a CPU, and `VERL_PLATFORM` does not say that one is meant.
+            ValueError: there is nothing but a CPU, and `VERL_PLATFORM` does not say that one is meant; or vLLM refuses
+                an argument.
         """
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # before vLLM is imported
         if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
@@ -109,6 +111,7 @@ class VLLMEngine:
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
+        check_names(engine_args, (one.name for one in fields(AsyncEngineArgs)))
         arguments = AsyncEngineArgs(
             model=model,
             seed=seed,
@@ -123,9 +126,11 @@ class VLLMEngine:
         before = descendants(os.getpid())
         try:
             self._engine = AsyncLLM.from_engine_args(arguments)
-        except BaseException:
+        except BaseException as error:
             self._guard.call_off()
             kill_all(without(descendants(os.getpid()), before))
+            if isinstance(error, ValueError):  # of an argument: vLLM tells in several lines
+                raise ValueError(f"vLLM: {' '.join(str(error).split())}") from error
             raise
         self._started = without(descendants(os.getpid()), before)
         self._guard.only(self._started)

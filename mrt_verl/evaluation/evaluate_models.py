@@ -10,6 +10,7 @@ from typing import Any
 from mrt_verl.evaluation.checkpoints import find_actor, identify, merge_checkpoint
 from mrt_verl.evaluation.config import EvaluationConfig
 from mrt_verl.evaluation.engines import ClosableEngine, EndpointEngine, VLLMEngine
+from mrt_verl.evaluation.model_files import check_weights, load_tokenizer
 from mrt_verl.evaluation.problems import Problem, read_problems
 from mrt_verl.evaluation.run import sample_missing
 from mrt_verl.evaluation.sampling import RecordSampler
@@ -17,7 +18,7 @@ from mrt_verl.evaluation.settings import describe_run
 from mrt_verl.evaluation.store import Store
 from mrt_verl.evaluation.traces import NO_THINKING
 from mrt_verl.grading import Grader
-from mrt_verl.grading.outcomes import FileFunction
+from mrt_verl.grading.outcomes import FileFunction, unscored
 from mrt_verl.parts import tag_problems
 from mrt_verl.settings import MRTSettings
 
@@ -40,6 +41,7 @@ def evaluate(config: EvaluationConfig) -> EvaluationResult:
         RuntimeError: a trace could not be sampled; names it. What was finished is kept.
     """
     problems = read_problems(config.data, config.problems)
+    check_scorer(problems, config)
     sampled = {name: asyncio.run(_sample_model(name, problems, config)) for name in config.models}
     return EvaluationResult({name: config.out / name for name in config.models}, sampled)
 
@@ -105,7 +107,7 @@ def open_engine(name: str, config: EvaluationConfig) -> tuple[ClosableEngine, An
     """The engine of one model and its tokenizer; a verl checkpoint is merged first.
 
     Raises:
-        ValueError: there is no such model, or a thinking tag is not one token.
+        ValueError: there is no such model, it is not whole, or a thinking tag is not one token.
     """
     model = config.models[name]
     actor = None if config.base_url else find_actor(Path(model))
@@ -114,33 +116,26 @@ def open_engine(name: str, config: EvaluationConfig) -> tuple[ClosableEngine, An
         # named by what it holds: the same path may hold a later step next time
         merged = config.out / "merged" / f"{name}-{identify(model)['fingerprint']}"
         model = str(merge_checkpoint(actor, merged))
-    tokenizer = _load_tokenizer(config.tokenizer or model)
+    tokenizer = load_tokenizer(config.tokenizer or model)
     problems = list(tag_problems(config.settings, tokenizer, model))
     if problems:
         raise ValueError("; ".join(problems))
     if config.base_url:
         return EndpointEngine(config.base_url, model, tokenizer), tokenizer
+    check_weights(model)
     print(f"{name}: starting vLLM", flush=True)
     return VLLMEngine(model, seed=config.seed, **config.engine), tokenizer
 
 
-def _load_tokenizer(model: str) -> Any:
-    """The tokenizer of a model.
-
-    Raises:
-        ValueError: there is no such model; says where it was looked for.
-    """
-    from transformers import AutoTokenizer
-
-    is_name = model.count("/") <= 1 and not model.startswith((".", "/", "~"))
-    if not is_name and not Path(model).is_dir():
-        raise ValueError(f"model {model}: no such directory")
-    try:
-        return AutoTokenizer.from_pretrained(model)
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split()).partition(". ")[0]
-        where = "it has no tokenizer" if Path(model).is_dir() else "no directory here, and the hub does not give it"
-        raise ValueError(f"model {model}: {where}: {reason}") from error
+def check_scorer(problems: Sequence[Problem], config: EvaluationConfig) -> None:
+    """Raises ValueError: verl's own outcome is to grade problems of a data source that it has no scorer for."""
+    if config.settings.outcome != "compute_score" or config.reward_function is not None:
+        return
+    if unknown := unscored(problem.data_source for problem in problems):
+        raise ValueError(
+            f"{config.data}: verl has no scorer for data_source={', '.join(unknown)}; allowed with "
+            "mrt.outcome=compute_score: a source that verl scores, or a reward.custom_reward_function"
+        )
 
 
 def check_context(engine: Any, sampler: RecordSampler, problems: Sequence[Problem]) -> None:

@@ -23,6 +23,8 @@ MUST_AGREE = (
     ("sampling", "direct_answers"),
 )
 """Settings without which two runs measure different things; what else differs is listed in the report."""
+NEEDED = ("name", "problems", "traces", "budgets")
+"""Of a run's settings what a report cannot be made without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def load_runs(directories: Sequence[Path], *, common: bool = False) -> list[Run]
             differ in problems, budgets or graders; says what each has.
     """
     paths = [path for directory in directories for path in find_runs(directory)]
-    settings = [json.loads((path / SETTINGS).read_text(encoding="utf-8")) for path in paths]
+    settings = [read_run_settings(path / SETTINGS) for path in paths]
     for path, node in zip(paths[1:], settings[1:], strict=True):
         _check_comparable(paths[0], settings[0], path, node)
     runs = [_load(path, node, common) for path, node in zip(paths, settings, strict=True)]
@@ -74,13 +76,27 @@ def find_runs(directory: Path) -> list[Path]:
     """
     if (directory / SETTINGS).is_file():
         return [directory]
-    begun = {
-        path.parent: json.loads(path.read_text("utf-8")).get(STARTED, 0.0) for path in directory.glob(f"*/{SETTINGS}")
-    }
+    begun = {path.parent: read_run_settings(path).get(STARTED, 0.0) for path in directory.glob(f"*/{SETTINGS}")}
     found = sorted(begun, key=lambda path: (begun[path], path.name))
     if not found:
         raise ValueError(f"{directory}: no run; allowed: a directory written by `run --out`")
     return found
+
+
+def read_run_settings(path: Path) -> dict[str, Any]:
+    """What run.json holds.
+
+    Raises:
+        ValueError: it is not a run's; names the file.
+    """
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # of JSON, or of bytes that are no UTF-8
+        raise ValueError(f"{path}: not the settings of a run ({error})") from error
+    lacking = [key for key in NEEDED if key not in settings] if isinstance(settings, dict) else ["an object"]
+    if lacking:
+        raise ValueError(f"{path}: not the settings of a run, it lacks {', '.join(lacking)}")
+    return dict(settings)
 
 
 def _load(path: Path, settings: dict[str, Any], common: bool) -> Run:

@@ -78,7 +78,10 @@ def parse_arguments(pairs: Sequence[str]) -> dict[str, Any]:
 
 def positive(text: str) -> int:
     """A whole number >= 1, for argparse."""
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
     if value < 1:
-        raise argparse.ArgumentTypeError(f"{text}; allowed: 1 or more")
+        raise argparse.ArgumentTypeError(f"{text}; allowed: a whole number, 1 or more")
     return value

@@ -60,15 +60,21 @@ def read_problems(path: Path, limit: int | None = None) -> list[Problem]:
 
 
 def _problem(row: Mapping[Any, Any], index: int, path: Path) -> Problem:
-    messages = [_message(message, index, path) for message in row["prompt"]]
-    reference = _plain((row["reward_model"] or {}).get("ground_truth"))
+    prompt, truth, extra = _plain(row["prompt"]), row["reward_model"], row.get("extra_info")
+    if not isinstance(prompt, list):
+        raise ValueError(f"{path}: row {index}: prompt is {prompt!r}; allowed: messages with role and content")
+    for name, value in (("reward_model", truth), ("extra_info", extra)):
+        if not isinstance(value, Mapping | None):
+            raise ValueError(f"{path}: row {index}: {name} is {value!r}; allowed: named fields, as in verl's data")
+    messages = [_message(message, index, path) for message in prompt]
+    reference = _plain((truth or {}).get("ground_truth"))
     if not messages:
         raise ValueError(f"{path}: row {index}: prompt is empty; allowed: one message or more")
     if reference is None or not str(reference).strip():
         raise ValueError(f"{path}: row {index}: reward_model.ground_truth={reference!r}; allowed: an answer")
     content = json.dumps([messages, reference], sort_keys=True, ensure_ascii=False)
     uid = hashlib.blake2b(content.encode("utf-8", "replace"), digest_size=8).hexdigest()
-    extra_info = {key: _plain(value) for key, value in (row.get("extra_info") or {}).items()}
+    extra_info = {key: _plain(value) for key, value in (extra or {}).items()}
     return Problem(index, uid, str(row.get("data_source", "")), messages, reference, extra_info)
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+from jinja2 import TemplateError
+
 from mrt_verl.evaluation.extrapolation import extend, sample_linearised
 from mrt_verl.evaluation.plan import SamplingPlan
 from mrt_verl.evaluation.problems import Problem
@@ -80,7 +82,10 @@ class RecordSampler:
 
     def encode(self, problem: Problem) -> list[int]:
         """The problem's prompt by the chat template, as verl's rollouts see it."""
-        ids = self.tokenizer.apply_chat_template(problem.messages, add_generation_prompt=True, return_dict=False)
+        try:
+            ids = self.tokenizer.apply_chat_template(problem.messages, add_generation_prompt=True, return_dict=False)
+        except (TemplateError, ValueError) as error:
+            raise ValueError(f"problem {problem.index}: the chat template refuses its messages: {error}") from error
         if self._continued_from is None:
             return list(ids)
         return [*ids, *encode_open(self.tokenizer, self._continued_from(problem))]

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from mrt_verl.evaluation.checkpoints import identify
 from mrt_verl.evaluation.config import EvaluationConfig, check_settings, evaluation_settings
 from mrt_verl.provers import prover_class
+from mrt_verl.setting_checks import check_keys
 from mrt_verl.settings import MRTSettings
 
 GROUPS = ("reward_model", "mrt_family", "mrt_stop")
@@ -76,14 +77,13 @@ def read_settings(files: Sequence[Path], overrides: Sequence[str]) -> MRTSetting
         with initialize_config_module("mrt_verl.conf", version_base=None):
             node = compose(overrides=choices).mrt
     except HydraException as error:
-        raise ValueError(f"--set {' '.join(overrides)}: {error}") from error
+        reason = " ".join(str(error).partition("Config search path")[0].split())
+        raise ValueError(f"--set {' '.join(overrides)}: {reason}") from error
     defaults = evaluation_settings()
     nodes = [node, OmegaConf.create({key: getattr(defaults, key) for key in DIFFERENT})]
     for file in files:
-        config: Any = OmegaConf.load(file)
-        if config.get("mrt") is None:
-            raise ValueError(f"{file}: no `mrt:` node; allowed: a YAML file with one, such as a recipe's")
-        nodes.append(config.mrt)
+        nodes.append(_read_node(file))
+        check_keys(nodes[-1], (setting.name for setting in fields(MRTSettings)), "mrt.")
     root = OmegaConf.create({"mrt": OmegaConf.merge(*nodes)})
     for key, value in _read_values(values):
         OmegaConf.update(root, key, value, force_add=True)
@@ -93,6 +93,21 @@ def read_settings(files: Sequence[Path], overrides: Sequence[str]) -> MRTSetting
     check_settings(settings)
     # a recipe may leave the number to its prover; the page and `equal settings` compare numbers
     return replace(settings, branches=prover_class(settings).answers_drawn(settings))
+
+
+def _read_node(file: Path) -> Any:
+    """The `mrt:` node of a YAML file."""
+    from omegaconf import DictConfig, OmegaConf
+    from yaml import YAMLError
+
+    try:
+        config = OmegaConf.load(file)
+    except (OSError, UnicodeError, YAMLError) as error:
+        raise ValueError(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
+    node = config.get("mrt") if isinstance(config, DictConfig) else None
+    if not isinstance(node, DictConfig):
+        raise ValueError(f"{file}: no `mrt:` node; allowed: a YAML file with one, such as a recipe's")
+    return node
 
 
 def _read_values(overrides: Sequence[str]) -> list[tuple[str, Any]]:

@@ -26,7 +26,10 @@ def read_trace_dir(directory: Path, shown: int = SHOWN_STEPS) -> list[Run]:
     last = len(files) - 1
     picked = sorted({round(number * last / max(shown - 1, 1)) for number in range(shown)}) if last else [0]
     runs = [Run(f"step {files[index].stem}", {}, _read(files[index])) for index in picked]
-    return [run for run in runs if run.problems]
+    shown_runs = [run for run in runs if run.problems]
+    if not shown_runs:
+        raise ValueError(f"{directory}: no rollouts in {len(runs)} trace files; allowed: those of a finished step")
+    return shown_runs
 
 
 def _read(path: Path) -> list[list[TraceRecord]]:

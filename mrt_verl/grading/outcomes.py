@@ -13,7 +13,7 @@ import io
 import json
 import pickle
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +79,20 @@ def load_function(path: str, name: str) -> Any:
     sys.modules[spec.name] = module  # dataclasses and pickle look their module up there
     spec.loader.exec_module(module)
     return getattr(module, name)
+
+
+def unscored(sources: Iterable[str]) -> list[str]:
+    """Those of some data sources that verl's own scorer does not know."""
+    module, _, name = VERL_DEFAULT.partition(":")
+    score, unknown = getattr(importlib.import_module(module), name), []
+    for source in sorted(set(sources)):
+        try:
+            score(source, "", "0")
+        except NotImplementedError:
+            unknown.append(source)
+        except Exception:  # it knows the source; an empty answer is no answer of it
+            continue
+    return unknown
 
 
 def light(compute_score: Callable[..., Any] | str) -> Callable[..., Any] | str:

@@ -57,7 +57,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _minutes(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not value > 0:
-        raise argparse.ArgumentTypeError(f"{text}; allowed: more than 0")
+        raise argparse.ArgumentTypeError(f"{text}; allowed: a number of minutes > 0")
     return value

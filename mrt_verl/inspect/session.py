@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from mrt_verl.evaluation.config import EvaluationConfig
 from mrt_verl.evaluation.engines import ClosableEngine
-from mrt_verl.evaluation.evaluate_models import check_context, check_gradings, open_engine
+from mrt_verl.evaluation.evaluate_models import check_context, check_gradings, check_scorer, open_engine
 from mrt_verl.evaluation.problems import Problem, read_problems
 from mrt_verl.evaluation.run import sample_missing
 from mrt_verl.evaluation.sampling import RecordSampler
@@ -47,6 +47,7 @@ class Session:
         """
         self.config = config
         self.problems = read_problems(config.data, config.problems)
+        check_scorer(self.problems, config)
         self._seconds, self._clock = 60 * minutes, clock
         self._begun: float | None = None
         self._engine: ClosableEngine | None = None

@@ -105,7 +105,7 @@ def _read_jsonl(path: Path) -> Metrics:
     for number, line in enumerate(lines, start=1):
         try:
             entry = json.loads(line)
-            step, data = int(entry["step"]), entry["data"]
+            step, data = int(entry["step"]), dict(entry["data"])
         except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             if number == len(lines):
                 continue

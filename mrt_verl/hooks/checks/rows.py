@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mrt_verl.grading.comparison import as_references
+from mrt_verl.grading.outcomes import unscored
 from mrt_verl.hooks.checks.local import expand, first_rows, ground_truth, listed, readable_parquet
 from mrt_verl.settings import MRTSettings
 
@@ -102,18 +103,11 @@ def _unscored(where: str, columns: Sequence[str], rows: Rows, settings: MRTSetti
         return
     if config.reward.custom_reward_function.path:
         return
-    from verl.utils.reward_score import default_compute_score
-
-    for source in sorted({str(row.get("data_source")) for row in rows}):
-        try:
-            default_compute_score(source, "", "0")
-        except NotImplementedError:
-            yield (
-                f"{where}: verl has no scorer for data_source={source}; allowed with mrt.outcome=compute_score: a "
-                "source that verl scores, or a reward.custom_reward_function"
-            )
-        except Exception:  # it knows the source; an empty answer is no answer of it
-            continue
+    for source in unscored(str(row.get("data_source")) for row in rows):
+        yield (
+            f"{where}: verl has no scorer for data_source={source}; allowed with mrt.outcome=compute_score: a "
+            "source that verl scores, or a reward.custom_reward_function"
+        )
 
 
 CHECKS = (check_data_files, check_rows)
