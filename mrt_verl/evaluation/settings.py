@@ -45,6 +45,18 @@ FORMAT = 1
 
 
 def read_settings(files: Sequence[Path], overrides: Sequence[str]) -> MRTSettings:
+    """The settings of an evaluation, as `compose_settings` reads them.
+
+    Raises:
+        ValueError: as there, or their parts cannot evaluate.
+    """
+    settings = compose_settings(files, overrides)
+    check_settings(settings)
+    # a recipe may leave the number to its prover; the page and `equal settings` compare numbers
+    return replace(settings, branches=prover_class(settings).answers_drawn(settings))
+
+
+def compose_settings(files: Sequence[Path], overrides: Sequence[str]) -> MRTSettings:
     """The `mrt:` node as a training run composes it, with those of `files` and then `overrides` on top.
 
     Every boundary is evaluated, so `boundary_choice` and `branch_token_budget` have no effect.
@@ -89,10 +101,7 @@ def read_settings(files: Sequence[Path], overrides: Sequence[str]) -> MRTSetting
         OmegaConf.update(root, key, value, force_add=True)
     merged: Any = OmegaConf.to_container(root, resolve=True)
     # every boundary is branched: what chooses among them in training has no say
-    settings = MRTSettings.from_config({**merged["mrt"], "boundary_choice": "even", "branch_token_budget": None})
-    check_settings(settings)
-    # a recipe may leave the number to its prover; the page and `equal settings` compare numbers
-    return replace(settings, branches=prover_class(settings).answers_drawn(settings))
+    return MRTSettings.from_config({**merged["mrt"], "boundary_choice": "even", "branch_token_budget": None})
 
 
 def _read_node(file: Path) -> Any:

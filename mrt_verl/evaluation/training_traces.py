@@ -35,7 +35,7 @@ def read_trace_dir(directory: Path, shown: int = SHOWN_STEPS) -> list[Run]:
 def _read(path: Path) -> list[list[TraceRecord]]:
     """Rollouts by prompt; those that were lost have nothing to show."""
     by_uid: dict[str, list[TraceRecord]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         try:
             row = json.loads(line)
             if row["kind"] == LOST:
@@ -43,7 +43,7 @@ def _read(path: Path) -> list[list[TraceRecord]]:
             traces = by_uid.setdefault(row["uid"], [])
             problem = list(by_uid).index(row["uid"])
             traces.append(record_of(row, problem, len(traces)))
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{path}:{number}: not a row of a trace file ({type(error).__name__}: {error}); those of runs before "
                 "0.2.0 had fields without names"

@@ -1,5 +1,6 @@
 """The settings that fit a model, each with its reason; what is not listed is left at its default (pure)."""
 
+import math
 from dataclasses import dataclass
 
 from mrt_verl.grading.text.boxes import in_box
@@ -21,6 +22,10 @@ MUTE = 0.9
 SOMETHING = "MRT has something to credit here"
 LEAST_J = 0.02
 """Below it a share of J says nothing."""
+LEAST_PAIRS = 25
+"""Successive episodes from which their autocorrelation says something: it is known to 2 / sqrt(25) = 0.4."""
+UNDONE = -0.2
+"""Autocorrelation of progress below which J goes up and down again (metric_table.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ def propose(found: Findings) -> list[Proposal]:
     """What to set for this model, in the order in which it matters."""
     if found.without_thinking >= MUTE:
         return [_thinking_tags(found)]
-    return [*_episodes(found), *_answers(found), *_prover(found)]
+    return [*_episodes(found), *_answers(found), *_prover(found), *_credit(found)]
 
 
 def verdict(found: Findings) -> str:
@@ -139,8 +144,29 @@ def _answers(found: Findings) -> list[Proposal]:
     return proposals
 
 
+def _credit(found: Findings) -> list[Proposal]:
+    """Which credit pays what lasts, where it is one of these two."""
+    signal, credit = found.signal, found.settings.credit
+    if signal.pairs < LEAST_PAIRS or credit not in ("progress", "median"):
+        return []
+    margin = 2 / math.sqrt(signal.pairs)
+    measured = f"progress from one episode to the next has autocorrelation {signal.lag1:+.2f} ± {margin:.2f}"
+    if signal.lag1 < UNDONE:
+        reason = f"{measured}: J goes up and down again, and progress pays for both; median pays for what stays"
+        return [Proposal("mrt.credit=median", reason)]
+    if credit == "progress":
+        return []
+    reason = f"the default; {measured}: J mostly stays, so that mrt.credit=progress, the paper's, pays about the same"
+    return [Proposal("mrt.credit=median", reason)]
+
+
 def _prover(found: Findings) -> list[Proposal]:
-    """The default, or for short traces whose reference is spelled as the model spells it what draws nothing."""
+    """The default, or for short traces whose reference is spelled as the model spells it what draws nothing.
+
+    A prover that was asked for stays.
+    """
+    if found.prover is not None:
+        return []
     price = found.price.get("seen, G = 1", 0.0)
     default = Proposal("mrt.prover=seen", f"the default, one answer a boundary: {price:.0%} more tokens")
     if found.response_tokens > SHORT_TRACE or found.settings.outcome != "math_verify":

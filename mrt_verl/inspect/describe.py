@@ -36,6 +36,7 @@ def describe_findings(found: Findings) -> list[tuple[str, str]]:
             f"answers alone makes {signal.noise_std:.3f}; beyond chance {signal.true_std:.3f}, between "
             f"{signal.true_range[0]:.2f} and {signal.true_range[1]:.2f}",
         ),
+        *([("undone", _undone(found))] if signal.pairs else []),
         (
             "groups",
             f"{found.group} traces a problem: {signal.outcome_groups:.0%} of the problems have right and wrong ones "
@@ -99,6 +100,15 @@ def _answers(found: Findings) -> str:
     return (
         f"{forced.count} forced: {forced.readable_share:.0%} can be read{written}; {forced.finished_share:.0%} end by "
         "themselves" + (f"; not readable: {unreadable}" if unreadable else "")
+    )
+
+
+def _undone(found: Findings) -> str:
+    signal = found.signal
+    return (
+        f"{max(-signal.lag1, 0.0):.0%} of a change of J, at the next boundary: progress of {signal.pairs} successive "
+        f"pairs of episodes has autocorrelation {signal.lag1:+.2f} (mrt/progress_lag1), of which chance among few "
+        f"forced answers makes {signal.noise_lag1:+.2f}"
     )
 
 

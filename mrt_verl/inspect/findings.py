@@ -20,7 +20,7 @@ class Findings:
     """Of one run."""
 
     settings: MRTSettings
-    """As training would have them: `max_episodes` and prover of the command line."""
+    """As training would have them, but for the prover, which samples plainly here."""
     traces: int
     group: int
     """Traces of one problem."""
@@ -44,6 +44,8 @@ class Findings:
     """Stop texts side by side, the one as set first; () where none were tried."""
     scored: dict[str, float] = field(default_factory=dict)
     """Mean probability of the reference answer in each spelling, at the same places."""
+    prover: str | None = None
+    """The prover that training was asked for; None if none was named."""
 
 
 def read_findings(run: Run, settings: MRTSettings, *, group: int = 8) -> Findings:

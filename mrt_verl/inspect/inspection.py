@@ -17,6 +17,7 @@ from mrt_verl.evaluation.store import write_text
 from mrt_verl.evaluation.stored import read_records
 from mrt_verl.grading.text.boxes import in_box
 from mrt_verl.inspect.advice import Proposal, is_worthwhile, propose, shell_word, verdict
+from mrt_verl.inspect.asked import merge_words, read_asked
 from mrt_verl.inspect.describe import describe_findings, print_table, stop_text_table
 from mrt_verl.inspect.findings import Findings, read_findings
 from mrt_verl.inspect.forced import REFERENCE
@@ -42,6 +43,9 @@ async def inspect_model(options: argparse.Namespace) -> None:
     Raises:
         ValueError, RuntimeError: a setting or the data cannot be used, or a trace could not be sampled.
     """
+    prover, sampling = read_asked(options)
+    if prover not in (None, evaluation_settings().prover):
+        print(f"mrt.prover={prover} is for training; here J is the mean of plain samples, whose noise is known")
     config = EvaluationConfig(
         models={ASKED: options.model},
         data=options.data,
@@ -50,12 +54,14 @@ async def inspect_model(options: argparse.Namespace) -> None:
         traces=options.traces,
         problems=options.problems,
         direct_answers=DIRECT,
-        **sampling_fields(options),
+        **sampling_fields(sampling),
     )
+    given = [text.replace("\\n", "\n") for text in options.stop_text]
+    for text in given:
+        replace(config.settings, stop_text=text)  # refuses what cannot be one
     async with Session(config, options.minutes) as session:
         directory = await session.sample(ASKED, config.settings, share=FIRST)
-        found = read_run(directory, config.settings)
-        given = [text.replace("\\n", "\n") for text in options.stop_text]
+        found = read_run(directory, config.settings, prover)
         found = await try_answers(session, directory, found, given)
         tell(found)
         best, proposals = found, propose(found)
@@ -63,22 +69,22 @@ async def inspect_model(options: argparse.Namespace) -> None:
         if recut:
             words = [one.override for one in recut if one.override]
             print(f"\nonce more the same traces, with {' '.join(map(shell_word, words))}", flush=True)
-            settings = read_settings(options.settings, [*options.overrides, *words])
+            settings = read_settings(options.settings, [*sampling.overrides, *words])
             traces = {(one.problem, one.trace): one for one in read_records(directory / "traces.jsonl")}
             directory = await session.sample(PROPOSED, settings, share=LAST, traces=traces)
-            best = replace(read_run(directory, settings), tried=found.tried, scored=found.scored)
+            best = replace(read_run(directory, settings, prover), tried=found.tried, scored=found.scored)
             tell(best, stop_texts=False)
             further = [one for one in propose(best) if not (one.override or "").startswith(RECUT)]
             proposals = [*recut, *further]
     write(options, directory, best, proposals)
 
 
-def read_run(directory: Path, settings: MRTSettings) -> Findings:
+def read_run(directory: Path, settings: MRTSettings, prover: str | None) -> Findings:
     """The findings of a run, with what training would branch instead of every boundary."""
     (run,) = load_runs([directory], common=True)
     if settings.max_episodes == evaluation_settings().max_episodes:
         settings = replace(settings, max_episodes=MRTSettings().max_episodes)
-    return read_findings(run, settings)
+    return replace(read_findings(run, settings), prover=prover)
 
 
 async def try_answers(session: Session, directory: Path, found: Findings, given: Sequence[str]) -> Findings:
@@ -120,7 +126,7 @@ def tell(found: Findings, *, stop_texts: bool = True) -> None:
 def write(options: argparse.Namespace, directory: Path, found: Findings, proposals: Sequence[Proposal]) -> None:
     """Print the recommendation and write the page and inspect.json."""
     words = [one.override for one in proposals if one.override]
-    paste = " ".join(map(shell_word, ["reward_model=mrt", *options.overrides, *words]))
+    paste = " ".join(map(shell_word, ["reward_model=mrt", *merge_words(options.overrides, words)]))
     if options.settings:
         paste += f"   (beside what {', '.join(map(str, options.settings))} says)"
     reasons = [f"{one.override}: {one.reason}" if one.override else f"note: {one.reason}" for one in proposals]

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from mrt_verl.evaluation import traces as of_trace
 from mrt_verl.evaluation.records import Answer, TraceRecord
+from mrt_verl.metrics import lag1
 from mrt_verl.progress import normalised_regret
 
 
@@ -34,6 +36,12 @@ class Signal:
     """Share of those without, where some episode's progress is not 0: what MRT adds."""
     known_share: float
     """Share of the thinking that comes after J first reached 0.9."""
+    pairs: int = 0
+    """Successive steps."""
+    lag1: float = 0.0
+    """Autocorrelation of progress from one step to the next (mrt/progress_lag1): what of a change is undone at once."""
+    noise_lag1: float = 0.0
+    """What of it the prover's sampling explains."""
 
     @property
     def true_std(self) -> float:
@@ -54,7 +62,8 @@ class Signal:
 def measure_signal(problems: Sequence[Sequence[TraceRecord]], budget: int) -> Signal:
     """The signal in the traces of each problem."""
     records = [record for traces in problems for record in traces]
-    steps = [value for record in records for _, value in of_trace.progress(record)]
+    of_traces = [[value for _, value in of_trace.progress(record)] for record in records]
+    steps = list(chain.from_iterable(of_traces))
     noise = [variance for record in records for variance in _noise_of_steps(record)]
     mixed = [len({record.own.score for record in traces}) > 1 for traces in problems]
     moving = [any(value != 0 for record in traces for _, value in of_trace.progress(record)) for traces in problems]
@@ -70,6 +79,9 @@ def measure_signal(problems: Sequence[Sequence[TraceRecord]], budget: int) -> Si
         outcome_groups=float(np.mean(mixed)),
         progress_groups=float(np.mean([move and not mix for move, mix in zip(moving, mixed, strict=True)])),
         known_share=sum(map(of_trace.overthinking_tokens, records)) / max(thinking, 1),
+        pairs=sum(max(len(values) - 1, 0) for values in of_traces),
+        lag1=lag1(of_traces),
+        noise_lag1=_noise_lag1(records, steps),
     )
 
 
@@ -85,6 +97,17 @@ def _noise_of_steps(record: TraceRecord) -> list[float]:
     """The noise in the progress of each episode: that of its two ends."""
     ends = [noise_variance(record.before), *(noise_variance(episode.forced) for episode in record.episodes)]
     return [one + other for one, other in zip(ends[1:], ends, strict=False) if one is not None and other is not None]
+
+
+def _noise_lag1(records: Sequence[TraceRecord], steps: Sequence[float]) -> float:
+    """The noise that two successive steps share is that of the J between them, with opposite signs."""
+    squares = sum(value * value for value in steps)
+    shared = [
+        noise_variance(record.episodes[boundary].forced) or 0.0
+        for record in records
+        for boundary, _ in of_trace.progress(record)[:-1]
+    ]
+    return -sum(shared) / squares if squares else 0.0
 
 
 def _mean(values: Sequence[float | None]) -> float:

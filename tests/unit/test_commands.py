@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 from data_prep.__main__ import main as data_main
@@ -14,6 +15,7 @@ from mrt_verl.inspect.command import main as inspect_main
 from tests.builders import ROOT
 from tests.evaluation_records import record, write_run
 
+ROW = {"prompt": [{"role": "user", "content": "one"}], "reward_model": {"ground_truth": "1"}, "data_source": "own"}
 DATA = [*SOURCES, "prefixes", "star", "backtrack", "check"]
 HELPS = [
     *((data_main, [name]) for name in DATA),
@@ -41,6 +43,51 @@ def test_help_shows_an_example(main, words, capsys):
     assert any(name in shown for name in ("mrt-data", "mrt-eval", "mrt_verl.inspect", "mrt_verl.check", "data_prep"))
 
 
+WHOLE = ["--model", "m", "--data", "in.parquet"]
+RUN = ["run", *WHOLE, "--budgets", "8", "--out", "out"]
+REFUSED = [
+    (["--temperature", "-1"], "temperature=-1.0; allowed: a number >= 0"),
+    (["--temperature", "nan"], "temperature=nan; allowed: a number >= 0"),
+    (["--temperature", "inf"], "temperature=inf; allowed: a number >= 0"),
+    (["--top-p", "0"], "top_p=0.0; allowed: a number in (0, 1]"),
+    (["--top-k", "-2"], "top_k=-2; allowed: -1 or 0 for all tokens"),
+    (["--insertions", "-1"], "insertions=-1; allowed: 0 or more"),
+    (["--seed", "-1"], "seed=-1; allowed: a whole number from 0"),
+    (["--settings", "none.yaml"], "none.yaml: cannot be read"),
+    (["--settings", "folder"], "folder: cannot be read"),
+    (["--settings", "broken.yaml"], "broken.yaml: cannot be read: while parsing"),
+    (["--settings", "bytes.yaml"], "bytes.yaml: cannot be read"),
+    (["--settings", "list.yaml"], "list.yaml: no `mrt:` node"),
+    (["--settings", "number.yaml"], "number.yaml: no `mrt:` node"),
+    (["--settings", "unknown.yaml"], "mrt.alfa is not a setting, did you mean mrt.alpha?"),
+    (["--set", "reward_model=nope"], "Could not find 'reward_model/nope'"),
+]
+"""Of `run`, with files below."""
+LOGS = {
+    "none.jsonl": "none.jsonl",
+    "bytes.yaml": "bytes.yaml",
+    "odd.jsonl": 'odd.jsonl:1: not {"step": …, "data": …}',
+}
+RUNS = {
+    "half": "half/run.json: not the settings of a run (Expecting",
+    "other": "other/run.json: not the settings of a run, it lacks name, problems, traces, budgets",
+    "bare": "bare/run.json: not the settings of a run, it lacks an object",
+}
+FILES = {
+    "in.csv": b"q,a\none,1\n",
+    "broken.yaml": b"a: [",
+    "bytes.yaml": b"\xff\xfe",
+    "list.yaml": b"- 1",
+    "number.yaml": b"mrt: 3",
+    "unknown.yaml": b"mrt: {alfa: 1}",
+    "odd.jsonl": b'{"step": 1, "data": [1]}\n{"step": 2, "data": {"mrt/outcome": 1}}\n',
+    "half/run.json": b"{",
+    "other/run.json": b"{}",
+    "bare/run.json": b"[]",
+    "traces/1.jsonl": b"",
+    "bytes/1.jsonl": b"\xff\xfe",
+    "folder/file": b"",
+}
 MISTAKES = [
     (
         data_main,
@@ -59,13 +106,30 @@ MISTAKES = [
     (eval_main, ["run", "--model", "m", "--data", "no.parquet", "--budgets", "8", "--out", "out"], "no.parquet"),
     (inspect_main, ["--model", "m", "--data", "no.parquet"], "no.parquet"),
     (inspect_main, ["--model", "m", "--data", "no.parquet", "mrt.branches=0"], "mrt.branches=0; allowed"),
+    (inspect_main, [*WHOLE, "--stop-text", " "], "mrt.stop_text=' '; allowed: a text"),
+    (
+        inspect_main,
+        [*WHOLE, "mrt_family=nope"],
+        "Could not find 'mrt_family/nope' Available options",
+    ),
+    (inspect_main, [*WHOLE, "mrt.markers=["], "mrt.markers=["),
+    *((eval_main, [*RUN, *words], message) for words, message in REFUSED),
+    *((eval_main, ["report", "run", "--training", name], message) for name, message in LOGS.items()),
+    *((eval_main, ["report", name], message) for name, message in RUNS.items()),
+    (eval_main, ["report", "--traces", "traces"], "traces: no rollouts in 1 trace files"),
+    (eval_main, ["report", "--traces", "bytes"], "bytes/1.jsonl:1: not a row of a trace file"),
 ]
 
 
 @pytest.mark.parametrize(("main", "words", "message"), MISTAKES)
 def test_a_mistake_is_one_line(main, words, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "in.csv").write_text("q,a\none,1\n")
+    for name, content in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    if "--training" in words:
+        write_run(tmp_path / "run", [record()])
+    pd.DataFrame([ROW]).to_parquet(tmp_path / "in.parquet")
     code, _, err = call(main, words, capsys)
     assert code == 1
     assert message in err and "Traceback" not in err

@@ -1,13 +1,16 @@
 """What an inspection reads from traces, and what it proposes."""
 
 import json
+from argparse import Namespace
 from dataclasses import replace
 
 import pytest
 
 from mrt_verl.evaluation.load import load_runs
 from mrt_verl.evaluation.records import Answer, TraceRecord
+from mrt_verl.evaluation.settings import read_settings
 from mrt_verl.inspect.advice import propose, verdict
+from mrt_verl.inspect.asked import merge_words, read_asked
 from mrt_verl.inspect.describe import describe_findings
 from mrt_verl.inspect.findings import read_findings
 from mrt_verl.inspect.forced import read_forms
@@ -83,6 +86,70 @@ def test_signal_by_hand(tmp_path):
     steps = [0.25, 0.5, 0.25] * 2 + [0.0, 0.5]
     mean = sum(steps) / 8
     assert found.signal.progress_std == pytest.approx((sum((s - mean) ** 2 for s in steps) / 8) ** 0.5)
+    assert found.signal.pairs == 4  # 0.25 and 0.5, 0.5 and 0.25, twice, over squares that sum to 1
+    assert found.signal.lag1 == pytest.approx(0.5) and found.signal.noise_lag1 == 0.0
+
+
+UP_AND_DOWN = [("Up.\n\n", 0.5, "right"), ("So, down.\n\n", 0.0, "wrong")]
+
+
+def test_what_is_undone_and_what_chance_makes_of_it(tmp_path):
+    """0.5 and -0.5: -1/4 over 1/2. The J between them has four answers, two right: 1/12 over 1/2."""
+    line = trace(UP_AND_DOWN)
+    line["episodes"][0]["forced"] = [line["episodes"][n]["forced"][0] for n in (0, 0, 1, 1)]
+    found = findings(tmp_path, [line])
+    assert (found.signal.pairs, found.signal.lag1) == (1, -0.5)
+    assert found.signal.noise_lag1 == pytest.approx(-1 / 6)
+    told = dict(describe_findings(found))["undone"]
+    assert told.startswith("50% of a change of J") and "-0.50 (mrt/progress_lag1)" in told and "makes -0.17" in told
+
+
+def test_the_credit_that_pays_what_stays(tmp_path):
+    undone = findings(tmp_path, [trace(UP_AND_DOWN, number=n) for n in range(25)], credit="progress")
+    assert [one.override for one in propose(undone)][-1] == "mrt.credit=median"
+    assert "autocorrelation -0.50 ± 0.40" in propose(undone)[-1].reason
+    stays = findings(tmp_path / "stays", [trace(SEVERAL, number=n) for n in range(25)])
+    (*_, last) = propose(stays)
+    assert (
+        last.override == "mrt.credit=median" and "mrt.credit=progress, the paper's, pays about the same" in last.reason
+    )
+    for quiet in (
+        replace(stays, settings=default_settings(credit="progress")),  # is what was asked for, and does no harm
+        replace(undone, settings=default_settings(credit="to_go")),
+        replace(undone, signal=replace(undone.signal, pairs=24)),
+    ):
+        assert not [one for one in propose(quiet) if one.override and "credit" in one.override]
+
+
+def test_a_prover_that_was_asked_for_stays(tmp_path):
+    found = findings(tmp_path, [trace(SEVERAL, number=n) for n in range(4)])
+    assert [one.override for one in propose(found)] == ["mrt.prover=seen"]
+    assert propose(replace(found, prover="anchored")) == []
+
+
+def options(*overrides):
+    return Namespace(settings=[], overrides=list(overrides))
+
+
+def test_an_inspection_samples_plainly_whatever_training_does():
+    """Its noise is known of plain samples alone, two or more of them."""
+    assert read_asked(options("mrt.alpha=0.5")) == (None, options("mrt.alpha=0.5"))
+    for words, prover, branches in (
+        (["mrt.prover=pooled"], "pooled", 4),
+        (["mrt.prover=ht", "mrt.branches=8"], "ht", 8),
+        (["mrt.branches=1"], None, 4),
+        (["mrt.prover=sample"], "sample", 4),
+    ):
+        named, sampling = read_asked(options(*words))
+        settings = read_settings([], sampling.overrides)
+        assert (named, settings.prover, settings.branches) == (prover, "sample", branches)
+    with pytest.raises(ValueError, match=r"mrt\.prover='nope'; allowed: sample, ht, seen"):
+        read_asked(options("mrt.prover=nope"))
+
+
+def test_a_proposal_replaces_what_was_given():
+    given = ["mrt_family=plain", "mrt.credit=progress", "mrt.alpha=0.5"]
+    assert merge_words(given, ["mrt.credit=median"]) == ["mrt_family=plain", "mrt.alpha=0.5", "mrt.credit=median"]
 
 
 def test_price_by_hand(tmp_path):

@@ -101,7 +101,7 @@ def _series(runs: Mapping[str, Metrics], pattern: str) -> dict[str, list[tuple[i
 
 def _read_jsonl(path: Path) -> Metrics:
     metrics: Metrics = {}
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_bytes().splitlines()
     for number, line in enumerate(lines, start=1):
         try:
             entry = json.loads(line)
