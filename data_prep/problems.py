@@ -58,6 +58,7 @@ def shown(value: Any) -> str:
 
 
 INSTRUCTION = "Think step by step and put the final answer in \\boxed{}."
+SURROGATE = "half a character (a lone surrogate)"
 Row = Mapping[str, Any]
 Convert = Callable[[Row], tuple[str, str, Mapping[str, Any]]]
 """(question, answer, extra) of a source's row; raises Unusable."""
@@ -101,6 +102,15 @@ class Source:
     """Raises DataError if the source is out of reach, before anything else is read."""
 
 
+def is_storable(text: str) -> bool:
+    """Whether a text can be written as UTF-8; JSON can escape half a character."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def to_text(row: Row, column: str) -> str:
     """The column's text without outer white space; whole numbers are written out.
 
@@ -109,6 +119,8 @@ def to_text(row: Row, column: str) -> str:
     """
     value = row[column]
     if isinstance(value, str):
+        if not is_storable(value):
+            raise Unusable(column, SURROGATE, ascii(value))
         if value := value.strip():
             return value
         raise Unusable(column, "blank")

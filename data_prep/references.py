@@ -4,9 +4,10 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
-from data_prep.problems import Row, Unusable
+from data_prep.problems import SURROGATE, Row, Unusable, is_storable
 from mrt_verl.grading import extract_answer
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\b")
@@ -59,11 +60,15 @@ def _from_json(text: str) -> Any:
 
 def _scalar_text(value: Any) -> str:
     if isinstance(value, str):
+        if not is_storable(value):
+            raise NoReferenceError(SURROGATE)
         if value := value.strip():
             return value
         raise NoReferenceError("blank")
     if value is None:
         raise NoReferenceError("null")
+    if isinstance(value, Decimal) and value.is_finite():  # of a database
+        return format(value.normalize(), "f")
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, float) and math.isfinite(value):

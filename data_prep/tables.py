@@ -14,6 +14,15 @@ Item = Row | Unusable
 """A row, or why it is none."""
 KINDS = {".ndjson": ".jsonl", ".tsv": ".csv"}
 """Other names of formats."""
+OTHERS = {
+    b"PAR1": "a parquet file, to be named .parquet",
+    b"\x1f\x8b": "gzip, to be unpacked with gunzip",
+    b"\x28\xb5\x2f\xfd": "zstd, to be unpacked with unzstd",
+    b"PK\x03\x04": "a zip file or a spreadsheet, to be unpacked, or saved as CSV",
+    b"\xff\xfe": "UTF-16, to be converted with iconv -f UTF-16 -t UTF-8",
+    b"\xfe\xff": "UTF-16, to be converted with iconv -f UTF-16 -t UTF-8",
+}
+"""What files of other formats begin with."""
 DELIMITERS = ",;\t|"
 """Of CSV files; spreadsheets write the second where a comma stands in numbers."""
 
@@ -43,12 +52,18 @@ def read_table(place: str, *, config: str | None, split: str, columns: tuple[str
         what = "a directory" if path.is_dir() else "no such file"
         raise DataError(f"--from {place}: {what}; {allowed}")
     if suffix not in SUFFIXES:
-        raise DataError(f"--from {place}: unknown format; {allowed}")
+        packed = "packed, gunzip it first" if suffix == ".gz" else "unknown format"
+        raise DataError(f"--from {place}: {packed}; {allowed}")
     if suffix == ".parquet":
         rows = read_file(path, tops)
         return iter(rows.rows), rows
     if not path.stat().st_size:
         raise DataError(f"{path}: the file is empty")
+    with path.open("rb") as file:
+        begins = file.read(4)
+    for magic, what in OTHERS.items():
+        if begins.startswith(magic):
+            raise DataError(f"{path}: holds {what}; allowed: UTF-8 text in it")
     about = Rows(iter(()), {"path": str(path), "sha256": sha256(path)})
     if suffix == ".csv":
         return _csv_rows(path, columns), about
@@ -95,7 +110,8 @@ def _json_list(path: Path) -> Iterator[Item]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not JSON: {error}") from error
+        hint = "; one object a line is .jsonl" if "Extra data" in str(error) else ""
+        raise DataError(f"{path}: not JSON: {error}{hint}") from error
     if not isinstance(content, list):
         raise DataError(f"{path}: holds a {type(content).__name__}; allowed: a list of objects, or .jsonl")
     yield from map(_object, content)
@@ -121,6 +137,8 @@ def _delimiter(path: Path, columns: Sequence[str]) -> str:
             except csv.Error as error:
                 raise DataError(f"{path}: its first line, which names the columns, is not CSV: {error}") from error
         if all(column in headers[-1] for column in columns):
+            if twice := [column for column in columns if headers[-1].count(column) > 1]:
+                raise DataError(f"{path}: column {twice[0]} is there twice; allowed: a name of its own for each")
             return delimiter
     header = max(headers, key=len)
     missing = next(column for column in columns if column not in header)

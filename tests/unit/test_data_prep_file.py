@@ -1,6 +1,7 @@
 """`data_prep file`: tables nobody has vetted become verl's rows; what is wrong with a row is that row's reason."""
 
 import json
+from decimal import Decimal
 
 import pandas as pd
 import pytest
@@ -119,6 +120,44 @@ def test_no_table(tmp_path, capsys, content, message):
         path.write_bytes(content)
     assert main(["file", "--from", str(path), "--question", "q", "--answer", "a", "--out", str(tmp_path / "out")]) == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("in.csv", b"PAR1\x15\x04", "holds a parquet file, to be named .parquet"),
+        ("in.jsonl", b"\x1f\x8b\x08\x00", "holds gzip, to be unpacked with gunzip"),
+        ("in.csv", b"PK\x03\x04", "a zip file or a spreadsheet, to be unpacked, or saved as CSV"),
+        ("in.csv", "q,a\none,1\n".encode("utf-16"), "holds UTF-16, to be converted with iconv"),
+        ("in.csv.gz", b"\x1f\x8b", "packed, gunzip it first"),
+        ("in.json", b'{"q": "one", "a": 1}\n{"q": "two", "a": 2}', "one object a line is .jsonl"),
+        ("in.csv", b"q,a,a\none,1,2\n", "column a is there twice"),
+    ],
+)
+def test_a_file_of_another_kind_says_what_it_is(tmp_path, capsys, name, content, message):
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert main(["file", "--from", str(path), "--question", "q", "--answer", "a", "--out", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+def test_half_characters_are_counted(tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"q": "\\ud800", "a": "1"}\n{"q": "two", "a": "\\ud800"}\n{"q": "\\ud83d\\ude00", "a": "3"}\n')
+    kept, manifest = prepare(tmp_path, path)
+    assert kept == {"\U0001f600": "3"}
+    reason = "half a character (a lone surrogate)"
+    assert manifest["dropped"]["train"] == {f"q: {reason}": 1, f"a: {reason}": 1}
+
+
+def test_decimals_of_a_database(tmp_path):
+    path = tmp_path / "in.parquet"
+    answers = [Decimal("1.50"), Decimal("100.00"), Decimal("NaN"), None]
+    pd.DataFrame({"q": ["one", "two", "three", "four"], "a": answers}).to_parquet(path)
+    kept, manifest = prepare(tmp_path, path)
+    assert kept == {"one": "1.5", "two": "100"}
+    assert manifest["dropped"]["train"] == {"a: a Decimal, not a text": 1, "a: null": 1}
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

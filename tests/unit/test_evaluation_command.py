@@ -120,6 +120,7 @@ def test_problems(tmp_path):
     ("row", "message"),
     [
         ({**ROW, "prompt": [{"role": "user"}]}, "row 1: prompt holds .*; allowed: messages with role and content"),
+        ({**ROW, "prompt": None}, "row 1: prompt is None; allowed: messages with role and content"),
         ({**ROW, "prompt": []}, "row 1: prompt is empty"),
         ({**ROW, "reward_model": {"ground_truth": " "}}, "row 1: reward_model.ground_truth=' '; allowed: an answer"),
     ],
