@@ -21,7 +21,7 @@ from mrt_verl.inspect.command import build_parser as inspect_parser
 from mrt_verl.metric_table import METRICS
 from mrt_verl.settings import MRTSettings
 from recipes.study.fast import hosts
-from recipes.study.fast.arms import MAIN, TUNED
+from recipes.study.fast.arms import MAIN, SHOWN, TUNED
 from recipes.study.fast.intervals import ratio_interval, t_interval
 from recipes.study.fast.summary import (
     complete,
@@ -236,6 +236,8 @@ def test_the_fast_study_in_readme_and_its_own():
     """README's rows and the study's tables are those of the runs."""
     results = complete(read_results(ROOT / "recipes/study/results/fast-pair-v2/runs"), MAIN)
     text, study = (path.read_text() for path in (ROOT / "README.md", ROOT / "recipes/study/README.md"))
+    assert {"grpo", *IN_README.values()} == set(SHOWN)  # its picture has the arms of its table
+    assert "](recipes/study/results/fast-pair-v2/shown.png)" in text
     for name, arm in IN_README.items():
         pairs = pairs_of(results, arm)
         differences = [t_interval([a[key] - b[key] for a, b in pairs]).text("+") for key in ("pass_at_1", "regret")]

@@ -46,6 +46,14 @@ ARMS: dict[str, Arm] = {
 OURS = ("seen", "seen_token", "seen_median", "pooled", "pooled_token", "pooled_median")
 MAIN = ("grpo", "grpo_length", "paper", *OURS)
 """The arms that are run on held-out problems; the others were tuned alone."""
+SHOWN = {
+    "grpo": "GRPO",
+    "grpo_length": "GRPO, length penalty",
+    "paper": "the paper's MRT",
+    "seen_median": "MRT (defaults)",
+    "pooled_median": "MRT, pooled",
+}
+"""Those of README's table and picture, and what it calls them."""
 TUNED = tuple(name for name, arm in ARMS.items() if arm.rate_of is None)
 RATES = (6e-4, 1e-3)
 """Learning rates that are tried for every arm, on development problems."""

@@ -3,7 +3,7 @@
     python -m recipes.study.fast tune            every arm at two learning rates, on development problems
     python -m recipes.study.fast run             every arm at its rate, six runs, on held-out problems
     python -m recipes.study.fast run --task two_targets --arms grpo seen --seeds 2
-    python -m recipes.study.fast summary         the tables and curves.png of what has been run
+    python -m recipes.study.fast summary         the tables and pictures of what has been run
     python -m recipes.study.fast warm-start      the models that runs start from, where they are not there
 
 What has a result is skipped; a killed study goes on where it was. README.md says what was fixed before the runs.
@@ -23,7 +23,7 @@ import torch
 from mrt_verl.evaluation.settings import read_settings
 from mrt_verl.settings import MRTSettings
 from recipes.quickstart.prepare import rows
-from recipes.study.fast.arms import ARMS, MAIN, RATES, TUNED
+from recipes.study.fast.arms import ARMS, MAIN, RATES, SHOWN, TUNED
 from recipes.study.fast.evaluation import BOUNDARIES, evaluate
 from recipes.study.fast.loop import Experiment, Loop
 from recipes.study.fast.summary import (
@@ -124,14 +124,16 @@ def jobs_of(command: str, task: StudyTask, arms: Sequence[str], seeds: int | Non
 
 
 def summarise(task: StudyTask, arms: Sequence[str]) -> list[str]:
-    """The tables, each followed by an empty line; draws curves.png beside the results."""
+    """The tables, each followed by an empty line; draws curves.png, and README's shown.png, beside the results."""
     lines: list[str] = []
     if (task.results / "tuning").exists():
         lines += [*tuning_table(read_results(task.results / "tuning"), TUNED), ""]
     if (task.results / "runs").exists():
         results = complete(read_results(task.results / "runs"), arms)
         lines += [*table_of_arms(results, arms), "", *table_of_differences(results, arms), ""]
-        draw(results, arms, task.results / "curves.png")
+        draw(results, {arm: arm for arm in arms}, task.results / "curves.png")
+        if {one["arm"] for one in results} >= set(SHOWN):
+            draw(results, SHOWN, task.results / "shown.png")
     return lines
 
 

@@ -1,7 +1,7 @@
 """What the fast study's results say: two tables in Markdown and curves.png; `python -m recipes.study.fast summary`."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -154,19 +154,23 @@ def best_rates(results: Sequence[Result]) -> dict[str, float]:
     return {arm: rate for arm, rate in ranked}  # the last, the best, stays
 
 
-def draw(results: Sequence[Result], arms: Sequence[str], path: Path) -> None:
-    """Mean outcome in training against generated tokens, and J against the tokens of a trace after it."""
+def draw(results: Sequence[Result], names: Mapping[str, str], path: Path) -> None:
+    """Mean outcome in training against generated tokens, and J against the tokens of a trace after it.
+
+    Args:
+        names: what each arm that is drawn is called.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4), layout="constrained")
-    for number, arm in enumerate(arms):
+    for number, (arm, name) in enumerate(names.items()):
         own = [one for one in results if one["arm"] == arm]
         if not own:
             continue
-        style = {"color": "black" if arm == "grpo" else f"C{number}", "label": f"{arm} ({len(own)})"}
+        style = {"color": "black" if arm == "grpo" else f"C{number}", "label": f"{name} ({len(own)})"}
         last = min(one["training"]["tokens"][-1] for one in own)
         tokens = np.linspace(10_000, last, 60)
         curves = [[outcome_at(one, "tokens", value) for value in tokens] for one in own]
