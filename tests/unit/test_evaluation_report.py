@@ -17,7 +17,7 @@ from mrt_verl.evaluation.measures import Measures
 from mrt_verl.evaluation.page.examples import colour_of, count_votes, pick_examples, shorten, why_graded
 from mrt_verl.evaluation.page.sentences import explain_points
 from mrt_verl.evaluation.page.style import DARK, INK
-from mrt_verl.evaluation.page.tables import interval
+from mrt_verl.evaluation.page.tables import interval, make_tables
 from mrt_verl.evaluation.page.training import draw_training, read_metrics, running_mean
 from mrt_verl.evaluation.summary import summarise
 from tests.evaluation_records import answer, episode, record, run_of, write_run
@@ -151,6 +151,13 @@ def test_summary(out):
     # J reaches .25 at 50 tokens in one run, in the other the line to (70, .5) crosses it at 35
     assert summary["comparisons"][0]["token_efficiency"][-1]["accuracy"] == pytest.approx(0.25)
     assert summary["comparisons"][0]["token_efficiency"][-1]["ratio"]["value"] == pytest.approx(35 / 50, rel=0.02)
+
+
+def test_a_row_says_by_itself_what_it_is(out):
+    """Readers sort the rows: "the same" of another line says nothing then."""
+    for table in make_tables(json.loads((out / "summary.json").read_text())):
+        names = [tuple(row[:2]) if table.caption.startswith("Token") else row[0] for row in table.rows]
+        assert len(set(names)) == len(names), table.caption
 
 
 def test_one_run_alone(tmp_path, capsys):

@@ -54,8 +54,9 @@ def _main(runs: Sequence[Mapping[str, Any]]) -> Table:
         rows.append([f"own answer right within {budget} tokens", *(interval(one["own_accuracy"]) for one in at)])
         rows.append([f"direct answers' vote within {budget} tokens", *(_direct_within(one["direct"]) for one in at)])
         rows.append([f"normalised regret at {budget} tokens", *(interval(one["regret"]) for one in at)])
-        label = "the same from the answer without thinking on, prompt counted (the paper's)"
-        rows.append([label, *(interval(one.get("regret_of_the_paper")) for one in at)])
+        rows.append(
+            [f"regret of the paper at {budget} tokens", *(interval(one.get("regret_of_the_paper")) for one in at)]
+        )
     rows.append(["accuracy at half the largest budget", *(interval(run["accuracy_at_half_budget"]) for run in runs)])
     for key, label in (
         ("j_before", "J without thinking"),
