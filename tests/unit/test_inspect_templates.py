@@ -29,10 +29,8 @@ def inspect(tmp_path, monkeypatch, capsys):
 
         server = FakeServer(tokenizer, reply)
         monkeypatch.setattr(session_module, "open_engine", lambda *_: (server, tokenizer))
-        rows = [
-            {"prompt": [{"role": "user", "content": text}], "reward_model": {"ground_truth": "7"}}
-            for text in ("1", "2")
-        ]
+        truth = {"ground_truth": "7"}
+        rows = [{"prompt": [{"role": "user", "content": text}], "reward_model": truth} for text in ("1", "2")]
         pd.DataFrame(rows).to_parquet(tmp_path / "data.parquet")
         out = tmp_path / "out"
         sizes = ["--traces", "2", "--response-tokens", "64", "mrt.min_episode_tokens=0", "mrt.min_steps=1"]
@@ -68,7 +66,7 @@ def test_a_template_that_closes_the_thinking_is_told(inspect, family):
     assert "once more the same traces, with mrt_family=plain" in out
     assert "3.0 a trace with mrt.episodes=markers" in out
     (paste,) = [line for line in out.splitlines() if line.startswith("to paste")]
-    assert paste.endswith("mrt_family=plain") and f"mrt_family={family}" not in paste
+    assert paste.endswith("mrt.min_steps=1 mrt_family=plain mrt.prover=seen")
 
 
 def test_tags_that_are_not_the_models(inspect):
