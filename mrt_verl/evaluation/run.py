@@ -1,6 +1,7 @@
 """Samples all traces of a run with bounded concurrency; what is there already is kept."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 
 from tqdm import tqdm
@@ -45,6 +46,8 @@ async def sample_missing(
 
     total = len(problems) * traces
     with tqdm(total=total, initial=total - len(todo), desc=label, unit="trace", smoothing=0.05) as bar:
+        if not sys.stderr.isatty():
+            bar.mininterval = 10  # seconds: a log file keeps all that a terminal writes over
         try:
             async with asyncio.TaskGroup() as group:
                 for problem, trace in todo:
