@@ -206,6 +206,10 @@ OF_MACHINE = (
     ((f"{MODEL}.path={{tmp}}/no_config",), r"model\.path=.*no_config: config\.json: Expecting"),
     ((f"{MODEL}.path={{tmp}}/no_weights",), r"model\.path=.*no_weights: no weights .*model_merger merge"),
     ((f"{MODEL}.path={{tmp}}/no_tokenizer",), r"model\.path=.*no_tokenizer: no tokenizer can be loaded: "),
+    (
+        (f"{MODEL}.path={{tmp}}/no_template",),
+        r"tokenizer of .*no_template has no chat template; allowed: a model",
+    ),
     ((f"{MODEL}.tokenizer_path=/no/such",), r"tokenizer_path=/no/such; allowed: a directory with a tokenizer, or null"),
     (("data.train_files=5",), r"data\.train_files=5; allowed: a file, or a list of several"),
     (("data.train_files=[a, 5]",), r"data\.train_files=\['a', 5\]; allowed: a file, or a list of several"),

@@ -67,7 +67,7 @@ def good_run(tokenizer, tmp_path_factory):
     }.items():
         pd.DataFrame(rows).to_parquet(directory / f"{name}.parquet")
     pd.DataFrame([ROW]).head(0).to_parquet(directory / "empty.parquet")
-    for name in ("empty", "no_config", "no_weights", "no_tokenizer"):
+    for name in ("empty", "no_config", "no_weights", "no_tokenizer", "no_template"):
         (directory / name).mkdir()
     save_model(tokenizer, directory / "no_weights")
     (directory / "no_weights" / "model.safetensors").unlink()
@@ -75,6 +75,8 @@ def good_run(tokenizer, tmp_path_factory):
         (directory / "no_tokenizer" / name).write_text("{}")
     save_model(tokenizer, directory / "no_config")
     (directory / "no_config" / "config.json").write_text("{")
+    save_model(tokenizer, directory / "no_template")
+    (directory / "no_template" / "chat_template.jinja").unlink()
     (directory / "broken.parquet").write_text("no parquet")
     (directory / "score.py").write_text("def score(**_):\n    return 1.0\n")
     (directory / "loops.yaml").write_text("- name: mrt\n  _target_: mine.Loop\n")

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from mrt_verl.hooks.checks.local import context_tokens, load_tokenizer, lora_rank
+from mrt_verl.hooks.checks.local import context_tokens, expand, load_tokenizer, lora_rank
 from mrt_verl.parts import stop_problems, text_problems
 from mrt_verl.provers import PROVERS, prover_class
 from mrt_verl.settings import MRTSettings
@@ -72,6 +72,17 @@ def check_texts(settings: MRTSettings, config: Any) -> Iterator[str]:
     tokenizer = load_tokenizer(model)
     if tokenizer is not None:
         yield from text_problems(settings, tokenizer, model.path)
+        yield from _template_problems(tokenizer, model)
+
+
+def _template_problems(tokenizer: Any, model: Any) -> Iterator[str]:
+    """A base model's tokenizer has no chat template; a processor's may be in a file of its own."""
+    has_own = (expand(model.path) / "chat_template.json").is_file()
+    if getattr(tokenizer, "chat_template", None) is None and not model.get("custom_chat_template") and not has_own:
+        yield (
+            f"the tokenizer of {model.path} has no chat template; allowed: a model with one, such as the instruct "
+            "form of a base model, or actor_rollout_ref.model.custom_chat_template"
+        )
 
 
 def check_context(settings: MRTSettings, config: Any) -> Iterator[str]:
