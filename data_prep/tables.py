@@ -59,15 +59,20 @@ def read_table(place: str, *, config: str | None, split: str, columns: tuple[str
         return iter(rows.rows), rows
     if not path.stat().st_size:
         raise DataError(f"{path}: the file is empty")
+    _check_content(path)
+    about = Rows(iter(()), {"path": str(path), "sha256": sha256(path)})
+    if suffix == ".csv":
+        return _csv_rows(path, columns), about
+    return (_json_lines if suffix == ".jsonl" else _json_list)(path), about
+
+
+def _check_content(path: Path) -> None:
+    """Raises DataError: a file that is named as text holds another format."""
     with path.open("rb") as file:
         begins = file.read(4)
     for magic, what in OTHERS.items():
         if begins.startswith(magic):
             raise DataError(f"{path}: holds {what}; allowed: UTF-8 text in it")
-    about = Rows(iter(()), {"path": str(path), "sha256": sha256(path)})
-    if suffix == ".csv":
-        return _csv_rows(path, columns), about
-    return (_json_lines if suffix == ".jsonl" else _json_list)(path), about
 
 
 def field_of(row: Item, column: str) -> Any:
