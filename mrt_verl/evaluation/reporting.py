@@ -9,6 +9,7 @@ from mrt_verl.evaluation.measures import Measures
 from mrt_verl.evaluation.page import write_report, write_training_page
 from mrt_verl.evaluation.page.tables import Table
 from mrt_verl.evaluation.page.training import read_metrics
+from mrt_verl.evaluation.store import writing_to
 from mrt_verl.evaluation.summary import summarise
 from mrt_verl.evaluation.training_traces import read_trace_dir
 
@@ -42,15 +43,20 @@ def report(
 
     Raises:
         ValueError: the runs cannot be compared, a log holds no metrics, or a directory no traces.
+        OSError: the page cannot be written; names the directory.
     """
     logs = {name: read_metrics(path) for name, path in (training or {}).items()}
     shown = [] if traces is None else read_trace_dir(traces)
     if not directories and traces is not None:
         own = "Traces of a training run" if title == TITLE else title
-        write_training_page(out, training=logs, traces=shown, title=own, notes=notes)
+        with writing_to(out):
+            write_training_page(out, training=logs, traces=shown, title=own, notes=notes)
         return {}
     runs = _ordered(directories, first, common)
-    return write_report(runs, out, training=logs, title=title, notes=notes, traces=shown, facts=facts, tables=tables)
+    with writing_to(out):
+        return write_report(
+            runs, out, training=logs, title=title, notes=notes, traces=shown, facts=facts, tables=tables
+        )
 
 
 def compare(directories: Sequence[Path], *, first: str | None = None, common: bool = False) -> dict[str, Any]:
