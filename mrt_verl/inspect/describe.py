@@ -106,7 +106,7 @@ def _answers(found: Findings) -> str:
 def _undone(found: Findings) -> str:
     signal = found.signal
     return (
-        f"{max(-signal.lag1, 0.0):.0%} of a change of J, at the next boundary: progress of {signal.pairs} successive "
+        f"{max(0.0, -signal.lag1):.0%} of a change of J, at the next boundary: progress of {signal.pairs} successive "
         f"pairs of episodes has autocorrelation {signal.lag1:+.2f} (mrt/progress_lag1), of which chance among few "
         f"forced answers makes {signal.noise_lag1:+.2f}"
     )

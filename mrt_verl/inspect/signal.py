@@ -37,7 +37,7 @@ class Signal:
     known_share: float
     """Share of the thinking that comes after J first reached 0.9."""
     pairs: int = 0
-    """Successive steps."""
+    """Successive steps; 0 where J never changes."""
     lag1: float = 0.0
     """Autocorrelation of progress from one step to the next (mrt/progress_lag1): what of a change is undone at once."""
     noise_lag1: float = 0.0
@@ -79,7 +79,7 @@ def measure_signal(problems: Sequence[Sequence[TraceRecord]], budget: int) -> Si
         outcome_groups=float(np.mean(mixed)),
         progress_groups=float(np.mean([move and not mix for move, mix in zip(moving, mixed, strict=True)])),
         known_share=sum(map(of_trace.overthinking_tokens, records)) / max(thinking, 1),
-        pairs=sum(max(len(values) - 1, 0) for values in of_traces),
+        pairs=sum(max(len(values) - 1, 0) for values in of_traces) if any(steps) else 0,
         lag1=lag1(of_traces),
         noise_lag1=_noise_lag1(records, steps),
     )

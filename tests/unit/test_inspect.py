@@ -104,6 +104,17 @@ def test_what_is_undone_and_what_chance_makes_of_it(tmp_path):
     assert told.startswith("50% of a change of J") and "-0.50 (mrt/progress_lag1)" in told and "makes -0.17" in told
 
 
+def test_nothing_is_undone_where_nothing_changes(tmp_path):
+    """As of a model that is never right: 0 over 0."""
+    never = [("One.\n\n", 0.0, "wrong"), ("So, two.\n\n", 0.0, "wrong")]
+    found = findings(tmp_path, [trace(never, number=n) for n in range(30)])
+    assert (found.signal.pairs, found.signal.lag1) == (0, 0.0)
+    assert "undone" not in dict(describe_findings(found))
+    assert not [one for one in propose(found) if one.override and "credit" in one.override]
+    flat = replace(found, signal=replace(found.signal, pairs=30))
+    assert dict(describe_findings(flat))["undone"].startswith("0% of a change")  # and not -0%
+
+
 def test_the_credit_that_pays_what_stays(tmp_path):
     undone = findings(tmp_path, [trace(UP_AND_DOWN, number=n) for n in range(25)], credit="progress")
     assert [one.override for one in propose(undone)][-1] == "mrt.credit=median"
