@@ -4,6 +4,7 @@ sampler = RecordSampler(engine, tokenizer, settings, plan, grader)
 record = await sampler.sample(problem, trace=0)
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -101,7 +102,9 @@ class RecordSampler:
         """
         before = before or await self.answer_directly(problem)
         prompt_ids, request_id = self.encode(problem), uuid4().hex
+        started = time.perf_counter()
         response = await self.respond(problem, prompt_ids, request_id, trace)
+        responded = time.perf_counter()
         own = await self.grade_own(response, problem)
         boundaries = response.boundaries
         episodes, branches = await self._branch(
@@ -112,6 +115,7 @@ class RecordSampler:
             further = await extend(self.rollout, self.plan, prompt_ids, response, request_id)
             extension, more = await self._branch(problem, prompt_ids, further, request_id)
             branches += more
+        ended = time.perf_counter()
         return TraceRecord(
             problem=problem.index,
             uid=problem.uid,
@@ -134,6 +138,8 @@ class RecordSampler:
             extension=extension,
             branch_tokens=sum(branch.tokens for branch in branches),
             branch_failures=sum(branch.failures for branch in branches),
+            trace_seconds=responded - started,
+            branch_seconds=ended - responded,
         )
 
     async def respond(self, problem: Problem, prompt_ids: list[int], request_id: str, trace: int) -> Response:

@@ -44,6 +44,7 @@ def describe_findings(found: Findings) -> list[tuple[str, str]]:
             "it chance",
         ),
         ("price", f"more generated tokens, branching {settings.max_episodes} boundaries at most: {price}"),
+        *([("time", _time(*found.branch_time))] if found.branch_time else []),
     ]
 
 
@@ -109,6 +110,14 @@ def _undone(found: Findings) -> str:
         f"{max(0.0, -signal.lag1):.0%} of a change of J, at the next boundary: progress of {signal.pairs} successive "
         f"pairs of episodes has autocorrelation {signal.lag1:+.2f} (mrt/progress_lag1), of which chance among few "
         f"forced answers makes {signal.noise_lag1:+.2f}"
+    )
+
+
+def _time(trace: float, branches: float) -> str:
+    more = f" ({branches / trace:+.0%})" if trace else ""
+    return (
+        f"a trace took {trace:.2f} s, the forced answers of all its boundaries {branches:.2f} s more{more}, their "
+        "grading included, at this inspection's load; a prover that draws fewer answers takes less"
     )
 
 

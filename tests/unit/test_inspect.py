@@ -15,7 +15,7 @@ from mrt_verl.inspect.describe import describe_findings
 from mrt_verl.inspect.findings import read_findings
 from mrt_verl.inspect.forced import read_forms
 from mrt_verl.inspect.openings import find_openings, split_paragraphs
-from mrt_verl.inspect.price import extra_tokens
+from mrt_verl.inspect.price import branch_time, extra_tokens
 from mrt_verl.inspect.signal import Signal, noise_variance
 from tests.builders import default_settings
 from tests.data_prep_traces import trace, write_run
@@ -170,6 +170,19 @@ def test_price_by_hand(tmp_path):
     assert shares["sample or ht, G = 4"] == pytest.approx(2.25 * 4 * 2 / 40)
     assert shares["seen, G = 1"] == pytest.approx(2.25 * 2 / 40)
     assert shares["likelihood, or pooled with one spelling"] == pytest.approx(2.25 * 5 / 40)
+
+
+def test_time_by_hand():
+    """Mean of two timed traces; one from an older file and one without thinking are left out."""
+    line = trace([("a" * 20, 0.5, "right")])
+    timed = [
+        {**line, "trace_seconds": 2.0, "branch_seconds": 0.5},
+        {**line, "trace_seconds": 4.0, "branch_seconds": 1.0},
+    ]
+    unthinking = {**line, "episodes": [], "trace_seconds": 9.0, "branch_seconds": 9.0}
+    records = [TraceRecord.from_dict(one) for one in (*timed, line, unthinking)]
+    assert branch_time(records) == (3.0, 0.75)
+    assert branch_time(records[2:]) is None
 
 
 def test_a_model_that_never_says_wait_gets_episodes(tmp_path):
