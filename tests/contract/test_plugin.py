@@ -79,11 +79,14 @@ def test_the_cpu_platform():
         "from verl.utils.device import get_device_name, get_torch_device\n"
         "torch.zeros(1).to(get_platform().current_device())\n"
         "print(get_device_name(), type(get_platform()).__module__, metadata.version('vllm'),\n"
-        "      get_torch_device().memory_allocated() > 1e6)",
+        "      get_torch_device().memory_allocated() > 1e6)\n"
+        "from verl.checkpoint_engine import CheckpointEngineRegistry\n"
+        "print(CheckpointEngineRegistry.get('gloo').__module__)",
         VERL_PLATFORM="cpu",
     )
-    name, module, version, memory = result.stdout.split()
+    name, module, version, memory, engine = result.stdout.split()
     assert (name, module, memory) == ("cpu", "mrt_verl.cpu.platform", "True"), result.stderr
+    assert engine == "mrt_verl.cpu.checkpoint_engine"
     assert version.endswith("+cpu")
 
 

@@ -100,9 +100,8 @@ def check_ray(settings: MRTSettings, config: Any) -> Iterator[str]:
 
 def check_device(settings: MRTSettings, config: Any) -> Iterator[str]:
     """A run on this machine alone needs a GPU, or the CPU's platform and settings together."""
-    on_cpu = os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu"
     eager_dtype = config.actor_rollout_ref.rollout.dtype
-    if on_cpu:
+    if _is_on_cpu():
         if eager_dtype != "float32":
             yield (
                 f"VERL_PLATFORM=cpu with actor_rollout_ref.rollout.dtype={eager_dtype}; allowed: float32; "
@@ -123,10 +122,29 @@ def check_device(settings: MRTSettings, config: Any) -> Iterator[str]:
         )
 
 
+def check_checkpoint_engine(settings: MRTSettings, config: Any) -> Iterator[str]:
+    """Weights must reach replicas of their own, which verl tells after minutes; gloo is what mrt_verl.cpu adds."""
+    engine = config.actor_rollout_ref.rollout.checkpoint_engine
+    if config.trainer.v1.trainer_mode != "separate_async" or engine.custom_backend_module:
+        return
+    if _is_on_cpu():
+        is_able, where, allowed = engine.backend == "gloo", " and VERL_PLATFORM=cpu", "gloo"
+    else:
+        is_able, where = engine.backend not in ("naive", "gloo"), ""
+        allowed = "nccl, nixl, mooncake or another that moves weights between machines"
+    if not is_able:
+        key = f"actor_rollout_ref.rollout.checkpoint_engine.backend={engine.backend}"
+        yield f"{key} with trainer_mode=separate_async{where}; allowed: {allowed}"
+
+
+def _is_on_cpu() -> bool:
+    return os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu"
+
+
 def _has_gpu() -> bool:
     import torch
 
     return bool(torch.cuda.is_available())
 
 
-CHECKS = (check_files, check_trace_dir, check_ray, check_device)
+CHECKS = (check_files, check_trace_dir, check_ray, check_device, check_checkpoint_engine)

@@ -76,11 +76,6 @@ def check_trainer_mode(settings: MRTSettings, config: Any) -> Iterator[str]:
         for name in ("nnodes", "n_gpus_per_node"):
             if rollout[name] < 1:
                 yield f"actor_rollout_ref.rollout.{name}={rollout[name]} with trainer_mode={mode}; allowed: 1 or more"
-        if rollout.checkpoint_engine.backend == "naive":
-            yield (
-                f"actor_rollout_ref.rollout.checkpoint_engine.backend=naive with trainer_mode={mode}; allowed: nccl, "
-                "nixl, mooncake or another that moves weights between machines"
-            )
     elif train % steps:
         yield f"{TRAIN}={train} with {key}={steps}; allowed: a multiple"
     dispatched = config.data.get("gen_batch_size") or train

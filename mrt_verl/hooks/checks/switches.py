@@ -22,10 +22,6 @@ OFF: tuple[tuple[str, Any, str], ...] = (
     ("actor_rollout_ref.rollout.multi_turn.tool_config_path", None, TOOLS),
     ("actor_rollout_ref.rollout.multi_turn.function_tool_path", None, TOOLS),
     ("skip.rollout_tq.enable", False, "rollouts of a cache would be trained as they are, with or without J"),
-    ("async_training", None, "verl's fully_async_policy chooses agent loops of its own; use python -m "
-     "verl.trainer.main_ppo trainer.v1.trainer_mode=separate_async"),
-    ("rollout", None, "verl's one_step_off_policy and fully_async_policy have a trainer of their own, which does not "
-     "hand a rollout's rewards on; use python -m verl.trainer.main_ppo trainer.v1.trainer_mode=separate_async"),
 )  # fmt: skip
 """(key, its value where it is off, why)."""
 LEGACY = {
@@ -50,8 +46,7 @@ def check_switches(settings: MRTSettings, config: Any) -> Iterator[str]:
     for key, off, why in OFF:
         value = OmegaConf.select(config, key)
         if value and value != off:
-            shown = "{…}" if OmegaConf.is_config(value) else value
-            yield f"{key}={shown}; allowed: {'null' if off is None else off}. {why}"
+            yield f"{key}={value}; allowed: {'null' if off is None else off}. {why}"
 
 
 def check_legacy(settings: MRTSettings, config: Any) -> Iterator[str]:

@@ -1,11 +1,17 @@
-"""Whether the config is one of verl's trainers at all, and whether the numbers that the checks read are numbers."""
+"""Whether the config is that of verl's main_ppo at all, and whether the numbers that the checks read are numbers."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from omegaconf import OmegaConf
 
+MAIN = "python -m verl.trainer.main_ppo reward_model=mrt …"
 NODES = ("data", "algorithm", "trainer", "reward", "actor_rollout_ref.actor", "actor_rollout_ref.model")
+OTHER_TRAINERS = {
+    "async_training": "verl's fully_async_policy, which chooses agent loops of its own",
+    "rollout": "verl's one_step_off_policy, which does not hand a rollout's own rewards on",
+}
+"""Nodes of verl's other primary configs, and whose they are; first match wins, for the first trainer has both."""
 WHOLE = {
     "actor_rollout_ref.rollout.n": 1,
     "data.train_batch_size": 1,
@@ -35,11 +41,12 @@ def find_unreadable(config: Any) -> Iterator[str]:
     """A line for each value that the other checks could not read; they are not asked then."""
     missing = [node for node in NODES if OmegaConf.select(config, node) is None]
     if missing:
-        yield (
-            f"no node {missing[0]} in this config: it is not one of verl's main_ppo; allowed: python -m "
-            "verl.trainer.main_ppo reward_model=mrt …"
-        )
+        yield f"no node {missing[0]} in this config: it is not one of verl's main_ppo; allowed: {MAIN}"
         return
+    for node, whose in OTHER_TRAINERS.items():
+        if OmegaConf.select(config, node) is not None:
+            yield f"the node {node} is that of {whose}; allowed: {MAIN} trainer.v1.trainer_mode=separate_async"
+            return
     for key, least in WHOLE.items():
         value = OmegaConf.select(config, key)
         if value is None and key in NULLABLE:

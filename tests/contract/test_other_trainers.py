@@ -1,0 +1,74 @@
+"""Trainers of verl other than the synchronous one: what ends before Ray starts, and in which line."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mrt_verl.hooks.checks import machine
+from mrt_verl.settings import MRTSettings
+from tests.builders import ROOT
+
+INSTEAD = "; allowed: python -m verl.trainer.main_ppo reward_model=mrt … trainer.v1.trainer_mode=separate_async"
+COMMANDS = {
+    "use_v1=False": (
+        ("verl.trainer.main_ppo", "trainer.use_v1=False"),
+        "trainer.use_v1=False; allowed: True. verl's older trainers do not hand a rollout's own rewards on",
+    ),
+    "one_step_off_policy": (
+        ("verl.experimental.one_step_off_policy.main_ppo",),
+        "the node rollout is that of verl's one_step_off_policy, which does not hand a rollout's own rewards on"
+        + INSTEAD,
+    ),
+    "fully_async_policy": (
+        ("verl.experimental.fully_async_policy.fully_async_main",),
+        "the node async_training is that of verl's fully_async_policy, which chooses agent loops of its own" + INSTEAD,
+    ),
+}
+"""Module and overrides, and the line."""
+
+
+@pytest.mark.parametrize("trainer", COMMANDS)
+def test_it_ends_in_one_line_before_ray(good_words, tmp_path, trainer):
+    """Started as a user starts it."""
+    (module, *overrides), line = COMMANDS[trainer]
+    command = [sys.executable, "-W", "ignore", "-m", module, "reward_model=mrt", *good_words.words, *overrides]
+    done = subprocess.run(
+        [*command, f"hydra.run.dir={tmp_path}"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 1
+    told = [one for one in done.stderr.splitlines() if one.startswith("reward_model=mrt: ")]
+    assert told == [f"reward_model=mrt: {line}"]
+    assert "Traceback" not in done.stderr
+    assert "ray init kwargs" not in done.stdout  # verl prints them when it starts Ray
+
+
+@pytest.mark.parametrize(
+    ("platform", "backend", "told"),
+    [
+        ("", "nccl", None),
+        ("", "naive", "backend=naive with trainer_mode=separate_async; allowed: nccl, nixl, mooncake or another"),
+        ("", "gloo", "backend=gloo with trainer_mode=separate_async; allowed: nccl, nixl, mooncake or another"),
+        ("cpu", "gloo", None),
+        ("cpu", "nccl", "backend=nccl with trainer_mode=separate_async and VERL_PLATFORM=cpu; allowed: gloo"),
+        ("cpu", "naive", "backend=naive with trainer_mode=separate_async and VERL_PLATFORM=cpu; allowed: gloo"),
+    ],
+)
+def test_weights_reach_replicas_of_their_own(compose, monkeypatch, platform, backend, told):
+    monkeypatch.setenv("VERL_PLATFORM", platform)
+    words = ("reward_model=mrt", f"actor_rollout_ref.rollout.checkpoint_engine.backend={backend}")
+
+    def lines(*overrides):
+        return list(machine.check_checkpoint_engine(MRTSettings(), compose(*words, *overrides)))
+
+    assert lines() == []  # the other trainers' replicas share the trainer's processes
+    mode = "trainer.v1.trainer_mode=separate_async"
+    found = lines(mode)
+    assert found == [] if told is None else len(found) == 1 and told in found[0]
+    assert lines(mode, "actor_rollout_ref.rollout.checkpoint_engine.custom_backend_module=mine.engine") == []
