@@ -108,7 +108,7 @@ METRICS = {
     ),
     "mrt/rollouts": Metric(
         "rollouts of the step that came: neither lost (mrt/trace_timeouts) nor failed",
-        "0 to data.train_batch_size x rollout.n",
+        "count, up to data.train_batch_size x rollout.n",
         "below that product: the others train nothing; read the run's log",
     ),
     "mrt/trace_timeouts": Metric(

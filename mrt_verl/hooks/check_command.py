@@ -22,7 +22,8 @@ def check(words: Sequence[str]) -> int:
     """Print what is wrong, or the plan; 0 if the run may start, 2 if not."""
     if not is_loaded():
         print(
-            "verl does not see this plugin: no entry point verl.plugins of mrt-verl in this environment.\n"
+            "verl does not see this plugin: no entry point verl.plugins of mrt-verl in this environment, or "
+            "VERL_USE_EXTERNAL_PLUGINS leaves it out.\n"
             "Install mrt-verl into the environment that verl runs in (pip install), or set "
             "VERL_USE_EXTERNAL_MODULES=mrt_verl.register",
             file=sys.stderr,
@@ -51,9 +52,12 @@ def check(words: Sequence[str]) -> int:
 
 
 def is_loaded() -> bool:
-    """Whether `import verl` loads the plugin here."""
-    named = {point.value for point in metadata.entry_points(group="verl.plugins")}
-    return "mrt_verl.register" in named or "mrt_verl.register" in os.environ.get("VERL_USE_EXTERNAL_MODULES", "")
+    """Whether `import verl` loads the plugin here; VERL_USE_EXTERNAL_PLUGINS is auto, none or a list of names."""
+    if "mrt_verl.register" in os.environ.get("VERL_USE_EXTERNAL_MODULES", ""):
+        return True
+    ours = {point.name for point in metadata.entry_points(group="verl.plugins") if point.value == "mrt_verl.register"}
+    chosen = os.environ.get("VERL_USE_EXTERNAL_PLUGINS", "auto").strip().lower()
+    return bool(ours) if chosen == "auto" else bool(ours & {name.strip() for name in chosen.split(",")})
 
 
 def compose(words: Sequence[str]) -> Any:

@@ -11,6 +11,7 @@ from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer, ReplayBufferAsync
 
 import mrt_verl.hooks.advantage  # noqa: F401 - the trainer process needs the estimator, whatever it imports first
 from mrt_verl.hooks.stall import StallWatch, raise_if_dead, state_of, waiting_of
+from mrt_verl.metric_table import METRICS
 from mrt_verl.rollout_record import RECORD, RolloutRecord
 from mrt_verl.settings import MRTSettings
 from mrt_verl.step_report import StepReport
@@ -39,7 +40,8 @@ def build_replay_buffer(**kwargs: Any) -> ReplayBuffer:
                 asked = batch_size * rollouts
                 if len(batch.keys) < asked:
                     raise_if_dead(f"step {global_steps}: {len(batch.keys)} of {asked} rollouts came")
-                metrics = {**metrics, **report.step(read_records(batch), global_steps, asked=asked)}
+                ours = report.step(read_records(batch), global_steps, asked=asked)
+                metrics |= as_part_of_a_step(ours, of_run["train_batch_size"] // batch_size)
             return batch, metrics
 
         def _wait_for_next_poll(self, partition_id: str, last_debug_time: float) -> float:
@@ -65,6 +67,12 @@ def _not_handed_on(of_run: Any) -> dict[str, Any]:
             max_inflight_gen_batches=of_run["filter_groups"]["max_inflight_gen_batches"],
         )
     return kwargs
+
+
+def as_part_of_a_step(metrics: dict[str, float], batches: int) -> dict[str, float]:
+    """Of one of the step's batches: verl logs their mean, which of these is the step's count."""
+    counts = {name for name in metrics if METRICS[name].range.startswith("count")}
+    return {name: value * batches if name in counts else value for name, value in metrics.items()}
 
 
 def read_records(batch: Any) -> list[RolloutRecord]:

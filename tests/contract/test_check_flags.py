@@ -1,9 +1,14 @@
-"""`mrt_verl.check` takes the flags of Hydra that choose a config, as verl's example scripts write them."""
+"""`mrt_verl.check` takes the flags of Hydra that choose a config, as verl's example scripts write them.
+
+It also tells whether verl loads the plugin.
+"""
+
+from importlib import metadata
 
 import pytest
 
 from mrt_verl import check
-from mrt_verl.hooks.check_command import read_flags
+from mrt_verl.hooks.check_command import is_loaded, read_flags
 
 
 @pytest.mark.parametrize(
@@ -42,3 +47,28 @@ def test_flags_that_cannot_be_taken(words, told, capsys):
 
 def test_words_are_split_from_flags():
     assert read_flags(["a=1", "-cn", "mine", "--config-dir=d"]) == ({"name": "mine", "dir": "d"}, ["a=1"])
+
+
+@pytest.mark.parametrize(
+    ("plugins", "modules", "expected"),
+    [
+        ("auto", "", True),
+        ("none", "", False),
+        ("another, mrt", "", True),
+        ("another", "", False),
+        ("none", "other,mrt_verl.register", True),
+    ],
+)
+def test_a_plugin_that_verl_is_told_not_to_load(monkeypatch, capsys, plugins, modules, expected):
+    monkeypatch.setenv("VERL_USE_EXTERNAL_PLUGINS", plugins)
+    monkeypatch.setenv("VERL_USE_EXTERNAL_MODULES", modules)
+    assert is_loaded() == expected
+    if not expected:
+        assert check.main(["reward_model=mrt"]) == 2
+        assert capsys.readouterr().err.startswith("verl does not see this plugin: ")
+
+
+def test_a_plugin_that_is_not_installed_here(monkeypatch, capsys):
+    monkeypatch.setattr(metadata, "entry_points", lambda group: ())
+    assert check.main(["reward_model=mrt"]) == 2
+    assert "pip install" in capsys.readouterr().err

@@ -72,3 +72,22 @@ def test_weights_reach_replicas_of_their_own(compose, monkeypatch, platform, bac
     found = lines(mode)
     assert found == [] if told is None else len(found) == 1 and told in found[0]
     assert lines(mode, "actor_rollout_ref.rollout.checkpoint_engine.custom_backend_module=mine.engine") == []
+
+
+def test_updates_of_a_step_have_the_old_log_probs_of_one_policy(compose, monkeypatch):
+    """On a CPU `.cpu()` copies nothing: verl would restore the weights that it has just trained."""
+    mode, updates = "trainer.v1.trainer_mode=separate_async", "trainer.v1.separate_async.parameter_sync_step="
+
+    def lines(*overrides):
+        return list(machine.check_updates(MRTSettings(), compose("reward_model=mrt", *overrides)))
+
+    monkeypatch.setenv("VERL_PLATFORM", "cpu")
+    (line,) = lines(mode, updates + "4")
+    assert line.startswith(
+        "trainer.v1.separate_async.parameter_sync_step=4 with VERL_PLATFORM=cpu; allowed: 1, or "
+        "algorithm.rollout_correction.bypass_mode=True. "
+    )
+    assert lines(updates + "4") == lines(mode, updates + "1") == []
+    assert lines(mode, updates + "4", "algorithm.rollout_correction.bypass_mode=True") == []
+    monkeypatch.setenv("VERL_PLATFORM", "")
+    assert lines(mode, updates + "4") == []

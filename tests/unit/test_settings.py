@@ -3,11 +3,13 @@
 from dataclasses import fields
 
 import pytest
+from tokenizers import normalizers
 
 from mrt_verl.branching import max_boundaries
-from mrt_verl.parts import check_parts
+from mrt_verl.parts import check_parts, text_problems
 from mrt_verl.settings import MRTSettings
-from tests.builders import default_node
+from tests.builders import default_node, default_settings
+from tests.fakes import toy_tokenizer
 
 
 def test_shipped_defaults_are_valid_and_complete():
@@ -120,3 +122,16 @@ def test_defaults_are_those_of_the_shipped_yaml():
 def test_a_bad_default_cannot_be_built_without_from_config_either():
     with pytest.raises(ValueError, match=r"mrt\.branches=0; allowed: null or a whole number >= 1"):
         MRTSettings(branches=0)
+
+
+def test_a_text_that_the_models_tokenizer_does_not_keep():
+    """As one of a lower-case vocabulary would; what it keeps is no problem."""
+    tokenizer = toy_tokenizer()
+    settings = default_settings(
+        stop_text="time is up.\n</think>\n\nthe answer is \\boxed", markers=["wait", "But wait"]
+    )
+    assert list(text_problems(settings, tokenizer, "m")) == []
+    tokenizer.backend_tokenizer.normalizer = normalizers.Lowercase()
+    assert list(text_problems(settings, tokenizer, "m")) == [
+        "mrt.markers: 'But wait' is 'but wait' after this model's tokenizer; allowed: a text that it keeps"
+    ]

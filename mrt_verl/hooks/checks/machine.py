@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from mrt_verl.hooks.checks.local import expand, is_local, nearest_existing, tokenizer_error
 from mrt_verl.settings import MRTSettings
 
@@ -137,6 +139,18 @@ def check_checkpoint_engine(settings: MRTSettings, config: Any) -> Iterator[str]
         yield f"{key} with trainer_mode=separate_async{where}; allowed: {allowed}"
 
 
+def check_updates(settings: MRTSettings, config: Any) -> Iterator[str]:
+    """Old log-probs of all updates of a step must be those of one policy."""
+    key = "trainer.v1.separate_async.parameter_sync_step"
+    updates, correction = OmegaConf.select(config, key), config.algorithm.get("rollout_correction") or {}
+    is_separate = config.trainer.v1.trainer_mode == "separate_async"
+    if is_separate and updates > 1 and _is_on_cpu() and not correction.get("bypass_mode"):
+        yield (
+            f"{key}={updates} with VERL_PLATFORM=cpu; allowed: 1, or algorithm.rollout_correction.bypass_mode=True. "
+            "verl keeps the weights before a step's first update by moving them to the CPU, where that copies nothing"
+        )
+
+
 def _is_on_cpu() -> bool:
     return os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu"
 
@@ -147,4 +161,4 @@ def _has_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-CHECKS = (check_files, check_trace_dir, check_ray, check_device, check_checkpoint_engine)
+CHECKS = (check_files, check_trace_dir, check_ray, check_device, check_checkpoint_engine, check_updates)
