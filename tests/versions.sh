@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-.venv/bin/python}
 export OMP_NUM_THREADS=1
-CONTRACTS=(agent_loop compose full_determinism grpo_equality plugin prefix_loop replica reward_manager sizes
+CONTRACTS=(agent_loop compose full_determinism grpo_equality other_trainers plugin prefix_loop replica reward_manager sizes
     trace_deadline validation)
 mkdir -p .versions/logs
 [ $# -gt 0 ] || set -- 0.9.0 0.8.0

@@ -1,6 +1,5 @@
 """Trainers of verl other than the synchronous one: what ends before Ray starts, and in which line."""
 
-import os
 import subprocess
 import sys
 
@@ -37,7 +36,6 @@ def test_it_ends_in_one_line_before_ray(good_words, tmp_path, trainer):
     done = subprocess.run(
         [*command, f"hydra.run.dir={tmp_path}"],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=180,

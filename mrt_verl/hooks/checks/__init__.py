@@ -7,7 +7,7 @@
     switches.py     switches of verl that bypass our parts, and keys that verl no longer reads
     feasibility.py  prover, tokenizer, context and adapter
     sizes.py        batches, mini-batches, workers and rows against each other; verl's own check of a config
-    machine.py      this machine: model, reward function, directories, Ray, GPU
+    machine.py      this machine: model, reward function, directories, Ray, GPU, the way of the weights
     rows.py         data files and the first rows of each
     resume.py       the checkpoint that the run would go on from
     room.py         space for the next one; a warning
