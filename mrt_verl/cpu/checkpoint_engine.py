@@ -1,7 +1,7 @@
 """Weights from the trainer to replicas of their own without a GPU: gloo, where verl's engines need NCCL or RDMA."""
 
 import datetime
-import pickle
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,7 +59,7 @@ class GlooCheckpointEngine(CheckpointEngine):
         count = 0
         for count, (name, tensor) in enumerate(weights, start=1):
             if self._group is not None:
-                self._announce(count, (name, tensor.shape, tensor.dtype))
+                self._announce(count, [name, list(tensor.shape), str(tensor.dtype).removeprefix("torch.")])
                 self._broadcast(tensor.detach().contiguous())
         if self._group is not None:
             self._announce(count + 1, None)
@@ -68,9 +68,9 @@ class GlooCheckpointEngine(CheckpointEngine):
         """Yield (name, tensor) as sent."""
         assert self._store is not None
         count = 1
-        while (told := pickle.loads(self._store.get(str(count)))) is not None:
+        while (told := json.loads(self._store.get(str(count)))) is not None:
             name, shape, dtype = told
-            tensor = torch.empty(shape, dtype=dtype)
+            tensor = torch.empty(shape, dtype=getattr(torch, dtype))
             self._broadcast(tensor)
             yield name, tensor
             count += 1
@@ -79,9 +79,9 @@ class GlooCheckpointEngine(CheckpointEngine):
         """Part."""
         self._group = self._store = None
 
-    def _announce(self, count: int, what: tuple[str, torch.Size, torch.dtype] | None) -> None:
+    def _announce(self, count: int, what: list[Any] | None) -> None:
         assert self._store is not None
-        self._store.set(str(count), pickle.dumps(what))
+        self._store.set(str(count), json.dumps(what))
 
     def _broadcast(self, tensor: torch.Tensor) -> None:
         assert self._group is not None
