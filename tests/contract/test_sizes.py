@@ -12,7 +12,8 @@ ACTOR = "actor_rollout_ref.actor"
 ROLLOUT = "actor_rollout_ref.rollout"
 MODE = "trainer.v1.trainer_mode"
 ASYNC = (f"{MODE}=separate_async", f"{ROLLOUT}.nnodes=1")
-STEPS = ("trainer.v1.separate_async.parameter_sync_step=4", "+trainer.v1.colocate_async.parameter_sync_step=4")
+STEPS = ("trainer.v1.separate_async.parameter_sync_step=4",)
+COLOCATED = f"{MODE}=colocate_async"
 WHOLE = (f"{ACTOR}.use_dynamic_bsz=True", f"{ROLLOUT}.name=vllm", f"{ROLLOUT}.n=4")
 
 
@@ -85,9 +86,10 @@ def test_a_step_that_is_no_whole_number_of_mini_batches_is_warned_of(told, caplo
         (ASYNC, f"=4 and {ACTOR}.ppo_mini_batch_size=256; allowed: 1024, their product"),
         ((f"{MODE}=separate_async",), f"{ROLLOUT}.nnodes=0 with trainer_mode=separate_async; allowed: 1 or"),
         (
-            (f"{MODE}=colocate_async",),
-            "=1023 with trainer.v1.colocate_async.parameter_sync_step=4; allowed: a mul",
+            (COLOCATED, "+trainer.v1.colocate_async.parameter_sync_step=4"),
+            "trainer.v1.colocate_async.parameter_sync_step=4; allowed: 1, or trainer.v1.trainer_mode=separate_async",
         ),
+        (("+trainer.v1.sync.parameter_sync_step=2",), "trainer.v1.sync.parameter_sync_step=2; allowed: 1, or trainer"),
         (("data.gen_batch_size=100",), "data.gen_batch_size=100 with data.train_batch_size=1023; allowed: a divisor"),
     ],
 )
@@ -96,7 +98,7 @@ def test_what_a_trainer_asserts_once_ray_runs(told, overrides, message):
     assert any(message in line for line in lines), lines
 
 
-@pytest.mark.parametrize("overrides", [ASYNC, (f"{MODE}=colocate_async",), ("data.gen_batch_size=128",), ()])
+@pytest.mark.parametrize("overrides", [ASYNC, (COLOCATED,), ("data.gen_batch_size=128",), ()])
 def test_what_the_trainers_take(told, overrides):
     assert told(sizes.check_trainer_mode, "data.train_batch_size=1024", *STEPS, *overrides) == []
 

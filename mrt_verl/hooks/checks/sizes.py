@@ -76,8 +76,11 @@ def check_trainer_mode(settings: MRTSettings, config: Any) -> Iterator[str]:
         for name in ("nnodes", "n_gpus_per_node"):
             if rollout[name] < 1:
                 yield f"actor_rollout_ref.rollout.{name}={rollout[name]} with trainer_mode={mode}; allowed: 1 or more"
-    elif train % steps:
-        yield f"{TRAIN}={train} with {key}={steps}; allowed: a multiple"
+    elif steps != 1:
+        yield (
+            f"{key}={steps}; allowed: 1, or trainer.v1.trainer_mode=separate_async. This trainer's replicas rest from "
+            "the first batch of a step until its end, and a second one would be waited for"
+        )
     dispatched = config.data.get("gen_batch_size") or train
     refills = config.algorithm.filter_groups.enable or config.trainer.v1.sampler.sync_refill_failed_groups
     if mode == "sync" and not refills and train % dispatched:
