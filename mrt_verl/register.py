@@ -7,13 +7,13 @@ each of our modules is imported right after the module whose registry it fills, 
 import functools
 import importlib
 import logging
-import os
 import sys
 import traceback
 
 import wrapt
 
 from mrt_verl.log import speak_up
+from mrt_verl.platforms import is_on_cpu
 
 # module that owns a registry -> our module that joins it when imported
 HOOKS = {
@@ -47,5 +47,5 @@ def hook(hooks: dict[str, str]) -> None:
 
 speak_up()
 hook(HOOKS)
-if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
+if is_on_cpu():
     join("mrt_verl.cpu")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Protocol, Self
 
 from mrt_verl.evaluation.model_files import check_names
+from mrt_verl.platforms import is_on_cpu
 from mrt_verl.processes import Guard, descendants, kill_all, without
 from mrt_verl.rollout import Engine
 
@@ -101,7 +102,7 @@ class VLLMEngine:
                 an argument.
         """
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # before vLLM is imported
-        if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
+        if is_on_cpu():
             import mrt_verl.cpu  # noqa: F401 - sets threads and memory for small machines
 
             os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a warning about memory nodes at every start

@@ -6,7 +6,6 @@ Hydra's search path. A run that names no reward model composes to exactly what i
 """
 
 import importlib
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,6 +21,7 @@ from omegaconf import DictConfig, open_dict
 
 from mrt_verl.hooks.command_line import asks_for_mrt, word_problems
 from mrt_verl.locks import Lock
+from mrt_verl.platforms import is_on_cpu
 
 VERL_CONFIG = "verl.trainer.config"
 
@@ -59,7 +59,7 @@ class MRTSearchPath(SearchPathPlugin):
         if mains and not any(element.path == f"mrt://{VERL_CONFIG}" for element in mains):
             search_path.append("mrt-verl", f"mrt://{VERL_CONFIG}")
         search_path.append("mrt-verl", "pkg://mrt_verl.conf")
-        if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
+        if is_on_cpu():
             search_path.append("mrt-verl-cpu", "pkg://mrt_verl.cpu.conf")
 
 

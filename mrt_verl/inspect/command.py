@@ -2,18 +2,18 @@
 
 import argparse
 import asyncio
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from mrt_verl.evaluation.options import add_sampling_options, positive
+from mrt_verl.platforms import is_on_cpu
 
 EXAMPLE = """example:
   python -m mrt_verl.inspect --model MODEL --data train.parquet --response-tokens 4096 mrt_family=qwen3
 
 A second call goes on where the first one was stopped, or had no time left. Without a GPU set VERL_PLATFORM=cpu."""
-TOKENS = {"cpu": 256, "": 1024}
-"""Most tokens of a trace, by VERL_PLATFORM."""
+TOKENS = {True: 256, False: 1024}
+"""Most tokens of a trace, by whether there is but a CPU."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -37,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    tokens = TOKENS.get(os.environ.get("VERL_PLATFORM", "").strip().lower(), TOKENS[""])
+    tokens = TOKENS[is_on_cpu()]
     add("settings_here", nargs="*", metavar="mrt.KEY=VALUE", help="as in training, and mrt_family=…, mrt_stop=…")
     add("--model", required=True, help="Hugging Face model or verl checkpoint")
     add("--data", type=Path, required=True, help="verl parquet file; the first problems are taken")

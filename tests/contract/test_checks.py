@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mrt_verl import check
-from mrt_verl.hooks.checks import check_run, find_problems, machine, media, token_boundaries
+from mrt_verl.hooks.checks import check_run, cluster, find_problems, machine, media, token_boundaries
 from tests.builders import ROW, SMALL
 from tests.fakes import toy_tokenizer
 
@@ -194,12 +194,27 @@ def test_a_cluster_that_does_not_answer(good, monkeypatch):
     assert line.startswith(f"RAY_ADDRESS=127.0.0.1:{port}: ") and "allowed: a cluster that runs" in line
 
 
+def test_another_ray_beside_ones_own_is_warned_of(good, monkeypatch, tmp_path, caplog):
+    """Seen: another training on the machine removed the socket of this one's weights, and it hung."""
+    monkeypatch.setattr(cluster, "RUNNING_CLUSTER", tmp_path / "ray_current_cluster")
+    monkeypatch.setattr(cluster, "PROCESSES", tmp_path / "proc")
+    for process, name in (("12", "raylet"), ("13", "gcs_server"), ("14", "gcs_server_of_mine")):
+        (tmp_path / "proc" / process).mkdir(parents=True)
+        (tmp_path / "proc" / process / "comm").write_text(f"{name}\n")
+    (tmp_path / "proc" / "15").mkdir()  # ended since
+    assert of_machine(good()) == []
+    assert "another Ray runs on this machine (process 13), and this run starts its own" in caplog.text
+    caplog.clear()
+    (tmp_path / "ray_current_cluster").write_text("10.0.0.1:6379")  # which it joins
+    assert of_machine(good()) == [] and caplog.text == ""
+
+
 def test_a_machine_without_a_gpu(good, monkeypatch, tmp_path):
     config = good()
     monkeypatch.setenv("VERL_PLATFORM", "")
     monkeypatch.setattr(machine, "_has_gpu", lambda: False)
     monkeypatch.setattr(machine, "ACCELERATORS", ("no-such-device*",))
-    monkeypatch.setattr(machine, "RUNNING_CLUSTER", tmp_path / "ray_current_cluster")
+    monkeypatch.setattr(cluster, "RUNNING_CLUSTER", tmp_path / "ray_current_cluster")
     (line,) = of_machine(config)
     assert "allowed: a machine with one, or VERL_PLATFORM=cpu python -m verl.trainer.main_ppo … +hardware=cpu" in line
     (tmp_path / "ray_current_cluster").write_text("10.0.0.1:6379")  # the driver may be on a head node without one

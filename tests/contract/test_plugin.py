@@ -25,7 +25,9 @@ def test_importing_the_package_pulls_nothing_heavy():
 
 def test_importing_verl_loads_the_plugin_and_none_of_its_parts():
     result = run("import sys, verl; print(sorted(name for name in sys.modules if name.startswith('mrt_verl')))")
-    assert result.stdout.strip() == "['mrt_verl', 'mrt_verl.log', 'mrt_verl.register']", result.stderr
+    assert result.stdout.strip() == "['mrt_verl', 'mrt_verl.log', 'mrt_verl.platforms', 'mrt_verl.register']", (
+        result.stderr
+    )
 
 
 def test_every_name_resolves():

@@ -7,7 +7,8 @@
     switches.py     switches of verl that bypass our parts, and keys that verl no longer reads
     feasibility.py  prover, tokenizer, context and adapter
     sizes.py        batches, mini-batches, workers and rows against each other; verl's own check of a config
-    machine.py      this machine: model, reward function, directories, Ray, GPU, the way of the weights
+    machine.py      this machine: model, reward function, directories, GPU, the way of the weights
+    cluster.py      the Ray that the run joins, and others beside it
     rows.py         data files and the first rows of each
     resume.py       the checkpoint that the run would go on from
     room.py         space for the next one; a warning
@@ -23,6 +24,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mrt_verl.hooks.checks import (
+    cluster,
     feasibility,
     identity,
     locked,
@@ -53,6 +55,7 @@ OF_CONFIG: tuple[Check, ...] = (
 )
 OF_MACHINE: tuple[Check, ...] = (
     *machine.CHECKS,
+    *cluster.CHECKS,
     *rows.CHECKS,
     *resume.CHECKS,
     *room.CHECKS,

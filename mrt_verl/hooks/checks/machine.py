@@ -1,9 +1,7 @@
-"""What only this machine can tell: files, Ray, GPU. Some take a trainer minutes to find out."""
+"""What only this machine can tell: files and devices. Some take a trainer minutes to find out."""
 
 import ast
 import json
-import os
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +9,11 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from mrt_verl.hooks.checks.cluster import joins_a_cluster
 from mrt_verl.hooks.checks.local import expand, is_local, nearest_existing, tokenizer_error
+from mrt_verl.platforms import is_on_cpu
 from mrt_verl.settings import MRTSettings
 
-RUNNING_CLUSTER = Path("/tmp/ray/ray_current_cluster")
-"""Where Ray writes the address of a cluster that was started on this machine, and looks for one to join."""
 ACCELERATORS = ("nvidia[0-9]*", "davinci[0-9]*")
 """Devices of GPUs and NPUs."""
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
@@ -88,22 +86,10 @@ def check_trace_dir(settings: MRTSettings, config: Any) -> Iterator[str]:
         yield f"mrt.trace_dir={settings.trace_dir}: {error}; allowed: a directory that can be written, or null"
 
 
-def check_ray(settings: MRTSettings, config: Any) -> Iterator[str]:
-    """An address that nobody answers at makes Ray wait for ever."""
-    address = os.environ.get("RAY_ADDRESS", "").removeprefix("ray://")
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        return
-    try:
-        socket.create_connection((host, int(port)), timeout=3).close()
-    except OSError as error:
-        yield f"RAY_ADDRESS={address}: {error}; allowed: a cluster that runs, or unset it to start one on this machine"
-
-
 def check_device(settings: MRTSettings, config: Any) -> Iterator[str]:
     """A run on this machine alone needs a GPU, or the CPU's platform and settings together."""
     eager_dtype = config.actor_rollout_ref.rollout.dtype
-    if _is_on_cpu():
+    if is_on_cpu():
         if eager_dtype != "float32":
             yield (
                 f"VERL_PLATFORM=cpu with actor_rollout_ref.rollout.dtype={eager_dtype}; allowed: float32; "
@@ -115,7 +101,7 @@ def check_device(settings: MRTSettings, config: Any) -> Iterator[str]:
                 "model pins memory for a GPU"
             )
         return
-    if os.environ.get("RAY_ADDRESS") or config.ray_kwargs.ray_init.get("address") or RUNNING_CLUSTER.exists():
+    if joins_a_cluster(config):
         return  # the workers may be elsewhere
     if not any(any(Path("/dev").glob(pattern)) for pattern in ACCELERATORS) and not _has_gpu():
         yield (
@@ -129,7 +115,7 @@ def check_checkpoint_engine(settings: MRTSettings, config: Any) -> Iterator[str]
     engine = config.actor_rollout_ref.rollout.checkpoint_engine
     if config.trainer.v1.trainer_mode != "separate_async" or engine.custom_backend_module:
         return
-    if _is_on_cpu():
+    if is_on_cpu():
         is_able, where, allowed = engine.backend == "gloo", " and VERL_PLATFORM=cpu", "gloo"
     else:
         is_able, where = engine.backend not in ("naive", "gloo"), ""
@@ -144,15 +130,11 @@ def check_updates(settings: MRTSettings, config: Any) -> Iterator[str]:
     key = "trainer.v1.separate_async.parameter_sync_step"
     updates, correction = OmegaConf.select(config, key), config.algorithm.get("rollout_correction") or {}
     is_separate = config.trainer.v1.trainer_mode == "separate_async"
-    if is_separate and updates > 1 and _is_on_cpu() and not correction.get("bypass_mode"):
+    if is_separate and updates > 1 and is_on_cpu() and not correction.get("bypass_mode"):
         yield (
             f"{key}={updates} with VERL_PLATFORM=cpu; allowed: 1, or algorithm.rollout_correction.bypass_mode=True. "
             "verl keeps the weights before a step's first update by moving them to the CPU, where that copies nothing"
         )
-
-
-def _is_on_cpu() -> bool:
-    return os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu"
 
 
 def _has_gpu() -> bool:
@@ -161,4 +143,4 @@ def _has_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-CHECKS = (check_files, check_trace_dir, check_ray, check_device, check_checkpoint_engine, check_updates)
+CHECKS = (check_files, check_trace_dir, check_device, check_checkpoint_engine, check_updates)
