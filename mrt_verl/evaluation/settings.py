@@ -38,6 +38,8 @@ KEPT = (
     "step_pattern",
 )
 """Settings of the `mrt:` node that samples, or the data sets made of them, depend on; the others are training's."""
+INSERTED = ("insert_max", "insert_every", "insert_texts", "insert_min_left")
+"""Kept as well where text is inserted."""
 REWARD_FUNCTION = "reward.custom_reward_function."
 """Overrides that name the function of `mrt.outcome=compute_score`, as a training run's."""
 FORMAT = 1
@@ -165,6 +167,13 @@ def settings_of(mrt: Mapping[str, Any]) -> MRTSettings:
     return replace(evaluation_settings(), **kept)
 
 
+def kept_settings(settings: MRTSettings) -> dict[str, Any]:
+    """What run.json keeps of them, as plain JSON types."""
+    keys = KEPT if settings.insertion is None else (*KEPT, *INSERTED)
+    kept: dict[str, Any] = json.loads(json.dumps({key: getattr(settings, key) for key in keys}))
+    return kept
+
+
 def describe_run(name: str, problems: int, config: EvaluationConfig) -> dict[str, Any]:
     """What run.json holds of one model's run: everything a sample depends on; plain JSON types."""
     settings, function = config.settings, config.reward_function
@@ -179,7 +188,7 @@ def describe_run(name: str, problems: int, config: EvaluationConfig) -> dict[str
         "budgets": list(config.budgets),
         "seed": config.seed,
         "sampling": asdict(config.plan),
-        "mrt": json.loads(json.dumps({key: getattr(settings, key) for key in KEPT})),
+        "mrt": kept_settings(settings),
         "grader": {
             "outcome": settings.outcome,
             "math_verify": metadata.version("math-verify"),

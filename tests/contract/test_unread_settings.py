@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from mrt_verl.hooks.checks import check_run
+from mrt_verl.hooks.checks import check_run, find_problems
 from recipes.tools import dry_run
 
 VLLM = "actor_rollout_ref.rollout.name=vllm"
@@ -61,3 +61,14 @@ def test_settings_with_effect(compose, caplog, words):
 )
 def test_recipes_set_nothing_without_effect(caplog, recipe):
     assert warned(caplog, dry_run.compose(recipe)) == []
+
+
+def test_the_cpus_settings_without_its_platform(compose, monkeypatch):
+    """Seen: a plain key that nothing read, and then Ray waited for ever."""
+    monkeypatch.delenv("VERL_PLATFORM", raising=False)
+    config = compose("reward_model=mrt", GROUP, VLLM, "+hardware=cpu")
+    (line,) = (one for one in find_problems(config, of_machine=False) if "hardware" in one)
+    assert line.startswith("+hardware=cpu is a plain value here, no config group: nothing reads it; allowed: VERL_PLAT")
+    monkeypatch.setenv("VERL_PLATFORM", "cpu")
+    config = compose("reward_model=mrt", GROUP, VLLM, "+hardware=cpu")
+    assert not [one for one in find_problems(config, of_machine=False) if "hardware" in one]

@@ -1,6 +1,5 @@
 """What the command line takes: settings, models, problems, checkpoints."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +9,7 @@ from mrt_verl.evaluation.checkpoints import find_actor, identify
 from mrt_verl.evaluation.command import build_parser, main, name_models
 from mrt_verl.evaluation.options import parse_arguments
 from mrt_verl.evaluation.problems import read_problems
-from mrt_verl.evaluation.settings import KEPT, read_reward_function, read_settings, settings_of
+from mrt_verl.evaluation.settings import kept_settings, read_reward_function, read_settings, settings_of
 
 ROW = {"data_source": "s", "prompt": [{"role": "user", "content": "x"}], "reward_model": {"ground_truth": "7"}}
 
@@ -71,11 +70,18 @@ def test_a_reward_function_is_named_as_in_training(tmp_path):
         read_reward_function([f"{FUNCTION}.path={file}"], read_settings([], []))
 
 
-def test_settings_of_a_run():
-    """What run.json keeps, as JSON gives it back, and an evaluation's defaults for the rest."""
-    settings = read_settings([], ["reward_model=mrt_backtrack", "mrt.markers=[Step]", r"mrt.step_pattern='(\d+)'"])
-    kept = json.loads(json.dumps({key: getattr(settings, key) for key in KEPT}))
-    assert settings_of(kept) == settings
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("reward_model=mrt_backtrack", "mrt.markers=[Step]", r"mrt.step_pattern='(\d+)'", "mrt.insert_max=1"),
+        ("mrt.insertion=budget_forcing", "mrt.insert_every=50", "mrt.insert_texts=[Hm]", "mrt.insert_min_left=9"),
+    ],
+)
+def test_settings_of_a_run(overrides):
+    """What run.json keeps, and an evaluation's defaults for the rest."""
+    settings = read_settings([], overrides)
+    assert settings_of(kept_settings(settings)) == settings
+    assert "insert_max" not in kept_settings(read_settings([], []))
 
 
 def test_models_have_names():

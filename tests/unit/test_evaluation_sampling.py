@@ -121,6 +121,16 @@ def test_a_failed_branch_is_counted():
     assert record.episodes[0].j == pytest.approx(1 / 2)  # one right of one forced and the own answer
 
 
+def test_what_training_inserts_an_evaluation_inserts():
+    server = serve(" a" + CLOSE, " b" + CLOSE, "\\boxed{7}" + END, answer=rises_with_b)
+    settings = dataclasses.replace(
+        SETTINGS, insertion="budget_forcing", insert_max=1, insert_texts=("Wait",), insert_min_left=1
+    )
+    record = asyncio.run(sampler_of(server, settings).sample(PROBLEM, 0))
+    assert contexts(server)[1:] == [" a\n\nWait", " a\n\nWait b" + CLOSE]
+    assert [one.j for one in record.episodes] == [0.0, 1.0]
+
+
 def test_budget_forcing_inserts_markers_in_rotation():
     server = serve(
         " a" + CLOSE + "\\boxed{8}" + END,
