@@ -23,7 +23,7 @@ from typing import Any
 import pandas as pd
 
 TRACE_TOKENS, GROUP = 512, 8
-STOP = 'mrt.stop_text="Time is up.\n</think>\n\nThe answer is \\\\boxed"'
+STOP = 'mrt.stop_text="Time is up.\n</think>\n\nThe answer is \\boxed"'
 OVERRIDES = (
     "reward_model=mrt",
     "actor_rollout_ref.rollout.name=vllm",

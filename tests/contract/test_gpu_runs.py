@@ -12,8 +12,8 @@ from mrt_verl.rollout_record import RolloutRecord
 from mrt_verl.trace_rows import trace_row
 from recipes.study.fast.engine import TorchEngine
 from recipes.tools import dry_run
-from tests.gpu import learning, rollout_price, training, whole_step
-from tests.gpu.models import WARM_START, r1_shape, random_model
+from tests.gpu import learning, recipe_start, rollout_price, training, whole_step
+from tests.gpu.models import HEAD, WARM_START, r1_shape, random_model
 from tests.gpu.report import Options, Report
 from tests.gpu.stages import STAGES
 from tests.gpu.verl_run import Training
@@ -63,6 +63,33 @@ def test_the_whole_step_composes_and_is_predicted(options, roomy):
     assert find_problems(config, of_machine=False) == []
     predicted = whole_step.predict(config, r1_shape(tiny=False))
     assert set(predicted) <= set(whole_step.PARTS) and all(seconds > 0 for seconds in predicted.values())
+
+
+STARTS = [stage for stage in STAGES if stage.module == "recipe_start"]
+
+
+@devices
+@pytest.mark.parametrize("stage", STARTS, ids=[stage.name for stage in STARTS])
+def test_a_recipe_starts_at_its_true_shape(options, roomy, device, stage):
+    recipe = stage.arguments["recipe"]
+    config = dry_run.compose(recipe, recipe_start.start_words(options, roomy))
+    assert find_problems(config, of_machine=False) == []
+    recipes_own = dry_run.compose(recipe)
+    assert config.mrt.variant == recipes_own.mrt.variant
+    assert config.actor_rollout_ref.model.lora_rank == recipes_own.actor_rollout_ref.model.lora_rank
+    if device == "cuda":
+        assert config.actor_rollout_ref.rollout.n == recipes_own.actor_rollout_ref.rollout.n
+
+
+@pytest.mark.parametrize("stage", STARTS, ids=[stage.name for stage in STARTS])
+def test_a_recipes_model_has_its_familys_architecture(tmp_path, stage):
+    family = recipe_start.family_of(stage.arguments["recipe"])
+    shape = recipe_start.shape_of(stage.arguments["recipe"], tiny=True)
+    path = random_model(tmp_path / "model", shape, context=64, device="cpu", dtype="float32", family=family)
+    model = AutoModelForCausalLM.from_pretrained(path)
+    assert model.config.model_type == family and model.config.head_dim == 32
+    true = recipe_start.shape_of(stage.arguments["recipe"], tiny=False)
+    assert true.query_width % HEAD == true.kv_width % HEAD == 0
 
 
 @devices

@@ -15,17 +15,19 @@ HEAD = 128
 """Head size of Qwen2; 32 in the tiny shape, the smallest that vLLM 0.24 takes on a CPU."""
 
 
-def random_model(directory: Path, shape: Shape, *, context: int, device: str, dtype: str) -> str:
-    """A Qwen2 of `shape` with random weights, in `directory`.
+def random_model(directory: Path, shape: Shape, *, context: int, device: str, dtype: str, family: str = "qwen2") -> str:
+    """A model of `shape` with random weights, in `directory`; `family` is transformers' name of its architecture.
 
     Its texts are random tokens, most of them unknown to the stand-in tokenizer: good for time and memory alone.
     """
     import torch
-    from transformers import AutoTokenizer, Qwen2Config, Qwen2ForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(WARM_START)
     head = HEAD if shape.hidden >= 1024 else 32
-    config = Qwen2Config(
+    config = AutoConfig.for_model(
+        family,
+        head_dim=head,
         vocab_size=shape.vocabulary,
         hidden_size=shape.hidden,
         intermediate_size=shape.intermediate,
@@ -40,7 +42,7 @@ def random_model(directory: Path, shape: Shape, *, context: int, device: str, dt
     )
     torch.manual_seed(0)
     with torch.device(device):
-        model = Qwen2ForCausalLM(config).to(getattr(torch, dtype))
+        model = AutoModelForCausalLM.from_config(config).to(getattr(torch, dtype))
     model.save_pretrained(directory)
     tokenizer.save_pretrained(directory)
     return str(directory)

@@ -77,6 +77,18 @@ STAGES: tuple[Stage, ...] = (
         *("train_resume", "training", "one step, then a second process goes on from its checkpoint", 180, 1200),
         arguments={"variant": "resume", "strategy": "fsdp2"},
     ),
+    Stage(
+        *("start_qwen3_4b", "recipe_start", "the LoRA recipe starts at Qwen3-4B's shape: two steps", 180, None),
+        arguments={"recipe": "qwen3_4b/mrt_lora"},
+    ),
+    Stage(
+        *("start_llama_3b", "recipe_start", "the backtracking recipe starts at Llama-3.2-3B's shape", 180, 900),
+        arguments={"recipe": "backtrack_llama_3b/mrt"},
+    ),
+    Stage(
+        *("start_prefix_1.5b", "recipe_start", "the paper's prefix recipe starts at R1-1.5B's shape", 150, 900),
+        arguments={"recipe": "r1_distill_qwen_1.5b/mrt_prefix"},
+    ),
     Stage("learning", "learning", "GRPO and MRT on a pair-sum model of 30 M parameters", 240, 1500),
 )
 

@@ -78,8 +78,13 @@ def _ended_well(report: Report, done: Training) -> bool:
     if done.code:
         print(done.tail(), flush=True)
     for step, data in sorted(done.steps.items()):
-        report.note(**{f"step {step}": {name: _short(data[name]) for name in KEPT if name in data}})
+        note_step(report, step, data)
     return done.code == 0
+
+
+def note_step(report: Report, step: int, data: dict[str, Any]) -> None:
+    """What is kept of a step's metrics."""
+    report.note(**{f"step {step}": {name: _short(data[name]) for name in KEPT if name in data}})
 
 
 def _short(value: Any) -> Any:
