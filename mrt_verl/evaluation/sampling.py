@@ -101,15 +101,12 @@ class RecordSampler:
             ValueError: the prompt does not fit the engine's context.
         """
         before = before or await self.answer_directly(problem)
-        prompt_ids, request_id = self.encode(problem), uuid4().hex
-        started = time.perf_counter()
+        prompt_ids, request_id, started = self.encode(problem), uuid4().hex, time.perf_counter()
         response = await self.respond(problem, prompt_ids, request_id, trace)
         responded = time.perf_counter()
         own = await self.grade_own(response, problem)
-        boundaries = response.boundaries
-        episodes, branches = await self._branch(
-            problem, prompt_ids, boundaries, request_id, own if self.rollout.own_is_sample(response) else None
-        )
+        sample = own if self.rollout.own_is_sample(response) else None
+        episodes, branches = await self._branch(problem, prompt_ids, response.boundaries, request_id, sample)
         extension: list[EpisodeRecord] = []
         if self.plan.insertions:
             further = await extend(self.rollout, self.plan, prompt_ids, response, request_id)

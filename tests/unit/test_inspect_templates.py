@@ -1,5 +1,6 @@
 """A whole inspection of models whose chat templates treat thinking unlike: on a server that plays each."""
 
+import copy
 import json
 
 import pandas as pd
@@ -10,7 +11,7 @@ from mrt_verl.inspect.command import main
 from tests.fakes import CHAT_TEMPLATE, END, FakeServer, toy_tokenizer
 
 OPENED, BARE = toy_tokenizer(opens_thinking=True), toy_tokenizer(opens_thinking=False)
-CLOSED = toy_tokenizer(opens_thinking=False)
+CLOSED = copy.deepcopy(BARE)  # toy_tokenizer keeps what it makes
 CLOSED.chat_template = CHAT_TEMPLATE.replace("{% endif %}", "<think>\n\n</think>\n\n{% endif %}")
 """Qwen3's with enable_thinking=False."""
 THOUGHTS = "Try 1.\n\nWait 2.\n\nWait 3.\n\n"

@@ -1,5 +1,6 @@
 """MRTSettings: every bad value is an error that names the key, the value and what is allowed."""
 
+import copy
 from dataclasses import fields
 
 import pytest
@@ -126,7 +127,7 @@ def test_a_bad_default_cannot_be_built_without_from_config_either():
 
 def test_a_text_that_the_models_tokenizer_does_not_keep():
     """As one of a lower-case vocabulary would; what it keeps is no problem."""
-    tokenizer = toy_tokenizer()
+    tokenizer = copy.deepcopy(toy_tokenizer())
     settings = default_settings(
         stop_text="time is up.\n</think>\n\nthe answer is \\boxed", markers=["wait", "But wait"]
     )
