@@ -70,10 +70,6 @@ class TraceRecord:
     branch_tokens: int = 0
     """Tokens generated for forced answers at this trace's boundaries."""
     branch_failures: int = 0
-    trace_seconds: float | None = None
-    """Wall-clock seconds in which the response was generated, beside what else the engine did; None in older files."""
-    branch_seconds: float | None = None
-    """Further seconds until all its forced answers were there and graded."""
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON types."""

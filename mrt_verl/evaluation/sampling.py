@@ -80,6 +80,9 @@ class RecordSampler:
         )
         self.answers = AnswerGrader(grader, tokenizer, settings, compute_score)
         self._continued_from = continued_from
+        self.timings: list[tuple[float, float]] = []
+        """Of each trace that thinks the seconds in which it was generated, and those until all its forced answers were
+        graded, beside what else the engine did. No record has them: the same samples are the same bytes."""
 
     def encode(self, problem: Problem) -> list[int]:
         """The problem's prompt by the chat template, as verl's rollouts see it."""
@@ -112,7 +115,8 @@ class RecordSampler:
             further = await extend(self.rollout, self.plan, prompt_ids, response, request_id)
             extension, more = await self._branch(problem, prompt_ids, further, request_id)
             branches += more
-        ended = time.perf_counter()
+        if episodes:
+            self.timings.append((responded - started, time.perf_counter() - responded))
         return TraceRecord(
             problem=problem.index,
             uid=problem.uid,
@@ -135,8 +139,6 @@ class RecordSampler:
             extension=extension,
             branch_tokens=sum(branch.tokens for branch in branches),
             branch_failures=sum(branch.failures for branch in branches),
-            trace_seconds=responded - started,
-            branch_seconds=ended - responded,
         )
 
     async def respond(self, problem: Problem, prompt_ids: list[int], request_id: str, trace: int) -> Response:

@@ -8,7 +8,7 @@ from mrt_verl.evaluation.load import Run
 from mrt_verl.evaluation.records import Answer, TraceRecord
 from mrt_verl.inspect.forced import ForcedAnswers, read_forms
 from mrt_verl.inspect.openings import Openings, find_openings
-from mrt_verl.inspect.price import branch_time, extra_tokens
+from mrt_verl.inspect.price import extra_tokens
 from mrt_verl.inspect.signal import Signal, measure_signal
 from mrt_verl.inspect.stop_texts import Tried
 from mrt_verl.provers import prover_class
@@ -41,7 +41,7 @@ class Findings:
     signal: Signal
     price: dict[str, float]
     branch_time: tuple[float, float] | None = None
-    """Mean seconds of a trace, and of the forced answers of all its boundaries after it, as inspected."""
+    """Mean seconds of a trace, and of the forced answers of all its boundaries after it; None if none was timed."""
     tried: tuple[Tried, ...] = ()
     """Stop texts side by side, the one as set first; () where none were tried."""
     scored: dict[str, float] = field(default_factory=dict)
@@ -80,7 +80,6 @@ def read_findings(run: Run, settings: MRTSettings, *, group: int = 8) -> Finding
             max_episodes=settings.max_episodes,
             group=group,
         ),
-        branch_time=branch_time(records),
     )
 
 

@@ -1,6 +1,5 @@
 """What forced answers would add to a training run at these lengths (pure)."""
 
-import math
 from collections.abc import Sequence
 
 from mrt_verl.branching import choose_evenly
@@ -31,16 +30,3 @@ def extra_tokens(records: Sequence[TraceRecord], *, branches: int, max_episodes:
         "anchored or anchored_seen, G = 1": boundaries * (answer + SCORED_TOKENS) / traces,
         "likelihood, or pooled with one spelling": boundaries * SCORED_TOKENS / traces,
     }
-
-
-def branch_time(records: Sequence[TraceRecord]) -> tuple[float, float] | None:
-    """(mean seconds of a trace, and of its forced answers after it), at the inspection's load; None if not measured."""
-    timed = [
-        (record.trace_seconds, record.branch_seconds)
-        for record in records
-        if record.episodes and record.trace_seconds is not None and record.branch_seconds is not None
-    ]
-    if not timed:
-        return None
-    traces, branches = zip(*timed, strict=True)
-    return math.fsum(traces) / len(timed), math.fsum(branches) / len(timed)

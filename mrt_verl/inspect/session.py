@@ -52,6 +52,8 @@ class Session:
         self._begun: float | None = None
         self._engine: ClosableEngine | None = None
         self.tokenizer: Any = None
+        self.timings: list[tuple[float, float]] = []
+        """RecordSampler.timings of the traces that this session sampled."""
         self.grader = Grader(deadline_s=config.settings.grade_timeout_s, thinking=None)
 
     def open(self) -> ClosableEngine:
@@ -101,6 +103,7 @@ class Session:
                 count = await self.in_rounds(missing, sample_some, share=share)
                 check_gradings(name, self.grader, settings.max_error_share, store.path)
                 done = [*done, *missing[:count]]
+                self.timings += sampler.timings if traces is None else []
             print(f"{name}: {len(done)} of {len(self.problems)} problems x {config.traces} traces", flush=True)
         return config.out / name
 

@@ -9,7 +9,7 @@ from typing import Any
 from tests.fakes import Request, digest
 
 UNTIMED = {
-    *("branch_seconds", "trace_seconds", "grade_seconds", "seconds", "worker"),
+    *("branch_seconds", "grade_seconds", "seconds", "worker"),
     *("mrt/branch_seconds_mean", "mrt/grade_seconds_mean", "mrt/gradings_per_second"),
 }
 """Values that depend on the machine."""

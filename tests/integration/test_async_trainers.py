@@ -51,11 +51,11 @@ def test_replicas_of_their_own(train):
 
 
 def test_replicas_beside_the_trainer(train):
-    """A batch of prompts is ahead of the trainer, so a step's traces were begun with the weights before its own."""
+    """A batch of prompts is ahead of the trainer: traces of a step may have been begun with the weights before."""
     run = train(*PLAIN, "trainer.v1.trainer_mode=colocate_async")
     check_rewards(run)
-    assert run.steps[1]["training/rollout_probs_diff_max"] < 1e-4
     for step, data in run.steps.items():
-        assert data[f"{STALENESS}_worst/max"] == min(step - 1, 1)
-        assert data[f"{STALENESS}/min"] >= 0
+        stale = data[f"{STALENESS}_worst/max"]
+        assert 0 <= data[f"{STALENESS}/min"] <= stale <= min(step - 1, 1)
+        assert stale or data["training/rollout_probs_diff_max"] < 1e-4
         assert data["actor/grad_norm"] > 0

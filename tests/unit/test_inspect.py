@@ -14,8 +14,9 @@ from mrt_verl.inspect.asked import merge_words, read_asked
 from mrt_verl.inspect.describe import describe_findings
 from mrt_verl.inspect.findings import read_findings
 from mrt_verl.inspect.forced import read_forms
+from mrt_verl.inspect.inspection import mean_times
 from mrt_verl.inspect.openings import find_openings, split_paragraphs
-from mrt_verl.inspect.price import branch_time, extra_tokens
+from mrt_verl.inspect.price import extra_tokens
 from mrt_verl.inspect.signal import Signal, noise_variance
 from tests.builders import default_settings
 from tests.data_prep_traces import trace, write_run
@@ -172,17 +173,13 @@ def test_price_by_hand(tmp_path):
     assert shares["likelihood, or pooled with one spelling"] == pytest.approx(2.25 * 5 / 40)
 
 
-def test_time_by_hand():
-    """Mean of two timed traces; one from an older file and one without thinking are left out."""
-    line = trace([("a" * 20, 0.5, "right")])
-    timed = [
-        {**line, "trace_seconds": 2.0, "branch_seconds": 0.5},
-        {**line, "trace_seconds": 4.0, "branch_seconds": 1.0},
-    ]
-    unthinking = {**line, "episodes": [], "trace_seconds": 9.0, "branch_seconds": 9.0}
-    records = [TraceRecord.from_dict(one) for one in (*timed, line, unthinking)]
-    assert branch_time(records) == (3.0, 0.75)
-    assert branch_time(records[2:]) is None
+def test_time_by_hand(tmp_path):
+    assert mean_times([(2.0, 0.5), (4.0, 1.0)]) == (3.0, 0.75)
+    assert mean_times([]) is None
+    found = findings(tmp_path, [trace([("a" * 20, 0.5, "right")])])
+    assert "time" not in dict(describe_findings(found))  # of an inspection that a second call went on with
+    told = dict(describe_findings(replace(found, branch_time=(3.0, 0.75))))["time"]
+    assert told.startswith("a trace took 3.00 s, the forced answers of all its boundaries 0.75 s more (+25%), ")
 
 
 def test_a_model_that_never_says_wait_gets_episodes(tmp_path):
