@@ -18,7 +18,8 @@ HEAD = 128
 def random_model(directory: Path, shape: Shape, *, context: int, device: str, dtype: str, family: str = "qwen2") -> str:
     """A model of `shape` with random weights, in `directory`; `family` is transformers' name of its architecture.
 
-    Its texts are random tokens, most of them unknown to the stand-in tokenizer: good for time and memory alone.
+    Good for time and memory alone. verl leaves out the logits of tokens that the stand-in tokenizer does not have, the
+    trainer does not: probabilities of rollout and trainer differ by that, 1/418 - 1/2048 in the tiny shape.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
