@@ -123,6 +123,8 @@ class AnswerChecker:
                 continue
             if form.is_formula:  # a sum or an integral, which a worker may read
                 grades = await self._grader.grade([rf"\boxed{{\left({text}\right)+0}}"], text, finished=True)
+                if grades[0].verdict is Verdict.TIMEOUT:
+                    return _TOO_SLOW
                 is_read = grades[0].verdict is Verdict.RIGHT
             else:
                 is_read = any(map(str.isalpha, form.words)) and not _NO_WORDS.search(form.words)

@@ -3,7 +3,8 @@
 import pytest
 
 from data_prep.answers import OTHER_ANSWERS, AnswerChecker, is_certain, refused
-from mrt_verl.grading import Grader
+from mrt_verl.grading import Grade, Grader
+from mrt_verl.grading.grades import Verdict
 
 CERTAIN = [
     *("0", "-7", "007", "123456789012", "1,234", "-12,345,678", "0.5", "-3.14159", "100.000000001"),
@@ -83,3 +84,19 @@ def test_prose_is_told_from_mathematics_by_words_alone():
     assert refused("Yes") is None
     assert refused("no solution") is None
     assert refused("no integer solution") == "prose"
+
+
+def test_a_formula_that_a_busy_machine_did_not_get_to_is_asked_again(monkeypatch):
+    """Seen under load: a deadline missed while a sum was read was taken for one that nothing reads."""
+    late = [Grade(Verdict.TIMEOUT, 0.0, "")]
+
+    with AnswerChecker() as checker:
+        grade = checker._grader.grade
+
+        async def busy_once(texts, *arguments, **options):
+            is_late = bool(late) and "+0" in texts[0]
+            return [late.pop()] if is_late else await grade(texts, *arguments, **options)
+
+        monkeypatch.setattr(checker._grader, "grade", busy_once)
+        assert checker.check([r"\sum_{k=1}^{4} k"]) == [None]
+    assert not late
