@@ -5,6 +5,7 @@ from pathlib import Path
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
+from mrt_verl.rollout_record import RolloutRecord
 from mrt_verl.settings import MRTSettings
 
 ROOT = Path(__file__).parents[1]
@@ -34,3 +35,23 @@ def default_settings(*overrides, **changes):
 def worker_pids(grader):
     """Process ids of a grader's workers alive now."""
     return [pid for pool in list(grader._pools.values()) for pid in pool.pids()]
+
+
+def graded_record(**changes):
+    """A graded rollout of two episodes, right in the end."""
+    values = {
+        "episodes": [(0, 0, 4), (4, 5, 10)],
+        "answer_start": 11,
+        "finished": True,
+        "think_tokens": 10,
+        "response_tokens": 20,
+        "markers": 1,
+        "forced": [[("7", True, None)], [("7", True, None)]],
+        "answer_tokens": [6.0, 6.0],
+        "outcome": 1.0,
+        "j_before": 0.0,
+        "js": [0.5, 1.0],
+        "progress": [(0, 0, 0.5), (1, 1, 0.5)],
+        "answers": 9,
+    }
+    return RolloutRecord.from_dict({**values, **changes})

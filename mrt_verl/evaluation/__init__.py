@@ -7,10 +7,12 @@ options.py are that command line.
 
 Sampling (what needs a model):
     config.py         EvaluationConfig: what to sample; plan.py: how; settings.py: its `mrt:` node, and run.json
-    evaluate_models.py  evaluate(config): every model in turn; checkpoints.py: verl checkpoints as models
+    evaluate_models.py  evaluate(config): every model in turn; checkpoints.py: verl checkpoints as models;
+                      model_files.py: whether one is whole
     engines.py        `generate`, the interface of verl's server manager, over in-process vLLM and over an endpoint
     problems.py       rows of a verl parquet file
-    sampling.py       one rollout (mrt_verl.rollout) with its answers graded: a record (records.py)
+    sampling.py       one rollout (mrt_verl.rollout) with its answers graded: a record (records.py); timed.py:
+                      how long that took
     extrapolation.py  thinking beyond a trace's end, and with a window of episodes
     run.py            all traces of a run, concurrently; store.py: run.json and traces.jsonl, resumable
 

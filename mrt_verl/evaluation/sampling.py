@@ -16,6 +16,7 @@ from mrt_verl.evaluation.extrapolation import extend, sample_linearised
 from mrt_verl.evaluation.plan import SamplingPlan
 from mrt_verl.evaluation.problems import Problem
 from mrt_verl.evaluation.records import Answer, EpisodeRecord, TraceRecord, make_answer
+from mrt_verl.evaluation.timed import Timed
 from mrt_verl.grading import Grade, Grader, extract_answer
 from mrt_verl.grading.answers import AnswerGrader
 from mrt_verl.grading.comparison import as_references
@@ -80,9 +81,8 @@ class RecordSampler:
         )
         self.answers = AnswerGrader(grader, tokenizer, settings, compute_score)
         self._continued_from = continued_from
-        self.timings: list[tuple[float, float]] = []
-        """Of each trace that thinks the seconds in which it was generated, and those until all its forced answers were
-        graded, beside what else the engine did. No record has them: the same samples are the same bytes."""
+        self.timed = Timed()
+        """No record has a time in it: the same samples are the same bytes."""
 
     def encode(self, problem: Problem) -> list[int]:
         """The problem's prompt by the chat template, as verl's rollouts see it."""
@@ -116,7 +116,7 @@ class RecordSampler:
             extension, more = await self._branch(problem, prompt_ids, further, request_id)
             branches += more
         if episodes:
-            self.timings.append((responded - started, time.perf_counter() - responded))
+            self.timed.add(responded - started, time.perf_counter() - responded)
         return TraceRecord(
             problem=problem.index,
             uid=problem.uid,

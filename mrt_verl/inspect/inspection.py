@@ -5,7 +5,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from mrt_verl.evaluation.config import EvaluationConfig, evaluation_settings
@@ -62,7 +61,7 @@ async def inspect_model(options: argparse.Namespace) -> None:
         replace(config.settings, stop_text=text)  # refuses what cannot be one
     async with Session(config, options.minutes) as session:
         directory = await session.sample(ASKED, config.settings, share=FIRST)
-        found = replace(read_run(directory, config.settings, prover), branch_time=mean_times(session.timings))
+        found = replace(read_run(directory, config.settings, prover), branch_time=session.timed.means())
         found = await try_answers(session, directory, found, given)
         tell(found)
         best, proposals = found, propose(found)
@@ -78,14 +77,6 @@ async def inspect_model(options: argparse.Namespace) -> None:
             further = [one for one in propose(best) if not (one.override or "").startswith(RECUT)]
             proposals = [*recut, *further]
     write(options, directory, best, proposals)
-
-
-def mean_times(timings: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
-    """Column by column; None without any."""
-    if not timings:
-        return None
-    traces, branches = zip(*timings, strict=True)
-    return fmean(traces), fmean(branches)
 
 
 def read_run(directory: Path, settings: MRTSettings, prover: str | None) -> Findings:

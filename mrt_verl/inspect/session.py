@@ -15,6 +15,7 @@ from mrt_verl.evaluation.run import sample_missing
 from mrt_verl.evaluation.sampling import RecordSampler
 from mrt_verl.evaluation.settings import describe_run
 from mrt_verl.evaluation.store import Store
+from mrt_verl.evaluation.timed import Timed
 from mrt_verl.grading import Grader
 from mrt_verl.grading.outcomes import FileFunction
 from mrt_verl.inspect.recut import RecutSampler, Traces
@@ -52,8 +53,8 @@ class Session:
         self._begun: float | None = None
         self._engine: ClosableEngine | None = None
         self.tokenizer: Any = None
-        self.timings: list[tuple[float, float]] = []
-        """RecordSampler.timings of the traces that this session sampled."""
+        self.timed = Timed()
+        """Of the traces that this session sampled; those that are cut anew take no time."""
         self.grader = Grader(deadline_s=config.settings.grade_timeout_s, thinking=None)
 
     def open(self) -> ClosableEngine:
@@ -103,7 +104,7 @@ class Session:
                 count = await self.in_rounds(missing, sample_some, share=share)
                 check_gradings(name, self.grader, settings.max_error_share, store.path)
                 done = [*done, *missing[:count]]
-                self.timings += sampler.timings if traces is None else []
+                self.timed = sampler.timed if traces is None else self.timed
             print(f"{name}: {len(done)} of {len(self.problems)} problems x {config.traces} traces", flush=True)
         return config.out / name
 

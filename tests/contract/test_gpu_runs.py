@@ -8,10 +8,10 @@ import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from mrt_verl.hooks.checks import find_problems
-from mrt_verl.rollout_record import RolloutRecord
 from mrt_verl.trace_rows import trace_row
 from recipes.study.fast.engine import TorchEngine
 from recipes.tools import dry_run
+from tests.builders import graded_record
 from tests.gpu import learning, recipe_start, rollout_price, training, whole_step
 from tests.gpu.models import HEAD, WARM_START, r1_shape, random_model
 from tests.gpu.report import Options, Report
@@ -133,19 +133,8 @@ def test_the_price_of_a_rollout_is_measured(options):
 )
 def test_what_a_training_left_is_judged(tmp_path, variant, changes, failed):
     """By the trace file's own rows: a field of another name is found here, not on the GPU."""
-    values = {
-        "episodes": [(0, 0, 4), (4, 5, 10)],
-        "answer_start": 11,
-        "finished": True,
-        "think_tokens": 10,
-        "response_tokens": 20,
-        "markers": 1,
-        "forced": [[("7", True, None)], [("8", True, None)]],
-        "outcome": 1.0,
-        **changes,
-    }
     metrics = {"mrt/branch_failures": 0.0, "mrt/prefix_cache_hit": 0.9}
-    rows = [trace_row(RolloutRecord.from_dict(values), step=1)]
+    rows = [trace_row(graded_record(**changes), step=1)]
     report = Report(tmp_path / "report.json")
     training._counted(report, Training(0, 1.0, {1: metrics}, {1: rows}, tmp_path / "log"), variant)
     assert report.failed == failed

@@ -5,8 +5,7 @@ from recipes.tools.model_shapes import SHAPES, Shape
 from tests.gpu.models import TINY, random_model
 from tests.gpu.report import Options, Report
 from tests.gpu.training import note_step
-from tests.gpu.verl_run import train
-from tests.gpu.whole_step import FORCED_ROOM, PROMPT_ROOM, words_of
+from tests.gpu.whole_step import FORCED_ROOM, PROMPT_ROOM, train_recipe, words_of
 
 PROMPTS, RESPONSE, TINY_RESPONSE = 2, 1024, 96
 FAMILIES = {"qwen3_4b": "qwen3", "backtrack_llama_3b": "llama"}
@@ -15,21 +14,15 @@ FAMILIES = {"qwen3_4b": "qwen3", "backtrack_llama_3b": "llama"}
 
 def run(report: Report, options: Options, *, recipe: str) -> None:
     shape = shape_of(recipe, tiny=options.tiny)
-    response = TINY_RESPONSE if options.tiny else RESPONSE
     model = random_model(
         *(options.out / "model", shape),
-        context=response + PROMPT_ROOM + FORCED_ROOM,
+        context=response_of(options) + PROMPT_ROOM + FORCED_ROOM,
         device=options.device,
         dtype=options.dtype,
         family=family_of(recipe),
     )
     report.note(parameters=shape.parameters)
-    searched = ["hydra.searchpath=[file://.]", f"+recipes=[{recipe}]"]
-    words = [*searched, *start_words(options, model)]
-    done = train(options, "run", words, limit=options.limit - 10)
-    report.check("exit code 0", done.code == 0, f"{done.code} after {done.seconds:.0f} s")
-    if done.code:
-        print(done.tail(), flush=True)
+    done = train_recipe(report, options, recipe, start_words(options, model))
     for step in sorted(done.steps):
         note_step(report, step, done.steps[step])
     report.check("both steps", sorted(step for step in done.steps if step) == [1, 2], sorted(done.steps))
@@ -40,11 +33,15 @@ def shape_of(recipe: str, *, tiny: bool) -> Shape:
     return TINY if tiny else SHAPES[dry_run.compose(recipe).actor_rollout_ref.model.path]
 
 
+def response_of(options: Options) -> int:
+    return TINY_RESPONSE if options.tiny else RESPONSE
+
+
 def family_of(recipe: str) -> str:
     return FAMILIES.get(recipe.partition("/")[0], "qwen2")
 
 
 def start_words(options: Options, model: str) -> list[str]:
     """What one card changes; the batch is the smallest that a group of the recipe's own size makes."""
-    words = words_of(options, model, PROMPTS, TINY_RESPONSE if options.tiny else RESPONSE)
+    words = words_of(options, model, PROMPTS, response_of(options))
     return [*words, *(["actor_rollout_ref.rollout.n=4"] if options.tiny else [])]

@@ -11,7 +11,7 @@ from recipes.tools.dry_run_memory import memory_lines
 from tests.gpu.models import r1_shape, random_model
 from tests.gpu.report import Options, Report
 from tests.gpu.training import KEPT
-from tests.gpu.verl_run import of_device, train, write_data
+from tests.gpu.verl_run import Training, of_device, train, write_data
 
 RECIPE = "r1_distill_qwen_1.5b/mrt"
 PROMPTS, RESPONSE, PROMPT_ROOM = 16, 4096, 256
@@ -42,13 +42,19 @@ def run(report: Report, options: Options) -> None:
     predicted = predict(config, shape)
     report.note(tokens_of_a_step=prompts * config.actor_rollout_ref.rollout.n * response, predicted_s=predicted)
     report.note(dry_run_memory=list(memory_lines(config, shape, 80)))
-    searched = ["hydra.searchpath=[file://.]", f"+recipes=[{RECIPE}]"]
+    done = train_recipe(report, options, RECIPE, words)
+    if 1 in done.steps:
+        _compare(report, options, done.steps[max(done.steps)], predicted)
+
+
+def train_recipe(report: Report, options: Options, recipe: str, words: list[str]) -> Training:
+    """The recipe with these overrides; its last lines are printed where it failed."""
+    searched = ["hydra.searchpath=[file://.]", f"+recipes=[{recipe}]"]
     done = train(options, "run", [*searched, *words], limit=options.limit - 10)
     report.check("exit code 0", done.code == 0, f"{done.code} after {done.seconds:.0f} s")
     if done.code:
         print(done.tail(), flush=True)
-    if 1 in done.steps:
-        _compare(report, options, done.steps[max(done.steps)], predicted)
+    return done
 
 
 def words_of(options: Options, model: str, prompts: int, response: int) -> list[str]:

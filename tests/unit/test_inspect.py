@@ -9,12 +9,12 @@ import pytest
 from mrt_verl.evaluation.load import load_runs
 from mrt_verl.evaluation.records import Answer, TraceRecord
 from mrt_verl.evaluation.settings import read_settings
+from mrt_verl.evaluation.timed import Timed
 from mrt_verl.inspect.advice import propose, verdict
 from mrt_verl.inspect.asked import merge_words, read_asked
 from mrt_verl.inspect.describe import describe_findings
 from mrt_verl.inspect.findings import read_findings
 from mrt_verl.inspect.forced import read_forms
-from mrt_verl.inspect.inspection import mean_times
 from mrt_verl.inspect.openings import find_openings, split_paragraphs
 from mrt_verl.inspect.price import extra_tokens
 from mrt_verl.inspect.signal import Signal, noise_variance
@@ -174,8 +174,11 @@ def test_price_by_hand(tmp_path):
 
 
 def test_time_by_hand(tmp_path):
-    assert mean_times([(2.0, 0.5), (4.0, 1.0)]) == (3.0, 0.75)
-    assert mean_times([]) is None
+    timed = Timed()
+    assert timed.means() is None
+    timed.add(2.0, 0.5)
+    timed.add(4.0, 1.0)
+    assert timed.means() == (3.0, 0.75)
     found = findings(tmp_path, [trace([("a" * 20, 0.5, "right")])])
     assert "time" not in dict(describe_findings(found))  # of an inspection that a second call went on with
     told = dict(describe_findings(replace(found, branch_time=(3.0, 0.75))))["time"]

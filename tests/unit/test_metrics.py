@@ -13,29 +13,10 @@ from mrt_verl.grading_meter import GradingMeter
 from mrt_verl.metric_table import METRICS
 from mrt_verl.metrics import compute_metrics, lag1, rollout_regret
 from mrt_verl.progress import normalised_regret
-from mrt_verl.rollout_record import RolloutRecord
 from mrt_verl.settings import MRTSettings
 from mrt_verl.step_report import GradingFailed, NothingToTrainOn, StepReport, warn_of_timeouts
+from tests.builders import graded_record as record
 from tests.evaluation_records import record as a_trace
-
-
-def record(**changes):
-    values = {
-        "episodes": [(0, 0, 4), (4, 5, 10)],
-        "answer_start": 11,
-        "finished": True,
-        "think_tokens": 10,
-        "response_tokens": 20,
-        "markers": 1,
-        "forced": [[("7", True, None)], [("7", True, None)]],
-        "answer_tokens": [6.0, 6.0],
-        "outcome": 1.0,
-        "j_before": 0.0,
-        "js": [0.5, 1.0],
-        "progress": [(0, 0, 0.5), (1, 1, 0.5)],
-        "answers": 9,
-    }
-    return RolloutRecord.from_dict({**values, **changes})
 
 
 @pytest.mark.parametrize(
