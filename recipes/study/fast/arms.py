@@ -43,9 +43,13 @@ ARMS: dict[str, Arm] = {
     "anchored_seen": Arm({"prover": "anchored_seen", "branches": 1, "bonus_norm": "batch"}),
     "one_episode": Arm(ONE_EPISODE, {"rollouts": 8}),
 }
-OURS = ("seen", "seen_token", "seen_median", "pooled", "pooled_token", "pooled_median")
-MAIN = ("grpo", "grpo_length", "paper", *OURS)
-"""The arms that are run on held-out problems; the others were tuned alone."""
+MAIN = ("grpo", "grpo_length", "segments", "paper", "seen_median", "pooled_median")
+"""The arms of the study's first table, on held-out problems; those of no table were tuned alone."""
+VARIANTS = ("grpo", "seen", "seen_token", "seen_median", "pooled", "pooled_token", "pooled_median")
+"""The forms of MRT among which the default was chosen."""
+LATE = ("grpo", "seen_median", "pooled")
+LATE_VARIANTS = ("grpo", "seen", "seen_median", "pooled", "pooled_median")
+"""Both where the payoff comes late: the task of two targets."""
 SHOWN = {
     "grpo": "GRPO",
     "grpo_length": "GRPO, length penalty",

@@ -1,9 +1,10 @@
 """The fast study: runs of `loop` on one core each, two side by side; the result of each is one JSON file.
 
     python -m recipes.study.fast tune            every arm at two learning rates, on development problems
-    python -m recipes.study.fast run             every arm at its rate, six runs, on held-out problems
+    python -m recipes.study.fast run             the task's main arms at their rates, six seeds, on held-out problems
     python -m recipes.study.fast run --task two_targets --arms grpo seen --seeds 2
-    python -m recipes.study.fast summary         the tables and pictures of what has been run
+    python -m recipes.study.fast summary         tables of the main arms, or of --arms, over the runs that all of them
+                                                 have; of the main arms the pictures as well
     python -m recipes.study.fast warm-start      the models that runs start from, where they are not there
 
 What has a result is skipped; a killed study goes on where it was. README.md says what was fixed before the runs.
@@ -23,7 +24,7 @@ import torch
 from mrt_verl.evaluation.settings import read_settings
 from mrt_verl.settings import MRTSettings
 from recipes.quickstart.prepare import rows
-from recipes.study.fast.arms import ARMS, MAIN, RATES, SHOWN, TUNED
+from recipes.study.fast.arms import ARMS, RATES, SHOWN, TUNED
 from recipes.study.fast.evaluation import BOUNDARIES, evaluate
 from recipes.study.fast.loop import Experiment, Loop
 from recipes.study.fast.summary import (
@@ -39,7 +40,7 @@ from recipes.study.fast.tasks import DEVELOPMENT, PROBLEM_SEED, TASKS, TEST, TRA
 
 CURVES = ("tokens", "seconds", "plain_outcome")
 """What is kept of every step; the outcome is that of plain traces, on problems not seen before."""
-TUNING_SEEDS, SEEDS = (101,), (1, 2, 3)
+TUNING_SEEDS, SEEDS = (101,), (1, 2, 3, 4, 5, 6)
 
 
 @dataclass(frozen=True)
@@ -124,17 +125,22 @@ def jobs_of(command: str, task: StudyTask, arms: Sequence[str], seeds: int | Non
 
 
 def summarise(task: StudyTask, arms: Sequence[str]) -> list[str]:
-    """The tables, each followed by an empty line; draws curves.png, and README's shown.png, beside the results."""
+    """The tables of arms, each followed by an empty line."""
     lines: list[str] = []
     if (task.results / "tuning").exists():
         lines += [*tuning_table(read_results(task.results / "tuning"), TUNED), ""]
     if (task.results / "runs").exists():
         results = complete(read_results(task.results / "runs"), arms)
         lines += [*table_of_arms(results, arms), "", *table_of_differences(results, arms), ""]
-        draw(results, {arm: arm for arm in arms}, task.results / "curves.png")
-        if {one["arm"] for one in results} >= set(SHOWN):
-            draw(results, SHOWN, task.results / "shown.png")
     return lines
+
+
+def draw_curves(task: StudyTask) -> None:
+    """curves.png of the task's arms, and README's shown.png, beside the results."""
+    results = complete(read_results(task.results / "runs"), task.arms)
+    draw(results, {arm: arm for arm in task.arms}, task.results / "curves.png")
+    if set(task.arms) >= set(SHOWN):
+        draw(results, SHOWN, task.results / "shown.png")
 
 
 def main() -> None:
@@ -150,9 +156,11 @@ def main() -> None:
         make_warm_starts(task)
         return
     if arguments.command == "summary":
-        print("\n".join(summarise(task, arguments.arms or MAIN)))
+        print("\n".join(summarise(task, arguments.arms or task.arms)))
+        if not arguments.arms:
+            draw_curves(task)
         return
-    arms = arguments.arms or list(TUNED if arguments.command == "tune" else MAIN)
+    arms = arguments.arms or list(TUNED if arguments.command == "tune" else task.arms)
     jobs = [job for job in jobs_of(arguments.command, task, arms, arguments.seeds) if not job.path.exists()]
     print(f"{len(jobs)} runs to do", flush=True)
     context = multiprocessing.get_context("spawn")

@@ -11,6 +11,7 @@ from data_prep.search_task import OTHER_STOP_TEXTS, TraceStyle, format_pair
 from recipes.quickstart.make_model import Demonstrate, Stages
 from recipes.quickstart.prepare import MADE_BY
 from recipes.quickstart.prepare import SEED as PROBLEM_SEED
+from recipes.study.fast.arms import LATE, MAIN
 
 TEST, TRAIN, DEVELOPMENT = slice(0, 256), slice(512, 2304), slice(2304, 2560)
 """Of a task's problems under the quickstart's seed; the rest make the warm starts."""
@@ -44,6 +45,8 @@ class StudyTask:
     stages: Stages
     seeds: tuple[int, ...]
     """Of its warm starts."""
+    arms: tuple[str, ...]
+    """Of its first table and its picture."""
     extends: bool = True
     """Whether traces are extrapolated to twice the budget: the model's context must hold them."""
     rate: float | None = None
@@ -72,6 +75,7 @@ TASKS = {
             tokens=240_000,
             stages=((4500, TraceStyle(hit=0.3, stop_texts=OTHER_STOP_TEXTS)),),
             seeds=(21, 22),
+            arms=MAIN,
         ),
         StudyTask(
             name="two_targets",
@@ -90,6 +94,7 @@ TASKS = {
                 ),
             ),
             seeds=(31,),
+            arms=LATE,
             extends=False,
             rate=6e-4,
         ),
