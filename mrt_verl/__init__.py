@@ -30,7 +30,7 @@ Where what happens, in the order of the data:
     cpu/                 what a machine without a GPU needs on top; loaded only if VERL_PLATFORM=cpu
     evaluation/          measures models without a trainer: sampling, curves, intervals, a report
     extras.py            which extra brings a package that a command lacks
-    platforms.py         whether there is but a CPU
+    platforms.py         whether there is but a CPU; weights.py: whether a model's are whole
     processes.py         processes of ours and whatever they start; locks.py: one run in a directory;
                          interrupts.py: commands that are told to stop
     log.py               warnings that reach the console in every process

@@ -8,7 +8,7 @@ options.py are that command line.
 Sampling (what needs a model):
     config.py         EvaluationConfig: what to sample; plan.py: how; settings.py: its `mrt:` node, and run.json
     evaluate_models.py  evaluate(config): every model in turn; checkpoints.py: verl checkpoints as models;
-                      model_files.py: whether one is whole
+                      model_files.py: what else one needs
     engines.py        `generate`, the interface of verl's server manager, over in-process vLLM and over an endpoint
     problems.py       rows of a verl parquet file
     sampling.py       one rollout (mrt_verl.rollout) with its answers graded: a record (records.py); timed.py:

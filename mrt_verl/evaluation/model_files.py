@@ -1,13 +1,13 @@
 """What must be right of a model's files and an engine's arguments before it starts: its own errors fill a page."""
 
 import difflib
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.gguf")
-INDEX = "model.safetensors.index.json"
+from mrt_verl.weights import TORCH_FORMATS, broken_weights, has_weights
+
+FORMATS = (*TORCH_FORMATS, ".gguf")
 
 
 def load_tokenizer(model: str) -> Any:
@@ -42,30 +42,16 @@ def check_weights(model: str) -> None:
     Raises:
         ValueError: a directory lacks its config, has no weights, or a file of them is cut off or a pointer to one.
     """
-    from safetensors import SafetensorError, safe_open
-
     directory = Path(model)
     if not directory.is_dir():
         return
     if not (directory / "config.json").is_file():
         raise ValueError(f"model {model}: no config.json in it; allowed: a Hugging Face model or a verl checkpoint")
-    if not any(next(directory.glob(pattern), None) for pattern in WEIGHTS):
-        raise ValueError(f"model {model}: no weights in it; allowed: a directory with {', '.join(WEIGHTS)}")
-    for name in _shards(directory / INDEX):
-        if not (directory / name).is_file():
-            raise ValueError(f"model {model}: {name} is missing, which {INDEX} names")
-    for path in sorted(directory.glob("*.safetensors")):
-        try:
-            with safe_open(path, framework="pt"):
-                pass
-        except (SafetensorError, OSError) as error:
-            raise ValueError(f"{path}: not whole weights: {error}") from error
-
-
-def _shards(index: Path) -> list[str]:
-    if not index.is_file():
-        return []
-    return sorted(set(json.loads(index.read_text(encoding="utf-8")).get("weight_map", {}).values()))
+    if not has_weights(directory, FORMATS):
+        names = ", ".join(f"*{suffix}" for suffix in FORMATS)
+        raise ValueError(f"model {model}: no weights in it; allowed: a directory with {names}")
+    if (problem := broken_weights(directory)) is not None:
+        raise ValueError(f"model {model}: {problem}")
 
 
 def check_names(given: Iterable[str], known: Iterable[str]) -> None:

@@ -205,6 +205,9 @@ OF_MACHINE = (
     ((f"{MODEL}.path=[a]",), r"model\.path=\['a'\]; allowed: a text"),
     ((f"{MODEL}.path={{tmp}}/no_config",), r"model\.path=.*no_config: config\.json: Expecting"),
     ((f"{MODEL}.path={{tmp}}/no_weights",), r"model\.path=.*no_weights: no weights .*model_merger merge"),
+    ((f"{MODEL}.path={{tmp}}/cut_off",), r"model\.path=.*cut_off: model\.safetensors: not whole weights: .*; allowed"),
+    ((f"{MODEL}.path={{tmp}}/pointer",), r"model\.path=.*pointer: model\.safetensors: not whole weights: "),
+    ((f"{MODEL}.path={{tmp}}/no_shard",), r"model\.path=.*no_shard: two\.safetensors is missing, which model\.safe"),
     ((f"{MODEL}.path={{tmp}}/no_tokenizer",), r"model\.path=.*no_tokenizer: no tokenizer can be loaded: "),
     (
         (f"{MODEL}.path={{tmp}}/no_template",),

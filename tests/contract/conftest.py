@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import save_file
 
 from tests.builders import ROW, SMALL
 from tests.fakes import toy_tokenizer
@@ -30,10 +32,14 @@ def tokenizer():
 
 
 def save_model(tokenizer, directory):
-    """What a model's directory holds, without weights that would load."""
+    """What a model's directory holds; its weights are of no model."""
     tokenizer.save_pretrained(directory)
     (directory / "config.json").write_text('{"model_type": "qwen2"}')
-    (directory / "model.safetensors").touch()
+    save_weights(directory)
+
+
+def save_weights(directory):
+    save_file({"weight": np.zeros(1)}, directory / "model.safetensors")
 
 
 GROUP = ("actor_rollout_ref.rollout.n=4", "actor_rollout_ref.rollout.name=vllm")
@@ -67,12 +73,17 @@ def good_run(tokenizer, tmp_path_factory):
     }.items():
         pd.DataFrame(rows).to_parquet(directory / f"{name}.parquet")
     pd.DataFrame([ROW]).head(0).to_parquet(directory / "empty.parquet")
-    for name in ("empty", "no_config", "no_weights", "no_tokenizer", "no_template"):
+    for name in ("empty", "no_config", "no_weights", "no_tokenizer", "no_template", "cut_off", "pointer", "no_shard"):
         (directory / name).mkdir()
     save_model(tokenizer, directory / "no_weights")
     (directory / "no_weights" / "model.safetensors").unlink()
-    for name in ("config.json", "model.safetensors"):
-        (directory / "no_tokenizer" / name).write_text("{}")
+    (directory / "no_tokenizer" / "config.json").write_text("{}")
+    save_weights(directory / "no_tokenizer")
+    for name, content in (("cut_off", b"\x08"), ("pointer", b"version https://git-lfs.github.com/spec/v1")):
+        save_model(tokenizer, directory / name)
+        (directory / name / "model.safetensors").write_bytes(content)
+    save_model(tokenizer, directory / "no_shard")
+    (directory / "no_shard" / "model.safetensors.index.json").write_text('{"weight_map": {"a": "two.safetensors"}}')
     save_model(tokenizer, directory / "no_config")
     (directory / "no_config" / "config.json").write_text("{")
     save_model(tokenizer, directory / "no_template")

@@ -5,8 +5,10 @@ import socket
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import save_file
 
 from mrt_verl import check
 from mrt_verl.hooks.checks import check_run, cluster, find_problems, machine, media, token_boundaries
@@ -22,7 +24,7 @@ FLOAT32 = "actor_rollout_ref.rollout.dtype=float32"
 def model(tokenizer, tmp_path):
     tokenizer.save_pretrained(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "qwen2"}')
-    (tmp_path / "model.safetensors").touch()
+    save_file({"weight": np.zeros(1)}, tmp_path / "model.safetensors")
     return f"actor_rollout_ref.model.path={tmp_path}"
 
 

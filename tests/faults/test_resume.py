@@ -9,8 +9,10 @@ import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from omegaconf import OmegaConf
+from safetensors.numpy import save_file
 
 from mrt_verl.hooks.checks.locked import check_lock, lock_run
 from mrt_verl.hooks.checks.resume import TRACKER, check_checkpoint
@@ -205,11 +207,10 @@ def room_config(directory, model, **changes):
     ],
 )
 def test_a_disk_without_room_for_a_checkpoint_is_told(tmp_path, monkeypatch, caplog, changes, free, told):
-    """1 MB of bfloat16 weights are 500,000 parameters of 12 bytes: 6 MB."""
+    """500,000 parameters of 12 bytes are 6 MB."""
     model = tmp_path / "model"
     model.mkdir()
-    (model / "config.json").write_text('{"dtype": "bfloat16"}')
-    (model / "model.safetensors").write_bytes(b"0" * 1_000_000)
+    save_file({"weight": np.zeros(500_000, np.float16)}, model / "model.safetensors")
     asked = []
     monkeypatch.setattr(shutil, "disk_usage", lambda path: (asked.append(path), SimpleNamespace(free=free))[1])
     assert not list(check_room(MRTSettings(), room_config(tmp_path / "not" / "yet", model, **changes)))

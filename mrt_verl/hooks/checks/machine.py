@@ -13,10 +13,10 @@ from mrt_verl.hooks.checks.cluster import joins_a_cluster
 from mrt_verl.hooks.checks.local import expand, is_local, nearest_existing, tokenizer_error
 from mrt_verl.platforms import is_on_cpu
 from mrt_verl.settings import MRTSettings
+from mrt_verl.weights import TORCH_FORMATS, broken_weights, has_weights
 
 ACCELERATORS = ("nvidia[0-9]*", "davinci[0-9]*")
 """Devices of GPUs and NPUs."""
-WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
 
 
 def check_files(settings: MRTSettings, config: Any) -> Iterator[str]:
@@ -34,7 +34,7 @@ def check_files(settings: MRTSettings, config: Any) -> Iterator[str]:
 
 
 def _model_problems(path: str) -> Iterator[str]:
-    """Whether a directory holds a model: its config, and weights."""
+    """Whether a directory holds a model: its config, and whole weights."""
     place, key = expand(path), f"actor_rollout_ref.model.path={path}"
     if not place.is_dir():
         yield f"{key}; allowed: a directory with a model, or a hub's owner/name"
@@ -43,11 +43,13 @@ def _model_problems(path: str) -> Iterator[str]:
         json.loads((place / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         yield f"{key}: config.json: {error}; allowed: a directory with a model"
-    if not any(file.suffix in WEIGHTS for file in place.iterdir()):
+    if not has_weights(place):
         yield (
-            f"{key}: no weights ({', '.join(WEIGHTS)}); allowed: a directory with a model. A checkpoint of verl "
+            f"{key}: no weights ({', '.join(TORCH_FORMATS)}); allowed: a directory with a model. A checkpoint of verl "
             "becomes one by python -m verl.model_merger merge --backend fsdp --local_dir …/actor --target_dir MODEL"
         )
+    elif (problem := broken_weights(place)) is not None:
+        yield f"{key}: {problem}; allowed: a directory with a whole model"
 
 
 def _function_problems(node: Any) -> Iterator[str]:

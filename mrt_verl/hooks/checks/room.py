@@ -1,21 +1,18 @@
 """Whether the disk has room for a checkpoint; on a full one torch ends the run with an error that names no disk."""
 
-import json
 import logging
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from mrt_verl.hooks.checks.local import expand, lora_rank, model_directory, nearest_existing
 from mrt_verl.settings import MRTSettings
+from mrt_verl.weights import broken_weights, count_parameters
 
 logger = logging.getLogger(__name__)
 
 PARAMETER_BYTES = 12
 """Of a parameter in verl's FSDP checkpoint: its weight and Adam's two moments, each float32."""
-WEIGHT_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
-"""Of a parameter in a model's own files."""
 
 
 def check_room(settings: MRTSettings, config: Any) -> Iterator[str]:
@@ -25,23 +22,16 @@ def check_room(settings: MRTSettings, config: Any) -> Iterator[str]:
     directory = model_directory(model)
     if trainer.save_freq <= 0 or actor.strategy not in ("fsdp", "fsdp2") or directory is None:
         return
-    if lora_rank(model) or "://" in str(trainer.default_local_dir):
+    if lora_rank(model) or "://" in str(trainer.default_local_dir) or broken_weights(directory) is not None:
         return
     place = nearest_existing(expand(str(trainer.default_local_dir)))
-    needed, free = PARAMETER_BYTES * parameters_of(directory) / trainer.nnodes, shutil.disk_usage(place).free
+    needed, free = PARAMETER_BYTES * count_parameters(directory) / trainer.nnodes, shutil.disk_usage(place).free
     if free < needed:
         logger.warning(
             "trainer.default_local_dir=%s has %s left, and a checkpoint of this model takes about %s here: free some, "
             "or name another disk",
             *(trainer.default_local_dir, _size(free), _size(needed)),
         )
-
-
-def parameters_of(directory: Path) -> float:
-    """A model's parameters by the size of its weight files; 0 where their type is not told."""
-    told = json.loads((directory / "config.json").read_text(encoding="utf-8"))
-    size = WEIGHT_BYTES.get(str(told.get("dtype") or told.get("torch_dtype")))
-    return sum(file.stat().st_size for file in directory.glob("*.safetensors")) / size if size else 0.0
 
 
 def _size(count: float) -> str:
