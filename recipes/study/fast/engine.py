@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 
 from mrt_verl.evaluation.engines import TokenOutput
+from recipes.study.fast.drawing import Shape
+from recipes.study.fast.llama import Cache, Weights
 
 KEPT = 512
 """Traces whose keys and values are kept."""
@@ -21,69 +23,6 @@ ROWS = 256
 """Requests of one batch at most."""
 ANSWER_TOKENS = 32
 """What may generate no more is a forced answer or a scored prompt, not a trace."""
-IMPOSSIBLE = -1e30
-Cache = list[tuple[torch.Tensor, torch.Tensor]]
-"""Per layer keys and values, each (rows, heads, slots, head_dim)."""
-
-
-class Weights:
-    """A transformers Llama's forward pass on a cache that is written in place; its weights stay the model's own."""
-
-    def __init__(self, model: Any) -> None:
-        config = model.config
-        self.core, self.eps = model.model, config.rms_norm_eps
-        self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
-        self.width = config.hidden_size // self.heads
-        self.output = model.lm_head.weight
-        positions = torch.arange(config.max_position_embeddings)
-        cos, sin = self.core.rotary_emb(torch.zeros(1, 1, 1), positions[None])
-        self.cos, self.sin = cos[0], sin[0]
-
-    def empty(self, rows: int, slots: int) -> Cache:
-        shape = (rows, self.kv_heads, slots, self.width)
-        return [(torch.zeros(shape), torch.zeros(shape)) for _ in self.core.layers]
-
-    def forward(
-        self, ids: torch.Tensor, positions: torch.Tensor, cache: Cache, slot: int, visible: torch.Tensor
-    ) -> torch.Tensor:
-        """Final hidden states (rows, tokens, hidden) of tokens that are written into the cache from `slot` on.
-
-        Args:
-            ids, positions: (rows, tokens).
-            visible: (rows, 1, tokens or 1, slot + tokens) bool, the slots that each token attends to.
-        """
-        rows, tokens = ids.shape
-        cos, sin = self.cos[positions][:, None], self.sin[positions][:, None]
-        x = self.core.embed_tokens(ids)
-        for layer, (keys, values) in zip(self.core.layers, cache, strict=True):
-            h = self._norm(x, layer.input_layernorm)
-            attention = layer.self_attn
-            q = self._split(attention.q_proj(h), self.heads)
-            k = self._split(attention.k_proj(h), self.kv_heads)
-            keys[:, :, slot : slot + tokens] = k * cos + _half_turned(k) * sin
-            values[:, :, slot : slot + tokens] = self._split(attention.v_proj(h), self.kv_heads)
-            seen = F.scaled_dot_product_attention(
-                q * cos + _half_turned(q) * sin,
-                keys[:, :, : slot + tokens],
-                values[:, :, : slot + tokens],
-                attn_mask=visible,
-                enable_gqa=self.heads != self.kv_heads,
-            )
-            x = x + attention.o_proj(seen.transpose(1, 2).reshape(rows, tokens, -1))
-            h = self._norm(x, layer.post_attention_layernorm)
-            x = x + layer.mlp.down_proj(F.silu(layer.mlp.gate_proj(h)) * layer.mlp.up_proj(h))
-        return self._norm(x, self.core.norm)
-
-    def _norm(self, x: torch.Tensor, module: Any) -> torch.Tensor:
-        return F.rms_norm(x, (x.shape[-1],), module.weight, self.eps)
-
-    def _split(self, x: torch.Tensor, heads: int) -> torch.Tensor:
-        return x.view(*x.shape[:2], heads, self.width).transpose(1, 2)
-
-
-def _half_turned(x: torch.Tensor) -> torch.Tensor:
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat((-b, a), dim=-1)
 
 
 @dataclass(slots=True)
@@ -279,31 +218,3 @@ class Batch:
         slots = self.open[at, : self.first + step].nonzero()[:, 0]
         cache = [(keys[at][:, slots].clone(), values[at][:, slots].clone()) for keys, values in self.cache]
         self.engine.keep(self.requests[row], cache)
-
-
-class Shape:
-    """What the requests of a batch make of their logits: temperature, biases, allowed tokens."""
-
-    def __init__(self, params: list[dict[str, Any]], vocabulary: int) -> None:
-        self.temperature = torch.tensor([float(one.get("temperature", 1.0)) for one in params])
-        for one in params:
-            if one.get("top_p", 1.0) != 1.0 or one.get("top_k", -1) > 0:
-                raise ValueError(f"top_p={one.get('top_p')}, top_k={one.get('top_k')}; allowed: 1.0 and -1")
-        self.bias = torch.zeros(len(params), vocabulary)
-        for row, one in enumerate(params):
-            if allowed := one.get("allowed_token_ids"):
-                self.bias[row] = IMPOSSIBLE
-                self.bias[row, torch.tensor(allowed)] = 0.0
-            for token, value in (one.get("logit_bias") or {}).items():
-                self.bias[row, token] += value
-
-    def select(self, rows: torch.Tensor) -> None:
-        self.temperature, self.bias = self.temperature[rows], self.bias[rows]
-
-    def draw(self, logits: torch.Tensor, random: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Tokens (rows,) and their log-probs; at temperature 0 the likeliest, with its log-prob at temperature 1."""
-        greedy = self.temperature == 0
-        log_probs = F.log_softmax((logits + self.bias) / self.temperature.masked_fill(greedy, 1.0)[:, None], -1)
-        drawn = torch.multinomial(log_probs.exp(), 1, generator=random)[:, 0]
-        drawn = torch.where(greedy, log_probs.argmax(-1), drawn)
-        return drawn, log_probs.gather(1, drawn[:, None])[:, 0]
