@@ -21,7 +21,7 @@ from mrt_verl.inspect.command import build_parser as inspect_parser
 from mrt_verl.metric_table import METRICS
 from mrt_verl.settings import MRTSettings
 from recipes.study.fast import hosts
-from recipes.study.fast.arms import MAIN, SHOWN, TUNED
+from recipes.study.fast.arms import LATE, LATE_VARIANTS, MAIN, SHOWN, TUNED, VARIANTS
 from recipes.study.fast.intervals import ratio_interval, t_interval
 from recipes.study.fast.summary import (
     complete,
@@ -32,6 +32,7 @@ from recipes.study.fast.summary import (
     token_efficiency,
     tuning_table,
 )
+from recipes.study.fast.tasks import TASKS
 from tests.builders import ROOT
 from tests.fakes import FakeServer, toy_tokenizer
 
@@ -232,28 +233,32 @@ IN_README = {
 }
 
 
-def test_the_fast_study_in_readme_and_its_own():
-    """README's rows and the study's tables are those of the runs."""
+def test_the_fast_study_in_readme():
+    """README's rows are those of the runs, and its picture has the arms of its table."""
     results = complete(read_results(ROOT / "recipes/study/results/fast-pair-v2/runs"), MAIN)
-    text, study = (path.read_text() for path in (ROOT / "README.md", ROOT / "recipes/study/README.md"))
-    assert {"grpo", *IN_README.values()} == set(SHOWN)  # its picture has the arms of its table
+    text = (ROOT / "README.md").read_text()
+    assert {"grpo", *IN_README.values()} == set(SHOWN)
     assert "](recipes/study/results/fast-pair-v2/shown.png)" in text
     for name, arm in IN_README.items():
         pairs = pairs_of(results, arm)
         differences = [t_interval([a[key] - b[key] for a, b in pairs]).text("+") for key in ("pass_at_1", "regret")]
         efficiency = ratio_interval([token_efficiency(pair, 0.8) for pair in pairs]).text(digits=2)
         assert f"| {name} | {' | '.join([*differences, efficiency])} |" in text
-    for lines in (table_of_arms(results, MAIN), table_of_differences(results, MAIN)):
-        assert "\n".join(lines) in study
-    assert "\n".join(tuning_table(read_results(ROOT / "recipes/study/results/fast-pair-v2/tuning"), TUNED)) in study
 
 
-def test_the_second_task_in_the_study():
-    arms = ("grpo", "seen", "seen_median", "pooled", "pooled_median")
-    results = complete(read_results(ROOT / "recipes/study/results/fast-two_targets-v1/runs"), arms)
+@pytest.mark.parametrize(
+    ("task", "arms"), [("pair", MAIN), ("pair", VARIANTS), ("two_targets", LATE), ("two_targets", LATE_VARIANTS)]
+)
+def test_the_fast_study_in_its_own(task, arms):
+    results = complete(read_results(ROOT / TASKS[task].results / "runs"), arms)
     study = (ROOT / "recipes/study/README.md").read_text()
     for lines in (table_of_arms(results, arms), table_of_differences(results, arms)):
         assert "\n".join(lines) in study
+
+
+def test_the_tuning_in_the_study():
+    lines = tuning_table(read_results(ROOT / "recipes/study/results/fast-pair-v2/tuning"), TUNED)
+    assert "\n".join(lines) in (ROOT / "recipes/study/README.md").read_text()
 
 
 def test_the_two_hosts_in_the_study():

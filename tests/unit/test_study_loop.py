@@ -19,6 +19,7 @@ from recipes.study.fast.summary import (
     read_results,
     table_of_arms,
     table_of_differences,
+    table_of_tries,
     token_efficiency,
     tuning_table,
 )
@@ -175,8 +176,22 @@ def test_the_rate_with_the_lowest_regret_on_development_problems():
 
 def test_tuning_and_runs_share_no_seed():
     jobs = jobs_of("tune", PAIR, ["grpo"], None)
-    assert jobs and all(job.is_tuning for job in jobs)
+    assert jobs and all(job.part == "tuning" for job in jobs)
     assert not {job.seed for job in jobs} & {1, 2, 3}
+
+
+def test_an_arm_is_tried_with_other_settings():
+    """At the arm's rate, on development problems, apart from what was tuned and run."""
+    jobs = jobs_of("try", PAIR, ["seen_median"], None, ["alpha=0.5", "credit=to_go"])
+    assert [(job.warm_start, job.seed, job.learning_rate) for job in jobs] == [("1", 101, 6e-4), ("2", 101, 6e-4)]
+    settings = jobs[0].settings
+    assert (settings.alpha, settings.credit, settings.prover) == (0.5, "to_go", "seen")
+    assert jobs[0].path == PAIR.results / "tries" / "seen_median,alpha=0.5,credit=to_go-1-101-0.0006.json"
+    table = table_of_tries([{**MRT, "arm": "seen", "regret": 0.25}, MRT, {**MRT, "seed": 2, "regret": 0.2}])
+    assert table[2:] == [
+        "| `likelihood` | 0.300 | 0.750 | 0.400, 0.200 |",
+        "| `seen` | 0.250 | 0.750 | 0.250 |",
+    ]
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)

@@ -39,6 +39,9 @@ ARMS: dict[str, Arm] = {
     "seen_token": Arm({"prover": "seen", "branches": 1, "credit_per": "token"}, rate_of="seen"),
     "pooled_token": Arm({"prover": "pooled", "credit_per": "token"}, rate_of="pooled"),
     "seen_median": Arm({"prover": "seen", "branches": 1, "credit": "median"}, rate_of="seen"),
+    "seen_median_length": Arm(
+        {"prover": "seen", "branches": 1, "credit": "median"}, {"score": shorter_is_better}, rate_of="seen"
+    ),
     "pooled_median": Arm({"prover": "pooled", "credit": "median"}, rate_of="pooled"),
     "anchored_seen": Arm({"prover": "anchored_seen", "branches": 1, "bonus_norm": "batch"}),
     "one_episode": Arm(ONE_EPISODE, {"rollouts": 8}),

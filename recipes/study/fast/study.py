@@ -3,6 +3,8 @@
     python -m recipes.study.fast tune            every arm at two learning rates, on development problems
     python -m recipes.study.fast run             the task's main arms at their rates, six seeds, on held-out problems
     python -m recipes.study.fast run --task two_targets --arms grpo seen --seeds 2
+    python -m recipes.study.fast try --arms seen_median --set alpha=0.5
+                                                 an arm with other settings, on development problems
     python -m recipes.study.fast summary         tables of the main arms, or of --arms, over the runs that all of them
                                                  have; of the main arms the pictures as well
     python -m recipes.study.fast warm-start      the models that runs start from, where they are not there
@@ -15,11 +17,12 @@ import json
 import multiprocessing
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 
 from mrt_verl.evaluation.settings import read_settings
 from mrt_verl.settings import MRTSettings
@@ -34,13 +37,14 @@ from recipes.study.fast.summary import (
     read_results,
     table_of_arms,
     table_of_differences,
+    table_of_tries,
     tuning_table,
 )
 from recipes.study.fast.tasks import DEVELOPMENT, PROBLEM_SEED, TASKS, TEST, TRAIN, StudyTask, make_warm_starts
 
 CURVES = ("tokens", "seconds", "plain_outcome")
 """What is kept of every step; the outcome is that of plain traces, on problems not seen before."""
-TUNING_SEEDS, SEEDS = (101,), (1, 2, 3, 4, 5, 6)
+TUNING_SEEDS, SEEDS = (101, 102), (1, 2, 3, 4, 5, 6)
 
 
 @dataclass(frozen=True)
@@ -52,15 +56,27 @@ class Job:
     warm_start: str
     seed: int
     learning_rate: float
-    is_tuning: bool
+    part: str
+    """Of the results: `tuning` and `tries` on development problems, `runs` on held-out ones."""
+    changes: tuple[str, ...] = ()
+    """Settings on top of the arm's, KEY=VALUE."""
+
+    @property
+    def name(self) -> str:
+        """What its arm is called in the results."""
+        return ",".join((self.arm, *self.changes))
 
     @property
     def path(self) -> Path:
         """Of its result."""
-        name = f"{self.arm}-{self.warm_start}-{self.seed}"
-        if self.is_tuning:
-            return self.task.results / "tuning" / f"{name}-{self.learning_rate:g}.json"
-        return self.task.results / "runs" / f"{name}.json"
+        rate = "" if self.part == "runs" else f"-{self.learning_rate:g}"
+        return self.task.results / self.part / f"{self.name}-{self.warm_start}-{self.seed}{rate}.json"
+
+    @property
+    def settings(self) -> MRTSettings:
+        changed = dict(one.split("=", 1) for one in self.changes)
+        own = {key: yaml.safe_load(value) for key, value in changed.items()}
+        return replace(base_settings(), **{**ARMS[self.arm].settings, **own})
 
 
 def base_settings() -> MRTSettings:
@@ -81,16 +97,15 @@ def run(job: Job) -> str:
     path = task.warm_starts / job.warm_start
     tokenizer = AutoTokenizer.from_pretrained(path)
     model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
-    arm, problems = ARMS[job.arm], task.make_problems(PROBLEM_SEED)
-    sizes = {"tokens": task.tokens, "response_tokens": task.response_tokens, **arm.experiment}
-    experiment = Experiment(
-        settings=replace(base_settings(), **arm.settings), seed=job.seed, learning_rate=job.learning_rate, **sizes
-    )
+    problems = task.make_problems(PROBLEM_SEED)
+    sizes = {"tokens": task.tokens, "response_tokens": task.response_tokens, **ARMS[job.arm].experiment}
+    experiment = Experiment(settings=job.settings, seed=job.seed, learning_rate=job.learning_rate, **sizes)
     log: list[dict[str, float]] = list(Loop(model, tokenizer, experiment).steps(rows(problems[TRAIN], "train")))
     trained = time.perf_counter()
-    held_out: Sequence[Any] = problems[DEVELOPMENT if job.is_tuning else TEST]
+    is_final = job.part == "runs"
+    held_out: Sequence[Any] = problems[TEST if is_final else DEVELOPMENT]
     result: dict[str, Any] = {
-        "arm": job.arm,
+        "arm": job.name,
         "warm_start": job.warm_start,
         "seed": job.seed,
         "learning_rate": job.learning_rate,
@@ -99,7 +114,7 @@ def run(job: Job) -> str:
         "updates": len(log),
         "tokens": log[-1]["tokens"],
         "seconds": round(trained - started, 1),
-        **evaluate(model, tokenizer, base_settings(), task, held_out, extend=task.extends and not job.is_tuning),
+        **evaluate(model, tokenizer, base_settings(), task, held_out, extend=task.extends and is_final),
         "training": {key: [round(step.get(key, 0.0), 4) for step in log] for key in CURVES},
     }
     job.path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,17 +123,23 @@ def run(job: Job) -> str:
     return f"{job.path.stem}: {shown}, {trained - started:.0f} + {time.perf_counter() - trained:.0f} s"
 
 
-def jobs_of(command: str, task: StudyTask, arms: Sequence[str], seeds: int | None) -> list[Job]:
+def jobs_of(
+    command: str, task: StudyTask, arms: Sequence[str], seeds: int | None, changes: Sequence[str] = ()
+) -> list[Job]:
     """The runs of a command, seed by seed, so that a study cut short still compares all arms."""
     if command == "tune":
         return [
-            Job(task, arm, "1", seed, rate, True) for seed in TUNING_SEEDS[:seeds] for arm in arms for rate in RATES
+            Job(task, arm, "1", seed, rate, "tuning")
+            for seed in TUNING_SEEDS[: seeds or 1]
+            for arm in arms
+            for rate in RATES
         ]
     warm_starts = sorted(path.name for path in task.warm_starts.iterdir())
-    pairs = [(seed, warm_start) for seed in SEEDS[:seeds] for warm_start in warm_starts]
+    part, known = ("runs", SEEDS[:seeds]) if command == "run" else ("tries", TUNING_SEEDS[: seeds or 1])
+    pairs = [(seed, warm_start) for seed in known for warm_start in warm_starts]
     rates = dict.fromkeys(ARMS, task.rate) if task.rate else best_rates(read_results(task.results / "tuning"))
     return [
-        Job(task, arm, warm_start, seed, rates[ARMS[arm].rate_of or arm], False)
+        Job(task, arm, warm_start, seed, rates[ARMS[arm].rate_of or arm], part, tuple(changes))
         for seed, warm_start in pairs
         for arm in arms
     ]
@@ -129,6 +150,8 @@ def summarise(task: StudyTask, arms: Sequence[str]) -> list[str]:
     lines: list[str] = []
     if (task.results / "tuning").exists():
         lines += [*tuning_table(read_results(task.results / "tuning"), TUNED), ""]
+    if (task.results / "tries").exists():
+        lines += [*table_of_tries(read_results(task.results / "tries")), ""]
     if (task.results / "runs").exists():
         results = complete(read_results(task.results / "runs"), arms)
         lines += [*table_of_arms(results, arms), "", *table_of_differences(results, arms), ""]
@@ -145,13 +168,18 @@ def draw_curves(task: StudyTask) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("tune", "run", "summary", "warm-start"))
+    parser.add_argument("command", choices=("tune", "try", "run", "summary", "warm-start"))
     parser.add_argument("--task", choices=list(TASKS), default="pair")
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), metavar="ARM", help=", ".join(ARMS))
-    parser.add_argument("--seeds", type=int, help="seeds of every arm (all)")
+    parser.add_argument("--seeds", type=int, help="seeds of every arm (one to tune and try, all to run)")
+    parser.add_argument("--set", nargs="+", default=(), metavar="KEY=VALUE", help="`try`: settings on top of an arm's")
     parser.add_argument("--workers", type=int, default=2, help="runs side by side (%(default)s)")
     arguments = parser.parse_args()
     task = TASKS[arguments.task]
+    if arguments.set and arguments.command != "try":
+        parser.error(f"--set with {arguments.command}; allowed: try, which keeps what it finds apart")
+    if unknown := {one.split("=")[0] for one in arguments.set} - {one.name for one in fields(MRTSettings)}:
+        parser.error(f"--set {' '.join(sorted(unknown))}; allowed: a setting of mrt.*, as KEY=VALUE")
     if arguments.command == "warm-start":
         make_warm_starts(task)
         return
@@ -161,7 +189,8 @@ def main() -> None:
             draw_curves(task)
         return
     arms = arguments.arms or list(TUNED if arguments.command == "tune" else task.arms)
-    jobs = [job for job in jobs_of(arguments.command, task, arms, arguments.seeds) if not job.path.exists()]
+    wanted = jobs_of(arguments.command, task, arms, arguments.seeds, arguments.set)
+    jobs = [job for job in wanted if not job.path.exists()]
     print(f"{len(jobs)} runs to do", flush=True)
     context = multiprocessing.get_context("spawn")
     with context.Pool(arguments.workers, maxtasksperchild=1) as pool:

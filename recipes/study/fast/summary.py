@@ -145,6 +145,18 @@ def tuning_table(results: Sequence[Result], arms: Sequence[str]) -> list[str]:
     return table(["arm", *(f"{rate:g}" for rate in rates)], rows)
 
 
+def table_of_tries(results: Sequence[Result]) -> list[str]:
+    """Means over the runs of each arm and of its other settings, on development problems."""
+    rows = []
+    for arm in sorted({one["arm"] for one in results}):
+        own = [one for one in results if one["arm"] == arm]
+        runs = ", ".join(f"{one['regret']:.3f}" for one in own)
+        rows.append(
+            [f"`{arm}`", *(f"{np.mean([one[key] for one in own]):.3f}" for key in ("regret", "pass_at_1")), runs]
+        )
+    return table(["arm", "regret", "pass@1", "regret of each run"], rows)
+
+
 def best_rates(results: Sequence[Result]) -> dict[str, float]:
     """The learning rate of each arm with the lowest regret on development problems."""
     by_rate: dict[tuple[str, float], list[float]] = {}
