@@ -4,8 +4,9 @@ Where one of them is killed, verl waits for its rollouts for ever, or trains on 
 trainer's process looks at all of them and says so at once; the sampler ends the run (stall.py). Where the trainer does
 not wait for rollouts, it may be saving: only after `mrt.stall_timeout_s` the thread ends its process, or after
 `HANDOVER_S` where it hands weights to a server that is dead. Handing weights or prompts to one that lives but does not
-take them may last `mrt.stall_timeout_s` as well. An update or a save that lasts longer is told and goes on: a process
-of the trainer's that is stopped cannot be told from one that computes.
+take them may last `mrt.stall_timeout_s` as well. An update or a save that lasts longer is told and goes on: an actor
+of the trainer's that is stopped cannot be told from one that computes. The trainer's own process is watched from
+another one (trainer_watch.py).
 """
 
 import contextlib
@@ -21,6 +22,8 @@ from typing import Any, ClassVar
 
 import ray
 from ray.exceptions import ActorDiedError, GetTimeoutError
+
+from mrt_verl.hooks.trainer_watch import Trainer
 
 logger = logging.getLogger(__name__)
 
@@ -172,10 +175,11 @@ def servers_of(balancer: Any) -> dict[str, Any]:
     return dict(getattr(balancer, "_servers", None) or {})
 
 
-def questions_of(manager: Any) -> dict[str, Question]:
-    """What to ask of whom on behalf of one of verl's agent loop managers."""
+def questions_of(manager: Any, trainer: Trainer | None = None) -> dict[str, Question]:
+    """What to ask of whom on behalf of one of verl's agent loop managers; its first worker hears the trainer by it."""
     found: dict[str, Question] = {
-        f"agent-loop worker {number}": (worker, is_there) for number, worker in enumerate(manager.agent_loop_workers)
+        f"agent-loop worker {number}": (worker, is_there if number or trainer is None else trainer.is_heard)
+        for number, worker in enumerate(manager.agent_loop_workers)
     }
     for number, worker in enumerate(manager.reward_loop_worker_handles or ()):
         found[f"reward worker {number}"] = (worker, is_there)

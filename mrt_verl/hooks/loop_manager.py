@@ -10,6 +10,7 @@ from verl.utils import tensordict_utils as tu
 
 from mrt_verl.hooks.actor_watch import ActorWatch, questions_of
 from mrt_verl.hooks.stall import raise_if_dead
+from mrt_verl.hooks.trainer_watch import Trainer
 from mrt_verl.settings import MRTSettings
 
 
@@ -21,7 +22,8 @@ class MRTAgentLoopManager(AgentLoopManagerTQ):
         if ActorWatch.of_process is not None:
             ActorWatch.of_process.stop()
         grace_s = MRTSettings.from_config(self.config.mrt).stall_timeout_s
-        ActorWatch.of_process = ActorWatch(partial(questions_of, self), grace_s=grace_s)
+        questions = partial(questions_of, self, Trainer.this(grace_s))
+        ActorWatch.of_process = ActorWatch(questions, grace_s=grace_s)
         ActorWatch.of_process.start()
         return made
 

@@ -133,6 +133,10 @@ TEXTS = (
         r"mrt\.insert_min_left=64 with data\.max_response_length=64",
     ),
     ((f"{ROLLOUT}.max_model_len=1000",), r"max_model_len=1000; allowed: \d+ or more.*lower data\.max_response_length"),
+    (
+        (f"+{ROLLOUT}.engine_kwargs.vllm.max_model_len=1000",),
+        r"rollout\.engine_kwargs\.vllm\.max_model_len=1000; allowed: \d+ or more.*lower data\.max_response_length",
+    ),
     ((f"{ROLLOUT}.max_model_len=big",), r"max_model_len=big; allowed: a whole number >= 1"),
 )
 OTHER_RUNS = (

@@ -2,12 +2,15 @@
 
 import contextlib
 import re
+import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.faults.case import PATIENCE, Case, Seen
-from tests.faults.trainings import START_S, ended, finished, line_of, training
+from tests.faults.training import Training
+from tests.faults.trainings import START_S, STEPS, ended, finished, line_of, training
 
 FUNCTION = """
 import os, time, zlib
@@ -22,6 +25,18 @@ def compute_score(data_source, solution_str, ground_truth, extra_info=None, **_)
         print(("y" * 999 + "\\n") * 10_000)
     return float(str(ground_truth) in solution_str[-40:])
 """
+SLOW_FUNCTION = """
+import pathlib, time
+
+HERE = pathlib.Path(__file__).parent
+
+def compute_score(data_source, solution_str, ground_truth, extra_info=None, **_):
+    if (HERE / "slow").exists():
+        (HERE / "grading").touch()
+        time.sleep(2)
+    return float(str(ground_truth) in solution_str[-40:])
+"""
+"""Takes two seconds an answer while there is a file `slow`, and says so by a file `grading`."""
 
 
 @contextlib.contextmanager
@@ -91,7 +106,66 @@ def checkpoint_disk_full(workspace: Path, out: Path) -> Seen:
     return seen
 
 
+@contextlib.contextmanager
+def grading(workspace: Path, out: Path, seen: Seen) -> Iterator[Training]:
+    """A training in the middle of a grading of its second step or a later one; from then on gradings are fast."""
+    out.mkdir(parents=True)
+    (out / "score.py").write_text(SLOW_FUNCTION)
+    function = ["mrt.outcome=compute_score", f"reward.custom_reward_function.path={out}/score.py"]
+    with training(workspace, out, *function, "mrt.grade_timeout_s=60") as one:
+        seen.check("the first step is done", one.wait_for(r"step:1 - ", START_S) is not None)
+        (out / "slow").touch()
+        until = time.monotonic() + 60 * PATIENCE
+        while not (out / "grading").exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        seen.check("an answer is being graded", (out / "grading").exists())
+        (out / "slow").unlink()
+        yield one
+
+
+def reward_killed_in_grading(workspace: Path, out: Path) -> Seen:
+    """kill -9 of a reward worker while it waits for a grade."""
+    seen, told = Seen(), r"reward worker \d+ died"
+    with grading(workspace, out, seen) as one:
+        after, steps = len(one.log), one.steps
+        seen.check("there is a reward worker", one.signal("reward worker", signal.SIGKILL) > 0)
+        seen.told_s = one.wait_for(told, 90 * PATIENCE, after=after)
+        seen.check(f"told within 90 s: {told}", seen.told_s is not None)
+        code = ended(one, 120 * PATIENCE)
+        seen.check(f"the run ended by itself, exit code {code}", code not in (None, 0))
+        left = one.left(30)
+        seen.check(f"no process is left {left or ''}", not left)
+        seen.what = f"exit code {code} in step {steps + 1}: {line_of(one.log[after:], told)}"
+    return seen
+
+
+def grader_killed(workspace: Path, out: Path) -> Seen:
+    """kill -9 of the children that grade: others take their answers, none is lost."""
+    seen = Seen()
+    with grading(workspace, out, seen) as one:
+        killed = one.signal("grading worker", signal.SIGKILL)
+        seen.check("there are grading workers", killed > 0)
+        finished(one, seen)
+        restarts, errors = (sum(one.metric(f"mrt/grade_{name}")) for name in ("restarts", "errors"))
+        seen.check(f"they were started anew ({restarts:.0f})", restarts >= 1)
+        seen.check(f"every answer got its grade ({errors:.0f} errors)", errors == 0)
+        rollouts = one.metric("mrt/rollouts")
+        seen.check(f"every rollout came {rollouts}", rollouts == [16.0] * STEPS)
+        seen.what = (
+            f"{killed} killed, {restarts:.0f} started anew, {errors:.0f} answers without a grade; {one.steps} steps"
+        )
+    return seen
+
+
 CASES = (
+    Case(
+        *("reward_killed_in_grading", "kill -9 of a reward worker", "grading", "ends in one line"),
+        reward_killed_in_grading,
+    ),
+    Case(
+        *("grader_killed", "kill -9 of the children that grade", "grading", "goes on, every answer gets its grade"),
+        grader_killed,
+    ),
     Case(
         *("checkpoint_disk_full", "the disk of the checkpoints is full", "save"),
         *("ends with the disk's error; with room it trains", checkpoint_disk_full),

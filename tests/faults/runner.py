@@ -15,11 +15,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tests.faults import commands, disks, trainings
+from tests.faults import commands, disks, engines, resumes, trainings
 from tests.faults.case import PATIENCE, Case, Seen
 from tests.faults.training import ROOT, make_workspace
 
-CASES: tuple[Case, ...] = (*trainings.CASES, *disks.CASES, *commands.CASES)
+CASES: tuple[Case, ...] = (
+    *trainings.CASES,
+    *engines.CASES,
+    *resumes.CASES,
+    *disks.CASES,
+    *commands.CASES,
+)
 RESULTS = ROOT / "tests" / "faults" / "results"
 
 

@@ -23,7 +23,8 @@ import numpy as np
 
 from tests.faults.training import ARMS, Training, kind_of, make_workspace
 
-QUANTITIES = ("resident MB", "open files", "threads")
+QUANTITIES = ("resident MB", "open files", "threads", "anonymous MB")
+"""The last one is the part of the first that no file and no shared memory backs: Ray's object store is not in it."""
 WARM_UP = 0.2
 ROUNDING = 1e-6
 """Share of a quantity per 1,000 steps below which a slope is that of the arithmetic."""
@@ -35,8 +36,8 @@ def measure(pid: int) -> list[float]:
     """QUANTITIES of a process now."""
     status = Path(f"/proc/{pid}/status").read_text()
     fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-    resident = float(fields["VmRSS"].split()[0]) / 1024
-    return [resident, float(len(os.listdir(f"/proc/{pid}/fd"))), float(fields["Threads"])]
+    resident, anonymous = (float(fields[name].split()[0]) / 1024 for name in ("VmRSS", "RssAnon"))
+    return [resident, float(len(os.listdir(f"/proc/{pid}/fd"))), float(fields["Threads"]), anonymous]
 
 
 def measure_all(pids: Sequence[int]) -> dict[str, list[float]]:
@@ -94,6 +95,7 @@ def report(samples: Sequence[Sample]) -> tuple[list[str], bool]:
 def soak(arm: str, out: Path, steps: int, piece: int, every: float) -> list[Sample]:
     """Runs of `piece` steps, each resumed from the last one's checkpoint."""
     workspace, samples = make_workspace(out / "workspace"), []
+    (out / "samples.jsonl").unlink(missing_ok=True)
     for number, last in enumerate(range(piece, steps + piece, piece)):
         done = last - piece
         overrides = [f"trainer.total_training_steps={min(last, steps)}", f"trainer.save_freq={piece}"]
@@ -101,8 +103,10 @@ def soak(arm: str, out: Path, steps: int, piece: int, every: float) -> list[Samp
         run = Training(workspace, out, overrides, arm=arm)
         try:
             while run.process.poll() is None:
-                if done < run.steps < min(last, steps):  # after the last step processes end one by one
-                    samples.append({"piece": number, "step": run.steps, "kinds": measure_all(run.processes())})
+                if done < (step := run.steps) < min(last, steps):  # after the last step processes end one by one
+                    samples.append({"piece": number, "step": step, "kinds": measure_all(run.processes())})
+                    with (out / "samples.jsonl").open("a") as file:
+                        file.write(json.dumps(samples[-1]) + "\n")
                 time.sleep(every)
             if run.process.returncode:
                 raise SystemExit(f"ended with exit code {run.process.returncode}: {run.log_path}")
@@ -123,7 +127,6 @@ def main() -> int:
     out = options.out.resolve() / options.arm
     out.mkdir(parents=True, exist_ok=True)
     samples = soak(options.arm, out, options.steps, options.piece, options.every)
-    (out / "samples.json").write_text(json.dumps(samples) + "\n")
     lines, is_flat = report(samples)
     (out / "slopes.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))

@@ -12,7 +12,7 @@ def samples(growth, pieces=2, noise=1.0):
         {
             "piece": piece,
             "step": step,
-            "kinds": {"trainer": [1000 + 50 * piece + growth * step + random.normal(0, noise), 9, 4]},
+            "kinds": {"trainer": [1000 + 50 * piece + growth * step + random.normal(0, noise), 9, 4, 500]},
         }
         for piece in range(pieces)
         for step in range(100 * piece, 100 * piece + 100)

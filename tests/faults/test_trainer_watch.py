@@ -7,9 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from mrt_verl.hooks import actor_watch
-from mrt_verl.hooks.actor_watch import handed_over, is_there
+from mrt_verl.hooks import actor_watch, trainer_watch
+from mrt_verl.hooks.actor_watch import ActorWatch, handed_over, is_there, questions_of
 from mrt_verl.hooks.stall import StallWatch
+from mrt_verl.hooks.trainer_watch import Trainer, TrainerWatch
 from tests.faults.actors import Actor, Engine, StopsAfter
 
 
@@ -125,3 +126,56 @@ def test_the_trainers_hand_over_weights_where_a_step_ends():
     for module in (trainer_sync, trainer_colocate_async, trainer_separate_async):
         classes = [one for one in vars(module).values() if "on_step_end" in getattr(one, "__dict__", {})]
         assert any("update_weights" in inspect.getsource(one.on_step_end) for one in classes), module
+
+
+@pytest.fixture
+def ticks(monkeypatch):
+    """ticks(n) -> n looks of the worker at how long the trainer has been silent; `killed` holds who was ended."""
+    killed = []
+    monkeypatch.setattr(TrainerWatch, "start", lambda self: None)
+    monkeypatch.setattr(TrainerWatch, "of_process", None)
+    monkeypatch.setattr(trainer_watch, "SAY_S", 0)
+    monkeypatch.setattr(Trainer, "kill", lambda self: killed.append(self.pid))
+
+    def run(count):
+        TrainerWatch.of_process._stopped = StopsAfter(count)
+        TrainerWatch.of_process._run()
+        return killed
+
+    return run
+
+
+def test_a_trainer_whose_process_is_stopped_is_killed_by_a_worker(ticks, caplog):
+    """20 seconds and the minute by which a look may be late: eight ticks of silence."""
+    trainer = Trainer(77, "node", None, 20.0)
+    assert trainer.is_heard(None) is None
+    assert ticks(7) == []
+    trainer.is_heard(None)
+    assert ticks(7) == [] and caplog.text == ""
+    assert ticks(1) == [77]
+    assert "the trainer's process 77 has not run for mrt.stall_timeout_s=20 seconds" in caplog.text
+
+
+def test_another_trainer_takes_the_place_of_the_first(ticks):
+    Trainer(77, "node", None, 20.0).is_heard(None)
+    first = TrainerWatch.of_process
+    Trainer(78, "node", None, 20.0).is_heard(None)
+    first._run()  # ends, and kills nobody
+    assert ticks(8) == [78]
+
+
+def test_each_look_at_the_actors_is_heard(ticks, watch):
+    """By the first agent-loop worker, and only where there is a limit."""
+
+    class Manager:
+        agent_loop_workers = (Actor(), Actor())
+        reward_loop_worker_handles = None
+        llm_client = None
+
+    trainer = Trainer(77, "node", None, 20.0)
+    asked = questions_of(Manager, trainer)
+    assert [question for _, question in asked.values()] == [trainer.is_heard, is_there]
+    assert {question for _, question in questions_of(Manager).values()} == {is_there}
+    assert ActorWatch(lambda: asked).confirm() is None
+    assert TrainerWatch.of_process.trainer is trainer
+    assert Trainer.this(None) is None and Trainer.this(20.0) is None  # no actor of Ray's

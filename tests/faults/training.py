@@ -27,7 +27,8 @@ KINDS = (
     ("server", "ray::vLLMHttpServer"),
     ("server", "ray::CPUHttpServer"),
     ("actor", "ray::WorkerDict"),
-    ("Ray's raylet and GCS", "ray/core/src"),
+    ("Ray's GCS", "ray/core/src/ray/gcs"),
+    ("Ray's raylet", "ray/core/src"),
     ("Ray's Python helpers", "site-packages/ray/"),
     ("resource trackers", "multiprocessing.res"),
 )

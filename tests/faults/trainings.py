@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.faults.case import PATIENCE, Case, Seen
+from tests.faults.moments import during
 from tests.faults.training import Training
 
 START_S = 400 * PATIENCE
@@ -28,15 +29,23 @@ def training(workspace: Path, out: Path, *overrides: str, **how: object) -> Iter
 
 
 def killed(
-    kind: str, told: str, *overrides: str, number: signal.Signals = signal.SIGKILL, within: float = 90
+    kind: str,
+    told: str,
+    *overrides: str,
+    number: signal.Signals = signal.SIGKILL,
+    within: float = 90,
+    in_update: bool = False,
 ) -> Callable:
-    """A case: a signal to every process of a kind while rollouts are made, which ends the run in one line."""
+    """A case: a signal to every process of a kind, in a rollout or in an update, ends the run in one line."""
+    environment = during("slow_update") if in_update else {}
 
     def run(workspace: Path, out: Path) -> Seen:
         seen = Seen()
-        with training(workspace, out, *overrides) as one:
+        with training(workspace, out, *overrides, environment=environment) as one:
             seen.check("the first step is done", one.wait_for(r"step:1 - ", START_S) is not None)
             time.sleep(1)
+            if in_update:
+                seen.check("an update begins", one.wait_for("MOMENT: update", START_S, after=len(one.log)) is not None)
             after, steps = len(one.log), one.steps
             seen.check(f"there is a {kind}", one.signal(kind, number) > 0)
             seen.told_s = one.wait_for(told, within * PATIENCE, after=after)
@@ -156,6 +165,8 @@ def actor_stopped(workspace: Path, out: Path) -> Seen:
 
 LONG = r"has not looked for rollouts for mrt\.stall_timeout_s=20"
 ENGINE = r"has a dead engine core"
+SILENT = r"the trainer's process \d+ has not run for mrt\.stall_timeout_s=20"
+STALL, STOP = ("mrt.stall_timeout_s=20",), signal.SIGSTOP
 STALLED = r"(no rollout has finished|has handed over \w+) for mrt\.stall_timeout_s=20"
 """Which of them depends on where in its step the trainer was."""
 CASES = (
@@ -172,15 +183,15 @@ CASES = (
     ),
     Case(
         *("engine_stopped", "SIGSTOP of vLLM's engine core", "rollout", "ends after mrt.stall_timeout_s=20"),
-        killed("engine core", STALLED, "mrt.stall_timeout_s=20", number=signal.SIGSTOP),
+        killed("engine core", STALLED, *STALL, number=STOP),
     ),
     Case(
         *("agent_loop_stopped", "SIGSTOP of an agent-loop worker", "rollout", "ends after mrt.stall_timeout_s=20"),
-        killed("agent-loop worker", STALLED, "mrt.stall_timeout_s=20", number=signal.SIGSTOP),
+        killed("agent-loop worker", STALLED, *STALL, number=STOP),
     ),
     Case(
         *("reward_stopped", "SIGSTOP of a reward worker", "rollout", "ends after mrt.stall_timeout_s=20"),
-        killed("reward worker", STALLED, "mrt.stall_timeout_s=20", number=signal.SIGSTOP),
+        killed("reward worker", STALLED, *STALL, number=STOP),
     ),
     Case(
         *("actor_killed", "kill -9 of the trainer's actor", "rollout", "ends with what Ray says"),
@@ -190,6 +201,21 @@ CASES = (
     Case(
         *("trainer_killed", "kill -9 of the process of the trainer's loop", "rollout", "ends with what Ray says"),
         killed("trainer", r"ActorDiedError|died unexpectedly"),
+    ),
+    Case(
+        *("trainer_stopped", "SIGSTOP of the process of the trainer's loop", "rollout"),
+        *(
+            "killed after mrt.stall_timeout_s=20 and a minute",
+            killed("trainer", SILENT, *STALL, number=STOP, within=150),
+        ),
+    ),
+    Case(
+        *("engine_killed_in_update", "kill -9 of vLLM's engine core", "update", "ends in one line"),
+        killed("engine core", ENGINE, in_update=True),
+    ),
+    Case(
+        *("agent_loop_killed_in_update", "kill -9 of an agent-loop worker", "update", "ends in one line"),
+        killed("agent-loop worker", r"agent-loop worker \d+ died", in_update=True),
     ),
     Case(
         *("killed_while_saving", "kill -9 of everything", "save"),

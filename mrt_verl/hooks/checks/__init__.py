@@ -11,6 +11,7 @@
     cluster.py      the Ray that the run joins, and others beside it
     rows.py         data files and the first rows of each
     resume.py       the checkpoint that the run would go on from
+    position.py     its place in the data
     room.py         space for the next one; a warning
     locked.py       another run in its directories
     media.py        images, videos and audios of the data
@@ -30,6 +31,7 @@ from mrt_verl.hooks.checks import (
     locked,
     machine,
     media,
+    position,
     resume,
     room,
     rows,
@@ -58,6 +60,7 @@ OF_MACHINE: tuple[Check, ...] = (
     *cluster.CHECKS,
     *rows.CHECKS,
     *resume.CHECKS,
+    *position.CHECKS,
     *room.CHECKS,
     *locked.CHECKS,
     *media.CHECKS,

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from mrt_verl.hooks.checks.local import context_tokens, expand, load_tokenizer, lora_rank
+from mrt_verl.hooks.checks.local import context_tokens, expand, load_tokenizer, lora_rank, own_max_model_len
 from mrt_verl.parts import stop_problems, text_problems
 from mrt_verl.provers import PROVERS, prover_class
 from mrt_verl.settings import MRTSettings
@@ -90,7 +90,9 @@ def check_context(settings: MRTSettings, config: Any) -> Iterator[str]:
     rollout, model = config.actor_rollout_ref.rollout, config.actor_rollout_ref.model
     tokenizer = load_tokenizer(model)
     limit, source = context_tokens(config), "actor_rollout_ref.rollout.max_model_len"
-    if rollout.max_model_len is None:
+    if limit is not None and limit == own_max_model_len(config) != rollout.max_model_len:
+        source = f"actor_rollout_ref.rollout.engine_kwargs.{rollout.name}.max_model_len"
+    elif rollout.max_model_len is None:
         source = "the model's max_position_embeddings"
     if limit is None or tokenizer is None:
         return

@@ -65,12 +65,23 @@ def model_directory(model: Any) -> Path | None:
 
 
 def context_tokens(config: Any) -> int | None:
-    """Tokens of the rollout engine's context: `max_model_len`, or the model's own limit; None where neither is told."""
-    limit = config.actor_rollout_ref.rollout.max_model_len
-    if limit is not None:
-        return int(limit)
+    """Tokens of the rollout engine's context: `max_model_len`, or the model's own limit; None where neither is told.
+
+    vLLM takes the one in `engine_kwargs`, verl's server clamps requests to the other: the smaller one counts.
+    """
+    limits = [limit for limit in (config.actor_rollout_ref.rollout.max_model_len, own_max_model_len(config)) if limit]
+    if limits:
+        return int(min(limits))
     directory = model_directory(config.actor_rollout_ref.model)
     return None if directory is None else _positions(directory)
+
+
+def own_max_model_len(config: Any) -> int | None:
+    """`max_model_len` among the engine's own arguments, which verl hands to vLLM in place of its own setting."""
+    rollout = config.actor_rollout_ref.rollout
+    arguments = (rollout.get("engine_kwargs") or {}).get(rollout.get("name")) or {}
+    limit = arguments.get("max_model_len")
+    return limit if isinstance(limit, int) and limit > 0 else None
 
 
 @functools.lru_cache(maxsize=1)

@@ -55,6 +55,18 @@ def check_checkpoint(settings: MRTSettings, config: Any) -> Iterator[str]:
             logger.warning("verl empties %s when it resumes: move it away, or name another file", metrics)
 
 
+def resumed_from(config: Any) -> Path | None:
+    """The directory of the step that a run goes on from; None for a run that starts anew, or from another store."""
+    trainer, mode = config.trainer, config.trainer.get("resume_mode")
+    if mode == "resume_path" and "://" not in str(trainer.get("resume_from_path")):
+        path = expand(str(trainer.get("resume_from_path")))
+    elif mode == "auto" and (tracker := expand(str(trainer.get("default_local_dir"))) / TRACKER).is_file():
+        path = tracker.with_name(f"{STEP}{tracker.read_text(encoding='utf-8', errors='replace').strip()}")
+    else:
+        return None
+    return path if path.is_dir() else None
+
+
 def _tracked(directory: Path, wanted: Wanted, last_step: int | None) -> Iterator[str]:
     """What is wrong with the step that the tracker of a run names."""
     tracker = directory / TRACKER
