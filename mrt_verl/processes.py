@@ -128,6 +128,15 @@ def outlive(parent: int) -> int:
     return kill_all(known)
 
 
+def cpu_seconds(pid: int) -> float | None:
+    """Processor time that a process of this machine has taken; None of one that is gone, or without /proc."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _stat(path: Path) -> tuple[int, int, str] | None:
     """(process id, parent's, time of start) of a /proc/PID/stat; None for a process that is gone or a zombie."""
     try:

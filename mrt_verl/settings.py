@@ -112,7 +112,7 @@ class MRTSettings:
     stall_timeout_s: float | None = 3600
     """Seconds without any rollout finishing after which a run that waits for rollouts ends, > 0; null waits for ever.
     It must be longer than a rollout takes, its grading included. A worker or an engine that died ends it at once; a
-    trainer's process that does not run at all is killed a minute later."""
+    trainer's process that is stopped is killed a minute later."""
     insertion: str | None = None
     """Who writes further episode openings into a trace: `budget_forcing`, `backtrack`, `package.module:Class`
     (insertions.InsertionPolicy), or null."""

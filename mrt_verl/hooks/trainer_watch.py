@@ -1,8 +1,9 @@
 """Whether the trainer's process runs at all: asked where it is not, in the first agent-loop worker.
 
 A process that is stopped tells nobody, and the driver waits for it for ever. The thread in it that looks at the actors
-(actor_watch.py) is heard by that worker at each look. Where it is silent for `mrt.stall_timeout_s` and `LATE_S`, the
-worker says so and kills it; the run ends as where the trainer died.
+(actor_watch.py) is heard by that worker at each look. Where it is silent for `mrt.stall_timeout_s` and `LATE_S`, and
+takes no processor time all the while, the worker says so and kills it; the run ends as where the trainer died. On
+another node than the worker's this cannot be seen, and nothing happens.
 """
 
 import contextlib
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import ray
+
+from mrt_verl.processes import cpu_seconds
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +35,6 @@ class Trainer:
 
     pid: int
     node: str
-    actor: Any
-    """Ray's handle of it."""
     limit_s: float
     """`mrt.stall_timeout_s`."""
 
@@ -45,7 +46,7 @@ class Trainer:
         context = ray.get_runtime_context()
         if context.get_actor_id() is None:
             return None
-        return cls(os.getpid(), context.get_node_id(), context.current_actor, limit_s)
+        return cls(os.getpid(), context.get_node_id(), limit_s)
 
     def is_heard(self, worker: Any) -> str | None:
         """Asked on the worker, which hears by it that the trainer runs; nothing is wrong there."""
@@ -56,23 +57,25 @@ class Trainer:
         watch.heard()
         return None
 
+    def processor_seconds(self) -> float | None:
+        """What it has taken; None where it is not on this node."""
+        return cpu_seconds(self.pid) if ray.get_runtime_context().get_node_id() == self.node else None
+
     def kill(self) -> None:
         """End it, stopped or not."""
-        with contextlib.suppress(Exception):
-            ray.kill(self.actor)
-        if ray.get_runtime_context().get_node_id() == self.node:
-            with contextlib.suppress(OSError):
-                os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            os.kill(self.pid, signal.SIGKILL)
 
 
 class TrainerWatch:
-    """Counts for how long the trainer has been silent, in the worker's process."""
+    """Counts for how long the trainer has been silent and still, in the worker's process."""
 
     of_process: ClassVar["TrainerWatch | None"] = None
 
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
         self._silent_s = 0.0
+        self._taken_s: float | None = None
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -86,10 +89,12 @@ class TrainerWatch:
         while self._silent_s < self.trainer.limit_s + LATE_S:
             if self._stopped.wait(TICK_S) or TrainerWatch.of_process is not self:
                 return
-            self._silent_s += TICK_S
+            before, self._taken_s = self._taken_s, self.trainer.processor_seconds()
+            is_still = self._taken_s is not None and self._taken_s == before
+            self._silent_s = self._silent_s + TICK_S if is_still else 0.0
         logger.error(
-            "the trainer's process %d has not run for mrt.stall_timeout_s=%g seconds: it is stopped, or hangs as a "
-            "whole. It is killed, which ends the run",
+            "the trainer's process %d has not run for mrt.stall_timeout_s=%g seconds: it is stopped. It is killed, "
+            "which ends the run",
             *(self.trainer.pid, self.trainer.limit_s),
         )
         time.sleep(SAY_S)

@@ -2,7 +2,11 @@
 
 import contextlib
 import inspect
+import signal
+import subprocess
+import sys
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +15,7 @@ from mrt_verl.hooks import actor_watch, trainer_watch
 from mrt_verl.hooks.actor_watch import ActorWatch, handed_over, is_there, questions_of
 from mrt_verl.hooks.stall import StallWatch
 from mrt_verl.hooks.trainer_watch import Trainer, TrainerWatch
+from mrt_verl.processes import cpu_seconds
 from tests.faults.actors import Actor, Engine, StopsAfter
 
 
@@ -136,6 +141,7 @@ def ticks(monkeypatch):
     monkeypatch.setattr(TrainerWatch, "of_process", None)
     monkeypatch.setattr(trainer_watch, "SAY_S", 0)
     monkeypatch.setattr(Trainer, "kill", lambda self: killed.append(self.pid))
+    monkeypatch.setattr(Trainer, "processor_seconds", lambda self: 5.0)
 
     def run(count):
         TrainerWatch.of_process._stopped = StopsAfter(count)
@@ -147,21 +153,45 @@ def ticks(monkeypatch):
 
 def test_a_trainer_whose_process_is_stopped_is_killed_by_a_worker(ticks, caplog):
     """20 seconds and the minute by which a look may be late: eight ticks of silence."""
-    trainer = Trainer(77, "node", None, 20.0)
+    trainer = Trainer(77, "node", 20.0)
     assert trainer.is_heard(None) is None
-    assert ticks(7) == []
+    assert ticks(8) == []  # the first has nothing to compare the processor time with
     trainer.is_heard(None)
     assert ticks(7) == [] and caplog.text == ""
     assert ticks(1) == [77]
-    assert "the trainer's process 77 has not run for mrt.stall_timeout_s=20 seconds" in caplog.text
+    assert "the trainer's process 77 has not run for mrt.stall_timeout_s=20 seconds: it is stopped" in caplog.text
+
+
+@pytest.mark.parametrize("seconds", [range(100), [5.0, 5.01] * 50, [None] * 100])
+def test_a_trainer_that_computes_or_is_elsewhere_is_left_alone(ticks, monkeypatch, caplog, seconds):
+    taken = iter(seconds)
+    monkeypatch.setattr(Trainer, "processor_seconds", lambda self: next(taken))
+    Trainer(77, "node", 20.0).is_heard(None)
+    assert ticks(99) == [] and caplog.text == ""
+
+
+def test_the_processor_time_of_a_process_that_is_stopped_stands(tmp_path):
+    code = "import time\nopen('there', 'w')\nwhile True: time.monotonic()"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path) as process:
+        try:
+            while not (tmp_path / "there").exists() or not cpu_seconds(process.pid):
+                time.sleep(0.05)
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(0.2)
+            taken = cpu_seconds(process.pid)
+            time.sleep(0.3)
+            assert cpu_seconds(process.pid) == taken > 0
+        finally:
+            process.kill()
+    assert cpu_seconds(process.pid) is None
 
 
 def test_another_trainer_takes_the_place_of_the_first(ticks):
-    Trainer(77, "node", None, 20.0).is_heard(None)
+    Trainer(77, "node", 20.0).is_heard(None)
     first = TrainerWatch.of_process
-    Trainer(78, "node", None, 20.0).is_heard(None)
+    Trainer(78, "node", 20.0).is_heard(None)
     first._run()  # ends, and kills nobody
-    assert ticks(8) == [78]
+    assert ticks(9) == [78]
 
 
 def test_each_look_at_the_actors_is_heard(ticks, watch):
@@ -172,7 +202,7 @@ def test_each_look_at_the_actors_is_heard(ticks, watch):
         reward_loop_worker_handles = None
         llm_client = None
 
-    trainer = Trainer(77, "node", None, 20.0)
+    trainer = Trainer(77, "node", 20.0)
     asked = questions_of(Manager, trainer)
     assert [question for _, question in asked.values()] == [trainer.is_heard, is_there]
     assert {question for _, question in questions_of(Manager).values()} == {is_there}
