@@ -25,7 +25,7 @@ def go_on(workspace: Path, out: Path, seen: Seen, last: int, *overrides: str) ->
     (out / "metrics.jsonl").unlink(missing_ok=True)  # verl's logger empties it
     with training(workspace, out, f"trainer.total_training_steps={last}", *SAVE, *overrides) as one:
         finished(one, seen, last)
-        done = [int(step) for step in re.findall(r"step:(\d+) - ", one.log)]
+        done = [int(step) for step in re.findall(r"(?<!_)step:(\d+) - ", one.log)]
         seen.check(f"its steps end with {last} {done}", done == list(range(done[0] if done else last, last + 1)))
         seen.what += f"{'; ' if seen.what else ''}steps {done[:1]} to {done[-1:]}: {' '.join(overrides) or 'as begun'}"
 
