@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 import time
 from collections import Counter
@@ -206,6 +207,7 @@ def main() -> int:
     out.mkdir(parents=True, exist_ok=True)
     os.chdir(out)
     samples: list[Sample] = []
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # else ignored by all that a shell starts with `&`
     figures = asyncio.run(run(options.gradings, out, samples))
     (out / "gradings.json").write_text(json.dumps({"figures": figures, "samples": samples}) + "\n")
     lines = tables(figures, samples)

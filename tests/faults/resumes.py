@@ -10,7 +10,7 @@ from typing import Any
 from tests.faults.case import PATIENCE, Case, Seen
 from tests.faults.trainings import ended, finished, training
 
-SAVE = ("trainer.save_freq=1", "trainer.max_actor_ckpt_to_keep=2")
+SAVE = ("trainer.save_freq=1", "trainer.max_actor_ckpt_to_keep=2", "mrt.traces_per_step=16")
 SETTINGS = ("mrt.alpha=0.5", "mrt.prover=sample", "mrt.branches=2", "mrt.max_episodes=3")
 SIZES = (
     *("data.train_batch_size=8", "actor_rollout_ref.actor.ppo_mini_batch_size=8"),
@@ -20,14 +20,14 @@ ROWS = 32
 """Of the workspace's training data."""
 
 
-def go_on(workspace: Path, out: Path, seen: Seen, last: int, *overrides: str) -> None:
-    """The run up to a step, from wherever it is."""
+def go_on(workspace: Path, out: Path, seen: Seen, last: int, what: str, *overrides: str) -> None:
+    """The run up to a step, from wherever it is, with what is told in words and given as overrides."""
     (out / "metrics.jsonl").unlink(missing_ok=True)  # verl's logger empties it
     with training(workspace, out, f"trainer.total_training_steps={last}", *SAVE, *overrides) as one:
         finished(one, seen, last)
-        done = [int(step) for step in re.findall(r"step:(\d+) - ", one.log)]
+        done = [int(step) for step in re.findall(r"(?<!_)step:(\d+) - ", one.log)]
         seen.check(f"its steps end with {last} {done}", done == list(range(done[0] if done else last, last + 1)))
-        seen.what += f"{'; ' if seen.what else ''}steps {done[:1]} to {done[-1:]}: {' '.join(overrides) or 'as begun'}"
+        seen.what += f"{'; ' if seen.what else ''}to step {one.steps} {what}"
 
 
 def refused(workspace: Path, out: Path, seen: Seen, told: str, *overrides: str) -> None:
@@ -36,7 +36,7 @@ def refused(workspace: Path, out: Path, seen: Seen, told: str, *overrides: str) 
         code = ended(one, 120 * PATIENCE)
         line = re.search(rf"reward_model=mrt: .*{told}.*", one.log)
         seen.check(f"refused with exit code {code}: {told}", bool(line) and code not in (None, 0))
-        seen.what += f"; refused: {line[0][:160] if line else 'no'}"
+        seen.what += f"; refused: {line[0][:130] if line else 'no'}"
 
 
 def traces(out: Path, steps: Sequence[int]) -> list[dict[str, Any]]:
@@ -48,9 +48,9 @@ def traces(out: Path, steps: Sequence[int]) -> list[dict[str, Any]]:
 def changed(workspace: Path, out: Path) -> Seen:
     """Two steps, then other settings of `mrt.*`, then other sizes, then other data; the epoch's rows come once."""
     seen = Seen()
-    go_on(workspace, out, seen, 2)
-    go_on(workspace, out, seen, 3, *SETTINGS)
-    go_on(workspace, out, seen, 5, *SETTINGS, *SIZES)
+    go_on(workspace, out, seen, 2, "as begun")
+    go_on(workspace, out, seen, 3, "with another alpha, prover and cap on episodes", *SETTINGS)
+    go_on(workspace, out, seen, 5, "with another batch size, group and length", *SETTINGS, *SIZES)
     rows = Counter(row["problem"] for row in traces(out, range(1, 6)))
     seen.check(f"28 of the {ROWS} rows, none twice ({len(rows)})", len(rows) == 28)
     seen.check("each with its group", sorted(rows.values()) == [2] * 16 + [4] * 12)
@@ -62,7 +62,7 @@ def changed(workspace: Path, out: Path) -> Seen:
     few, other = own_data(out, 8), own_data(out, ROWS)
     refused(workspace, out, seen, "position in the data", f"data.train_files={few}")
     refused(workspace, out, seen, "dataloader_num_workers", "data.dataloader_num_workers=2")
-    go_on(workspace, out, seen, 6, *SETTINGS, *SIZES, f"data.train_files={other}")
+    go_on(workspace, out, seen, 6, "with another file", *SETTINGS, *SIZES, f"data.train_files={other}")
     strangers = {row["problem"] for row in traces(out, [6])}
     seen.check("the other file's rows come", len(strangers) == 8 and not strangers & set(rows))
     return seen
