@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Faults tried on real trainings and evaluations of the tiny model: bash tests/faults/run.sh [--cases NAME,NAME]
-# PASS or FAIL for each, with seconds until it was told; the table goes to tests/faults/results/. Half an hour on two idle
+# PASS or FAIL for each, with seconds until it was told; the table goes to tests/faults/results/. An hour on two idle
 # cores; MRT_FAULT_PATIENCE=3 triples the limits on a machine that does other things as well.
 # Not in it, hours each: python -m tests.faults.soak (a long training), tests.faults.gradings (hostile answers); minutes:
 # tests.faults.memory (what a rollout leaves behind), tests.faults.scale (what a step of 64 nodes costs).
