@@ -8,6 +8,7 @@ math-verify's parser for what only that can read.
 """
 
 import json
+import math
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -30,18 +31,28 @@ _CACHED_LENGTH = 400
 def as_references(reference: Any) -> tuple[str, ...]:
     """The accepted answers, freed of box or `####`: one (a string or a number) or several (any other iterable).
 
-    None, a mapping and anything empty hold no answer: they give no reference. A JSON list of strings is several.
+    None, a mapping, a float that is no number (what pandas writes where nothing is) and anything empty hold no answer:
+    they give no reference. A JSON list of strings is several, bytes are their UTF-8 text.
     """
     if hasattr(reference, "tolist"):  # numpy's arrays, those without dimensions too
         reference = reference.tolist()
-    if reference is None or isinstance(reference, Mapping):
+    reference = _decoded(reference)
+    if _is_none(reference):
         return ()
     if isinstance(reference, str) and _JSON_LIST.fullmatch(reference):
         reference = _from_json(reference)
     several = [reference] if isinstance(reference, str) or not hasattr(reference, "__iter__") else reference
-    texts = [str(one) for one in several if one is not None and not isinstance(one, Mapping)]
+    texts = [str(_decoded(one)) for one in several if not _is_none(one)]
     found = (extract_answer(text, thinking=None, finished=True, fallbacks=("hashes",)) or tidy(text) for text in texts)
     return tuple(text for text in found if text)
+
+
+def _decoded(one: Any) -> Any:
+    return one.decode("utf-8", "replace") if isinstance(one, bytes) else one
+
+
+def _is_none(one: Any) -> bool:
+    return one is None or isinstance(one, Mapping) or (isinstance(one, float) and math.isnan(one))
 
 
 def _from_json(text: str) -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import threading
 from collections.abc import Iterator
 
@@ -60,10 +61,13 @@ def test_references_may_be_numbers_boxed_or_solutions() -> None:
     assert as_references([7, "$8$", r"so \boxed{9}", "6+4 = 10\n#### 10"]) == ("7", "8", "9", "10")
     assert as_references(numpy.array(10)) == ("10",)
     assert as_references(numpy.array(["9", "10"])) == as_references('["9", "10"]') == ("9", "10")
+    assert as_references([b"9", b"\xe2\x88\x9a2"]) == ("9", "√2") and as_references(b"10") == ("10",)
     assert as_references(r"$x=\boxed{3}$ and $y=\boxed{4}$") == ("x = 3, y = 4",)
 
 
-@pytest.mark.parametrize("reference", [None, {"target": 10, "numbers": [3, 7]}, "", [], [None]])
+@pytest.mark.parametrize(
+    "reference", [None, {"target": 10, "numbers": [3, 7]}, "", b"", [], [None], math.nan, [math.nan]]
+)
 def test_what_holds_no_answer_is_no_reference_and_an_error(grader: Grader, reference: object) -> None:
     assert as_references(reference) == ()
     assert grader.grade_sync([r"\boxed{10}"], reference)[0].verdict is Verdict.ERROR
