@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from mrt_verl import log
 from mrt_verl.evaluation.command import name_models
@@ -21,11 +22,13 @@ from mrt_verl.evaluation.options import parse_arguments
 from mrt_verl.grading import Grader, Verdict
 from mrt_verl.grading.channel import Channel, ChannelClosed
 from mrt_verl.grading.outcomes import FileFunction
+from mrt_verl.hooks.checks.position import Position
 from mrt_verl.interrupts import run_command
 from mrt_verl.step_report import GradingFailed, check_errors, warn_of_timeouts
 from tests.faults.records import rollout
 
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\r\x9b31m\x08\u009d"
+UNPICKLES = r"pickle\.loads?\(|torch\.load\((?!.*weights_only=True)"
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -190,11 +193,21 @@ def test_a_dataset_row_is_told_without_escapes(tmp_path):
 
 
 def test_pickle_is_read_from_our_own_side_alone():
-    """Of all of the package, `pickle.loads` stands only where the other side is this package's own process."""
+    """Of all of the package, `pickle.loads` stands only where the other side is this package's own process.
+
+    `torch.load` with `weights_only=True` runs no code (the next test).
+    """
     root = Path(log.__file__).parents[1]
     files = [*(root / "mrt_verl").rglob("*.py"), *(root / "data_prep").rglob("*.py")]
-    using = {
-        str(path.relative_to(root)) for path in files if re.search(r"pickle\.loads?\(|torch\.load\(", path.read_text())
-    }
+    using = {str(path.relative_to(root)) for path in files if re.search(UNPICKLES, path.read_text())}
     assert using == {"mrt_verl/grading/channel.py", "mrt_verl/grading/outcomes.py", "mrt_verl/grading/worker.py"}
     assert pickle.dumps(Bomb("x"))
+
+
+def test_the_place_in_the_data_of_a_checkpoint_is_read_without_running_code(tmp_path):
+    """verl itself unpickles a checkpoint; the check that comes before it, also of a wrong path, does not."""
+    torch.save({"_sampler_iter_state": Bomb(tmp_path / "owned")}, tmp_path / "data.pt")
+    assert Position.read(tmp_path / "data.pt") is None
+    (tmp_path / "data.pt").write_bytes(pickle.dumps(Bomb(tmp_path / "owned")))
+    assert Position.read(tmp_path / "data.pt") is None
+    assert not (tmp_path / "owned").exists()
