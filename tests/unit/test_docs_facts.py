@@ -230,6 +230,7 @@ IN_README = {
     "MRT, `pooled`": "pooled_median",
     "the paper's MRT (`sample`, G = 4)": "paper",
     "GRPO with a length penalty": "grpo_length",
+    "GRPO, cut at 80 tokens": "grpo_truncated",
 }
 
 

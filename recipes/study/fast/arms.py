@@ -46,7 +46,10 @@ ARMS: dict[str, Arm] = {
     "anchored_seen": Arm({"prover": "anchored_seen", "branches": 1, "bonus_norm": "batch"}),
     "one_episode": Arm(ONE_EPISODE, {"rollouts": 8}),
 }
-MAIN = ("grpo", "grpo_length", "segments", "paper", "seen_median", "pooled_median")
+MAIN = (
+    *("grpo", "grpo_length", "grpo_truncated", "segments", "paper", "paper_prefix"),
+    *("seen_median", "pooled_median", "one_episode"),
+)
 """The arms of the study's first table, on held-out problems; those of no table were tuned alone."""
 VARIANTS = ("grpo", "seen", "seen_token", "seen_median", "pooled", "pooled_token", "pooled_median")
 """The forms of MRT among which the default was chosen."""
@@ -56,6 +59,7 @@ LATE_VARIANTS = ("grpo", "seen", "seen_median", "pooled", "pooled_median")
 SHOWN = {
     "grpo": "GRPO",
     "grpo_length": "GRPO, length penalty",
+    "grpo_truncated": "GRPO, truncated",
     "paper": "the paper's MRT",
     "seen_median": "MRT (defaults)",
     "pooled_median": "MRT, pooled",
