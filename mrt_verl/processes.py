@@ -130,19 +130,22 @@ def outlive(parent: int) -> int:
 
 def cpu_seconds(pid: int) -> float | None:
     """Processor time that a process of this machine has taken; None of one that is gone, or without /proc."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    found = _fields(Path(f"/proc/{pid}/stat"))
+    return None if found is None else (int(found[1][11]) + int(found[1][12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _stat(path: Path) -> tuple[int, int, str] | None:
     """(process id, parent's, time of start) of a /proc/PID/stat; None for a process that is gone or a zombie."""
+    found = _fields(path)
+    return None if found is None else (found[0], int(found[1][1]), found[1][19])
+
+
+def _fields(path: Path) -> tuple[int, list[str]] | None:
+    """(process id, what follows its name) of a /proc/PID/stat; None for a process that is gone or a zombie."""
     try:
         head, _, tail = path.read_text(errors="replace").rpartition(")")
         fields = tail.split()
-        return None if fields[0] == "Z" else (int(head.split(" ", 1)[0]), int(fields[1]), fields[19])
+        return None if fields[0] == "Z" else (int(head.split(" ", 1)[0]), fields)
     except (OSError, ValueError, IndexError):
         return None
 

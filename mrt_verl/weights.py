@@ -33,34 +33,34 @@ def safetensors_files(directory: Path) -> list[Path]:
     return [single] if single.is_file() else sorted(directory.glob("*.safetensors"))
 
 
-def broken_weights(directory: Path) -> str | None:
-    """What is wrong with a model's safetensors: a shard is missing, cut off or a pointer to one; None of whole ones.
+def count_parameters(directory: Path) -> int:
+    """Of a model's safetensors, by their headers; 0 where there are none.
 
-    Reads their headers alone.
+    Raises:
+        ValueError: a shard is missing, cut off or a pointer to one.
     """
     from safetensors import SafetensorError, safe_open
 
     try:
         files = safetensors_files(directory)
     except ValueError as error:
-        return f"{INDEX}: {error}"
+        raise ValueError(f"{INDEX}: {error}") from error
+    count = 0
     for path in files:
         if not path.is_file():
-            return f"{path.name} is missing, which {INDEX} names"
+            raise ValueError(f"{path.name} is missing, which {INDEX} names")
         try:
-            with safe_open(path, framework="np"):
-                pass
+            with safe_open(path, framework="np") as file:
+                count += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
         except (SafetensorError, OSError) as error:
-            return f"{path.name}: not whole weights: {error}"
-    return None
-
-
-def count_parameters(directory: Path) -> int:
-    """Of a model's whole safetensors, by their headers; 0 where there are none."""
-    from safetensors import safe_open
-
-    count = 0
-    for path in safetensors_files(directory):
-        with safe_open(path, framework="np") as file:
-            count += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+            raise ValueError(f"{path.name}: not whole weights: {error}") from error
     return count
+
+
+def broken_weights(directory: Path) -> str | None:
+    """What is wrong with a model's safetensors; None of whole ones."""
+    try:
+        count_parameters(directory)
+    except ValueError as error:
+        return str(error)
+    return None

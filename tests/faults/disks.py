@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.faults.case import PATIENCE, Case, Seen
 from tests.faults.training import Training
-from tests.faults.trainings import START_S, STEPS, ended, finished, line_of, training
+from tests.faults.trainings import START_S, STEPS, ended, finished, hit, line_of, training
 
 FUNCTION = """
 import os, time, zlib
@@ -125,17 +125,9 @@ def grading(workspace: Path, out: Path, seen: Seen) -> Iterator[Training]:
 
 def reward_killed_in_grading(workspace: Path, out: Path) -> Seen:
     """kill -9 of a reward worker while it waits for a grade."""
-    seen, told = Seen(), r"reward worker \d+ died"
+    seen = Seen()
     with grading(workspace, out, seen) as one:
-        after, steps = len(one.log), one.steps
-        seen.check("there is a reward worker", one.signal("reward worker", signal.SIGKILL) > 0)
-        seen.told_s = one.wait_for(told, 90 * PATIENCE, after=after)
-        seen.check(f"told within 90 s: {told}", seen.told_s is not None)
-        code = ended(one, 120 * PATIENCE)
-        seen.check(f"the run ended by itself, exit code {code}", code not in (None, 0))
-        left = one.left(30)
-        seen.check(f"no process is left {left or ''}", not left)
-        seen.what = f"exit code {code} in step {steps + 1}: {line_of(one.log[after:], told)}"
+        hit(one, seen, "reward worker", r"reward worker \d+ died")
     return seen
 
 

@@ -46,18 +46,25 @@ def killed(
             time.sleep(1)
             if in_update:
                 seen.check("an update begins", one.wait_for("MOMENT: update", START_S, after=len(one.log)) is not None)
-            after, steps = len(one.log), one.steps
-            seen.check(f"there is a {kind}", one.signal(kind, number) > 0)
-            seen.told_s = one.wait_for(told, within * PATIENCE, after=after)
-            seen.check(f"told within {within:g} s: {told}", seen.told_s is not None)
-            code = ended(one, 120 * PATIENCE)
-            seen.check("the run ended by itself, with an exit code that is not 0", code not in (None, 0))
-            left = one.left(30)
-            seen.check(f"no process is left {left or ''}", not left)
-            seen.what = f"exit code {code} in step {steps + 1}: {line_of(one.log[after:], told)}"
+            hit(one, seen, kind, told, number, within)
         return seen
 
     return run
+
+
+def hit(
+    run: Training, seen: Seen, kind: str, told: str, number: signal.Signals = signal.SIGKILL, within: float = 90
+) -> None:
+    """A signal to every process of a kind now; the run must tell in a line that matches, and end by itself."""
+    after, steps = len(run.log), run.steps
+    seen.check(f"there is a {kind}", run.signal(kind, number) > 0)
+    seen.told_s = run.wait_for(told, within * PATIENCE, after=after)
+    seen.check(f"told within {within:g} s: {told}", seen.told_s is not None)
+    code = ended(run, 120 * PATIENCE)
+    seen.check("the run ended by itself, with an exit code that is not 0", code not in (None, 0))
+    left = run.left(30)
+    seen.check(f"no process is left {left or ''}", not left)
+    seen.what = f"exit code {code} in step {steps + 1}: {line_of(run.log[after:], told)}"
 
 
 def ended(run: Training, seconds: float) -> int | None:

@@ -43,8 +43,7 @@ def check_checkpoint(settings: MRTSettings, config: Any) -> Iterator[str]:
     """A line names the file that is broken, and the newest step that is whole."""
     trainer, wanted = config.trainer, Wanted.of(config)
     mode = trainer.get("resume_mode")
-    if mode == "resume_path" and "://" not in str(trainer.get("resume_from_path")):
-        path = expand(str(trainer.get("resume_from_path")))
+    if (path := _path_asked_for(trainer)) is not None:
         problem = "it is not there" if not path.is_dir() else broken(path, wanted)
         if problem is not None:
             yield f"trainer.resume_from_path={path}: {problem}; {_advice(path.parent, wanted)}"
@@ -58,13 +57,17 @@ def check_checkpoint(settings: MRTSettings, config: Any) -> Iterator[str]:
 def resumed_from(config: Any) -> Path | None:
     """The directory of the step that a run goes on from; None for a run that starts anew, or from another store."""
     trainer, mode = config.trainer, config.trainer.get("resume_mode")
-    if mode == "resume_path" and "://" not in str(trainer.get("resume_from_path")):
-        path = expand(str(trainer.get("resume_from_path")))
-    elif mode == "auto" and (tracker := expand(str(trainer.get("default_local_dir"))) / TRACKER).is_file():
+    path = _path_asked_for(trainer)
+    if mode == "auto" and (tracker := expand(str(trainer.get("default_local_dir"))) / TRACKER).is_file():
         path = tracker.with_name(f"{STEP}{tracker.read_text(encoding='utf-8', errors='replace').strip()}")
-    else:
+    return path if path is not None and path.is_dir() else None
+
+
+def _path_asked_for(trainer: Any) -> Path | None:
+    """The step's directory that `resume_mode=resume_path` names; None in another mode, or of another store."""
+    if trainer.get("resume_mode") != "resume_path" or "://" in str(trainer.get("resume_from_path")):
         return None
-    return path if path.is_dir() else None
+    return expand(str(trainer.get("resume_from_path")))
 
 
 def _tracked(directory: Path, wanted: Wanted, last_step: int | None) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mrt_verl.hooks.checks.local import expand, lora_rank, model_directory, nearest_existing
 from mrt_verl.settings import MRTSettings
-from mrt_verl.weights import broken_weights, count_parameters
+from mrt_verl.weights import count_parameters
 
 logger = logging.getLogger(__name__)
 
@@ -22,10 +22,14 @@ def check_room(settings: MRTSettings, config: Any) -> Iterator[str]:
     directory = model_directory(model)
     if trainer.save_freq <= 0 or actor.strategy not in ("fsdp", "fsdp2") or directory is None:
         return
-    if lora_rank(model) or "://" in str(trainer.default_local_dir) or broken_weights(directory) is not None:
+    if lora_rank(model) or "://" in str(trainer.default_local_dir):
         return
+    try:
+        parameters = count_parameters(directory)
+    except ValueError:
+        return  # machine.py says so
     place = nearest_existing(expand(str(trainer.default_local_dir)))
-    needed, free = PARAMETER_BYTES * count_parameters(directory) / trainer.nnodes, shutil.disk_usage(place).free
+    needed, free = PARAMETER_BYTES * parameters / trainer.nnodes, shutil.disk_usage(place).free
     if free < needed:
         logger.warning(
             "trainer.default_local_dir=%s has %s left, and a checkpoint of this model takes about %s here: free some, "

@@ -20,6 +20,7 @@ def shorter_is_better(outcome: float, tokens: int) -> float:
 
 
 RMS = {"bonus_norm": "rms"}
+SEEN_MEDIAN = {"prover": "seen", "branches": 1, "credit": "median"}
 ONE_EPISODE = {"variant": "prefix", "prefix_mode": "one_episode", "prover": "sample"}
 ARMS: dict[str, Arm] = {
     "grpo": Arm(experiment={"is_plain": True}, settings={"alpha": 0.0}),
@@ -38,10 +39,8 @@ ARMS: dict[str, Arm] = {
     "pooled": Arm({"prover": "pooled", "bonus_norm": "batch"}),
     "seen_token": Arm({"prover": "seen", "branches": 1, "credit_per": "token"}, rate_of="seen"),
     "pooled_token": Arm({"prover": "pooled", "credit_per": "token"}, rate_of="pooled"),
-    "seen_median": Arm({"prover": "seen", "branches": 1, "credit": "median"}, rate_of="seen"),
-    "seen_median_length": Arm(
-        {"prover": "seen", "branches": 1, "credit": "median"}, {"score": shorter_is_better}, rate_of="seen"
-    ),
+    "seen_median": Arm(SEEN_MEDIAN, rate_of="seen"),
+    "seen_median_length": Arm(SEEN_MEDIAN, {"score": shorter_is_better}, rate_of="seen"),
     "pooled_median": Arm({"prover": "pooled", "credit": "median"}, rate_of="pooled"),
     "anchored_seen": Arm({"prover": "anchored_seen", "branches": 1, "bonus_norm": "batch"}),
     "one_episode": Arm(ONE_EPISODE, {"rollouts": 8}),
