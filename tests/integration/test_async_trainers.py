@@ -51,8 +51,16 @@ def test_replicas_of_their_own(train):
 
 
 def test_replicas_beside_the_trainer(train):
-    """A batch of prompts is ahead of the trainer: traces of a step may have been begun with the weights before."""
-    run = train(*PLAIN, "trainer.v1.trainer_mode=colocate_async")
+    """A batch of prompts is ahead of the trainer: traces of a step may have been begun with the weights before.
+
+    verl takes groups as they end, so that a slow one may be overtaken and grow older, up to a limit: here a version.
+    """
+    run = train(
+        *PLAIN,
+        "trainer.v1.trainer_mode=colocate_async",
+        "trainer.v1.sampler.max_off_policy_threshold=2",
+        "trainer.v1.sampler.max_off_policy_strategy=wait",
+    )
     check_rewards(run)
     for step, data in run.steps.items():
         stale = data[f"{STALENESS}_worst/max"]

@@ -108,9 +108,9 @@ def test_two_hosts_side_by_side(tmp_path):
 
 
 def test_the_length_penalty():
-    assert shorter_is_better(1.0, 80) == pytest.approx(0.9)
-    assert shorter_is_better(1.0, 400) == pytest.approx(0.8)
-    assert shorter_is_better(0.0, 80) == 0.0
+    assert shorter_is_better(1.0, 0.5) == pytest.approx(0.9)
+    assert shorter_is_better(1.0, 2.5) == pytest.approx(0.8)
+    assert shorter_is_better(0.0, 0.5) == 0.0
 
 
 def test_intervals():

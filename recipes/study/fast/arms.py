@@ -12,11 +12,13 @@ class Arm:
     experiment: dict[str, Any] = field(default_factory=dict)
     rate_of: str | None = None
     """The arm whose learning rate it takes; None tunes its own."""
+    room: float = 1.0
+    """Share of the task's response tokens that it has in training."""
 
 
-def shorter_is_better(outcome: float, tokens: int) -> float:
-    """The length penalty: a right answer loses up to 0.2 in proportion to its length."""
-    return outcome * (1.0 - 0.2 * min(1.0, tokens / 160))
+def shorter_is_better(outcome: float, length: float) -> float:
+    """The length penalty: a right answer loses up to 0.2 in proportion to its length, a share of the room."""
+    return outcome * (1.0 - 0.2 * min(1.0, length))
 
 
 RMS = {"bonus_norm": "rms"}
@@ -25,7 +27,7 @@ ONE_EPISODE = {"variant": "prefix", "prefix_mode": "one_episode", "prover": "sam
 ARMS: dict[str, Arm] = {
     "grpo": Arm(experiment={"is_plain": True}, settings={"alpha": 0.0}),
     "grpo_length": Arm(experiment={"is_plain": True, "score": shorter_is_better}, settings={"alpha": 0.0}),
-    "grpo_truncated": Arm(experiment={"is_plain": True, "response_tokens": 80}, settings={"alpha": 0.0}),
+    "grpo_truncated": Arm(experiment={"is_plain": True}, settings={"alpha": 0.0}, room=0.5),
     "segments": Arm({**RMS, "prover": "likelihood", "episodes": "tokens:24"}),
     "paper": Arm({**RMS, "prover": "sample", "branches": 4}),
     "paper_prefix": Arm(
@@ -41,6 +43,7 @@ ARMS: dict[str, Arm] = {
     "pooled_token": Arm({"prover": "pooled", "credit_per": "token"}, rate_of="pooled"),
     "seen_median": Arm(SEEN_MEDIAN, rate_of="seen"),
     "seen_median_length": Arm(SEEN_MEDIAN, {"score": shorter_is_better}, rate_of="seen"),
+    "seen_median_truncated": Arm(SEEN_MEDIAN, rate_of="seen", room=0.5),
     "pooled_median": Arm({"prover": "pooled", "credit": "median"}, rate_of="pooled"),
     "anchored_seen": Arm({"prover": "anchored_seen", "branches": 1, "bonus_norm": "batch"}),
     "one_episode": Arm(ONE_EPISODE, {"rollouts": 8}),

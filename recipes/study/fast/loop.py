@@ -32,8 +32,8 @@ from mrt_verl.trace import Trace
 from recipes.study.fast.engine import TorchEngine
 
 SAMPLING = {"temperature": 1.0, "top_p": 1.0, "top_k": -1, "logprobs": True}
-Score = Callable[[float, int], float]
-"""score(outcome, response tokens) -> what the outcome counts."""
+Score = Callable[[float, float], float]
+"""score(outcome, length) -> what the outcome counts; the length is a share of the response tokens."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Experiment:
     """Steps that end the run instead, and over which the learning rate decays."""
     is_plain: bool = False
     """Whether rollouts are traces alone: GRPO."""
-    score: Score = field(default=lambda outcome, tokens: outcome)
+    score: Score = field(default=lambda outcome, length: outcome)
 
 
 class Loop:
@@ -94,11 +94,11 @@ class Loop:
         groups = await asyncio.gather(*map(self._group, rows))
         sampled = time.perf_counter()
         rolled = [(row, one) for row, group in zip(rows, groups, strict=True) for one in group]
-        traces, scores = [one for _, one in rolled], []
+        traces, scores, room = [one for _, one in rolled], [], self.experiment.response_tokens
         for row, one in rolled:
             grade = await grade_rollout(self.answers, one.record, one.trace.ids, row)
-            scores.append(self.experiment.score(grade.score, len(one.trace.ids)))
-        metrics = compute_metrics([one.record for one in traces], budget=self.experiment.response_tokens)
+            scores.append(self.experiment.score(grade.score, len(one.trace.ids) / room))
+        metrics = compute_metrics([one.record for one in traces], budget=room)
         index = np.repeat(np.arange(len(rows)), count)
         prompts = [prompt for row in rows for prompt in [self.encode(row)] * count]
         self.spent += sum(map(generated_tokens, traces))

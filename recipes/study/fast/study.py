@@ -98,7 +98,8 @@ def run(job: Job) -> str:
     tokenizer = AutoTokenizer.from_pretrained(path)
     model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
     problems = task.make_problems(PROBLEM_SEED)
-    sizes = {"tokens": task.tokens, "response_tokens": task.response_tokens, **ARMS[job.arm].experiment}
+    arm = ARMS[job.arm]
+    sizes = {"tokens": task.tokens, "response_tokens": round(arm.room * task.response_tokens), **arm.experiment}
     experiment = Experiment(settings=job.settings, seed=job.seed, learning_rate=job.learning_rate, **sizes)
     log: list[dict[str, float]] = list(Loop(model, tokenizer, experiment).steps(rows(problems[TRAIN], "train")))
     trained = time.perf_counter()

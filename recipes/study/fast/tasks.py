@@ -93,7 +93,7 @@ TASKS = {
                     ),
                 ),
             ),
-            seeds=(31,),
+            seeds=(31, 32),
             arms=LATE,
             extends=False,
             rate=6e-4,
