@@ -13,6 +13,7 @@ from mrt_verl.grading import Grade, Grader, Verdict
 from mrt_verl.grading.comparison import as_references
 from mrt_verl.grading.forms.reading import read
 from mrt_verl.grading.forms.types import Text
+from mrt_verl.grading.grades import NO_REFERENCE
 
 _NUMBER = r"-?(?:[0-9]{1,12}|[0-9]{1,9}\.[0-9]{1,9}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,3})"
 _INTEGER = r"-?[0-9]{1,9}"
@@ -34,7 +35,8 @@ _NO_PROSE = frozenset(
 )
 _SYMBOLS = frozenset("∅∞")
 ATTEMPTS = 2
-"""A deadline that was missed may be the machine's fault: such an answer is asked about again."""
+"""A missed deadline or a worker that died may be the machine's fault: such an answer is asked about again."""
+_TOO_SLOW, _FAILED = "the grader does not finish", "the grader fails on it"
 MAX_WORDS = 2
 """More words than this are prose, which no model repeats exactly."""
 OTHER_ANSWERS = ("7919.6007", r"\sqrt{7919}+q_{6007}")
@@ -106,7 +108,7 @@ class AnswerChecker:
         for _ in range(ATTEMPTS):
             reasons = await asyncio.gather(*(self._reason(one) for one in references))
             self._known.update(zip(references, reasons, strict=True))
-            references = [one for one in references if self._known[one] == _TOO_SLOW]
+            references = [one for one in references if self._known[one] in (_TOO_SLOW, _FAILED)]
 
     async def _reason(self, reference: Reference) -> str | None:
         accepted = accepted_answers(reference)
@@ -123,8 +125,8 @@ class AnswerChecker:
                 continue
             if form.is_formula:  # a sum or an integral, which a worker may read
                 grades = await self._grader.grade([rf"\boxed{{\left({text}\right)+0}}"], text, finished=True)
-                if grades[0].verdict is Verdict.TIMEOUT:
-                    return _TOO_SLOW
+                if reason := _unknown(grades):
+                    return reason
                 is_read = grades[0].verdict is Verdict.RIGHT
             else:
                 is_read = any(map(str.isalpha, form.words)) and not _NO_WORDS.search(form.words)
@@ -133,21 +135,23 @@ class AnswerChecker:
         return None
 
 
-_TOO_SLOW = "the grader does not finish"
-
-
 def _refused_of(reference: Reference) -> str | None:
     return next(filter(None, map(refused, accepted_answers(reference))), None)
 
 
 def _reason_of(own: Sequence[Grade], others: Sequence[Grade]) -> str | None:
     """Why a reference cannot be graded, from the verdicts on itself and on other answers; None if it can."""
-    verdicts = {grade.verdict for grade in (*own, *others)}
-    if Verdict.ERROR in verdicts:
-        return "the grader finds nothing in it"
-    if Verdict.TIMEOUT in verdicts:
-        return _TOO_SLOW
+    if reason := _unknown([*own, *others]):
+        return reason
     if any(grade.verdict is not Verdict.RIGHT for grade in own):
         return "not right against itself"
     is_met_by_all = any(grade.verdict is Verdict.RIGHT for grade in others)
     return "any answer is right against it" if is_met_by_all else None
+
+
+def _unknown(grades: Sequence[Grade]) -> str | None:
+    """Why the grader has no verdict, or None if it has one on all."""
+    if NO_REFERENCE in grades:
+        return "the grader finds nothing in it"
+    verdicts = {grade.verdict for grade in grades}
+    return _TOO_SLOW if Verdict.TIMEOUT in verdicts else _FAILED if Verdict.ERROR in verdicts else None

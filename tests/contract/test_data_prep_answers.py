@@ -86,17 +86,24 @@ def test_prose_is_told_from_mathematics_by_words_alone():
     assert refused("no integer solution") == "prose"
 
 
-def test_a_formula_that_a_busy_machine_did_not_get_to_is_asked_again(monkeypatch):
+LATE, DEAD = Grade(Verdict.TIMEOUT, 0.0, "late"), Grade(Verdict.ERROR, 0.0, "two worker processes died on this answer")
+
+
+@pytest.mark.parametrize("part", ["+0", OTHER_ANSWERS[0], "\\sum"])
+@pytest.mark.parametrize(("lost", "reason"), [(LATE, "the grader does not finish"), (DEAD, "the grader fails on it")])
+def test_what_has_no_verdict_is_asked_again_and_named(monkeypatch, part, lost, reason):
     """Seen under load: a deadline missed while a sum was read was taken for one that nothing reads."""
-    late = [Grade(Verdict.TIMEOUT, 0.0, "")]
-
     with AnswerChecker() as checker:
-        grade = checker._grader.grade
+        grade, answers = checker._grader.grade, []
 
-        async def busy_once(texts, *arguments, **options):
-            is_late = bool(late) and "+0" in texts[0]
-            return [late.pop()] if is_late else await grade(texts, *arguments, **options)
+        async def loses(texts, *arguments, **options):
+            is_lost = bool(answers) and part in texts[0]
+            return [answers.pop()] * len(texts) if is_lost else await grade(texts, *arguments, **options)
 
-        monkeypatch.setattr(checker._grader, "grade", busy_once)
-        assert checker.check([r"\sum_{k=1}^{4} k"]) == [None]
-    assert not late
+        monkeypatch.setattr(checker._grader, "grade", loses)
+        sums = [rf"\sum_{{k=1}}^{{{end}}} k" for end in (4, 5)]
+        answers[:] = [lost]
+        assert checker.check(sums[:1]) == [None]
+        answers[:] = [lost] * 2
+        assert checker.check(sums[1:]) == [reason]
+        assert not answers

@@ -15,12 +15,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tests.faults import commands, disks, engines, resumes, trainings
+from tests.faults import commands, disks, drivers, engines, resumes, trainings
 from tests.faults.case import PATIENCE, Case, Seen
 from tests.faults.training import ROOT, make_workspace
 
 CASES: tuple[Case, ...] = (
     *trainings.CASES,
+    *drivers.CASES,
     *engines.CASES,
     *resumes.CASES,
     *disks.CASES,

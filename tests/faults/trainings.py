@@ -1,7 +1,6 @@
 """Faults of a training: who is killed or stopped when, what is full, what a user's function does."""
 
 import contextlib
-import os
 import re
 import signal
 import subprocess
@@ -141,19 +140,6 @@ def two_runs(workspace: Path, out: Path) -> Seen:
     return seen
 
 
-def driver_killed(workspace: Path, out: Path) -> Seen:
-    """kill -9 of `main_ppo` itself: nobody is there to tell, and nothing may stay."""
-    seen = Seen()
-    with training(workspace, out) as one:
-        seen.check("the first step is done", one.wait_for(r"step:1 - ", START_S) is not None)
-        os.kill(one.process.pid, signal.SIGKILL)
-        started = time.monotonic()
-        left = one.left(120)
-        seen.check(f"no process is left {left or ''}", not left)
-        seen.what = f"all processes gone after {time.monotonic() - started:.0f} s"
-    return seen
-
-
 def actor_stopped(workspace: Path, out: Path) -> Seen:
     """SIGSTOP of what trains, told after mrt.stall_timeout_s; it computes no longer than that, but it might."""
     seen = Seen()
@@ -232,5 +218,4 @@ CASES = (
     Case(
         "two_runs", "the same command a second time", "training", "the second is refused, the first goes on", two_runs
     ),
-    Case("driver_killed", "kill -9 of the driver", "rollout", "nothing is left", driver_killed),
 )
