@@ -184,7 +184,7 @@ def test_an_arm_is_tried_with_other_settings():
     """At the arm's rate, on development problems, apart from what was tuned and run."""
     jobs = jobs_of("try", PAIR, ["seen_median"], None, ["alpha=0.5", "credit=to_go"])
     assert [(job.warm_start, job.seed, job.learning_rate) for job in jobs] == [("1", 101, 6e-4), ("2", 101, 6e-4)]
-    settings = jobs[0].settings
+    settings = jobs[0].experiment.settings
     assert (settings.alpha, settings.credit, settings.prover) == (0.5, "to_go", "seen")
     assert jobs[0].path == PAIR.results / "tries" / "seen_median,alpha=0.5,credit=to_go-1-101-0.0006.json"
     table = table_of_tries([{**MRT, "arm": "seen", "regret": 0.25}, MRT, {**MRT, "seed": 2, "regret": 0.2}])
@@ -192,6 +192,16 @@ def test_an_arm_is_tried_with_other_settings():
         "| `likelihood` | 0.300 | 0.750 | 0.400, 0.200 |",
         "| `seen` | 0.250 | 0.750 | 0.250 |",
     ]
+
+
+def test_an_arm_is_tried_with_other_sizes():
+    """Half the room of the task's response tokens is truncation, and a step has the sizes of the arm or of the try."""
+    (job, _) = jobs_of("try", PAIR, ["grpo_truncated"], None, ["prompts=16", "alpha=0"])
+    one = job.experiment
+    assert (one.prompts, one.rollouts, one.response_tokens, one.is_plain) == (16, 4, 80, True)
+    (job, _) = jobs_of("try", PAIR, ["one_episode"], None)
+    assert (job.experiment.prompts, job.experiment.rollouts, job.experiment.response_tokens) == (8, 8, 160)
+    assert jobs_of("run", TASKS["two_targets"], ["grpo_truncated"], 1)[0].experiment.response_tokens == 160
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)

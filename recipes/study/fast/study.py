@@ -44,6 +44,8 @@ from recipes.study.fast.tasks import DEVELOPMENT, PROBLEM_SEED, TASKS, TEST, TRA
 
 CURVES = ("tokens", "seconds", "plain_outcome")
 """What is kept of every step; the outcome is that of plain traces, on problems not seen before."""
+SIZES = ("prompts", "rollouts")
+"""Of a step, which `try --set` may change as well."""
 TUNING_SEEDS, SEEDS = (101, 102), (1, 2, 3, 4, 5, 6)
 
 
@@ -59,7 +61,7 @@ class Job:
     part: str
     """Of the results: `tuning` and `tries` on development problems, `runs` on held-out ones."""
     changes: tuple[str, ...] = ()
-    """Settings on top of the arm's, KEY=VALUE."""
+    """Settings, and sizes of a step, on top of the arm's, KEY=VALUE."""
 
     @property
     def name(self) -> str:
@@ -73,10 +75,20 @@ class Job:
         return self.task.results / self.part / f"{self.name}-{self.warm_start}-{self.seed}{rate}.json"
 
     @property
-    def settings(self) -> MRTSettings:
+    def experiment(self) -> Experiment:
+        """What is trained how."""
         changed = dict(one.split("=", 1) for one in self.changes)
         own = {key: yaml.safe_load(value) for key, value in changed.items()}
-        return replace(base_settings(), **{**ARMS[self.arm].settings, **own})
+        sizes = {key: own.pop(key) for key in SIZES if key in own}
+        arm = ARMS[self.arm]
+        return Experiment(
+            settings=replace(base_settings(), **{**arm.settings, **own}),
+            seed=self.seed,
+            learning_rate=self.learning_rate,
+            tokens=self.task.tokens,
+            response_tokens=round(arm.room * self.task.response_tokens),
+            **{**arm.experiment, **sizes},
+        )
 
 
 def base_settings() -> MRTSettings:
@@ -98,10 +110,7 @@ def run(job: Job) -> str:
     tokenizer = AutoTokenizer.from_pretrained(path)
     model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
     problems = task.make_problems(PROBLEM_SEED)
-    arm = ARMS[job.arm]
-    sizes = {"tokens": task.tokens, "response_tokens": round(arm.room * task.response_tokens), **arm.experiment}
-    experiment = Experiment(settings=job.settings, seed=job.seed, learning_rate=job.learning_rate, **sizes)
-    log: list[dict[str, float]] = list(Loop(model, tokenizer, experiment).steps(rows(problems[TRAIN], "train")))
+    log: list[dict[str, float]] = list(Loop(model, tokenizer, job.experiment).steps(rows(problems[TRAIN], "train")))
     trained = time.perf_counter()
     is_final = job.part == "runs"
     held_out: Sequence[Any] = problems[TEST if is_final else DEVELOPMENT]
@@ -173,14 +182,15 @@ def main() -> None:
     parser.add_argument("--task", choices=list(TASKS), default="pair")
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), metavar="ARM", help=", ".join(ARMS))
     parser.add_argument("--seeds", type=int, help="seeds of every arm (one to tune and try, all to run)")
-    parser.add_argument("--set", nargs="+", default=(), metavar="KEY=VALUE", help="`try`: settings on top of an arm's")
+    parser.add_argument("--set", nargs="+", default=(), metavar="KEY=VALUE", help="`try`: on top of an arm's")
     parser.add_argument("--workers", type=int, default=2, help="runs side by side (%(default)s)")
     arguments = parser.parse_args()
     task = TASKS[arguments.task]
     if arguments.set and arguments.command != "try":
         parser.error(f"--set with {arguments.command}; allowed: try, which keeps what it finds apart")
-    if unknown := {one.split("=")[0] for one in arguments.set} - {one.name for one in fields(MRTSettings)}:
-        parser.error(f"--set {' '.join(sorted(unknown))}; allowed: a setting of mrt.*, as KEY=VALUE")
+    known = {*SIZES, *(one.name for one in fields(MRTSettings))}
+    if unknown := {one.split("=")[0] for one in arguments.set} - known:
+        parser.error(f"--set {' '.join(sorted(unknown))}; allowed: {', '.join(SIZES)}, a setting of mrt.*; KEY=VALUE")
     if arguments.command == "warm-start":
         make_warm_starts(task)
         return
