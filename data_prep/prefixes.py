@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from data_prep.problems import DataError
 from data_prep.schema import PREFIX_COLUMNS, arrow_type
 from data_prep.traces import TraceRun, prefix_text, read_run
-from data_prep.writing import sha256, whole_file, write_manifest
+from data_prep.writing import explained_file, sha256, write_manifest
 from mrt_verl.evaluation.options import add_sampling_options, sampling_fields
 from mrt_verl.evaluation.records import TraceRecord
 from mrt_verl.evaluation.traces import NO_THINKING
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
     table = pq.read_table(options.data)
     chosen = choose_prefixes(traces, options.seed)
     path = options.out / "train.parquet"
-    with whole_file(path) as partial:
+    with explained_file(path) as partial:
         pq.write_table(add_columns(table, chosen), partial, compression="zstd")
     write_manifest(
         options.out,

@@ -1,15 +1,15 @@
-"""Files that appear only when they are whole: written under a partial name, then renamed."""
+"""Rows and manifests as files that appear only when they are whole."""
 
 import contextlib
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from data_prep.problems import DataError
+from mrt_verl.whole import partial_path, whole_file
 
 if TYPE_CHECKING:  # the command line starts without it
     import pyarrow as pa
@@ -107,37 +107,16 @@ def write_rows(rows: Iterable[Mapping[str, Any]], path: Path, schema: Schema) ->
     return sink.rows
 
 
-def partial_path(path: Path) -> Path:
-    """Where `path` is written until it is whole."""
-    return path.with_name(path.name + ".partial")
-
-
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A path to write to; it becomes `path` if the block ends without an error, and is removed otherwise."""
-    partial = partial_path(path)
-    try:
-        with _explained(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            yield partial
-            os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def whole_directory(path: Path) -> Iterator[Path]:
-    """A directory to make; it becomes `path` if the block ends without an error. What a killed run left is removed."""
-    partial = partial_path(path)
-    shutil.rmtree(partial, ignore_errors=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    yield partial
-    os.replace(partial, path)
+def explained_file(path: Path) -> Iterator[Path]:
+    """`whole_file`, where a full disk says what it could not take."""
+    with _explained(path), whole_file(path) as partial:
+        yield partial
 
 
 @contextlib.contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """A full disk says what it could not take."""
+    """An error of the disk names the file and is one of the data's."""
     try:
         yield
     except OSError as error:
@@ -146,7 +125,7 @@ def _explained(path: Path) -> Iterator[None]:
 
 def write_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
     """`manifest.json` of a directory, written last: where it is, all the files it names are whole."""
-    with whole_file(directory / "manifest.json") as partial:
+    with explained_file(directory / "manifest.json") as partial:
         partial.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -32,7 +32,7 @@ Where what happens, in the order of the data:
     extras.py            which extra brings a package that a command lacks
     platforms.py         whether there is but a CPU; weights.py: whether a model's are whole
     processes.py         processes of ours and whatever they start; locks.py: one run in a directory;
-                         interrupts.py: commands that are told to stop
+                         interrupts.py: commands that are told to stop; whole.py: no half-written file
     log.py               warnings that reach the console in every process
 
 The names below are for scripts and notebooks. They are loaded when they are first used: `import mrt_verl`, which every

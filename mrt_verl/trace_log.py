@@ -1,14 +1,13 @@
 """Trace files (`mrt.trace_dir`): one a step, whole or not there; a disk that takes none never ends a run."""
 
-import contextlib
 import json
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from mrt_verl.rollout_record import RolloutRecord
 from mrt_verl.trace_rows import choose_rollouts, trace_row
+from mrt_verl.whole import whole_file
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ class TraceLog:
         self._lines += [json.dumps(trace_row(record, step), ensure_ascii=False) + "\n" for record in chosen]
         path = self._directory / f"{step}.jsonl"
         try:
-            _write_whole(path, self._lines)
+            _write(path, self._lines)
         except OSError as error:
             if not self._is_failing:
                 logger.warning("%s cannot be written (%s): training goes on without trace files", path, error.strerror)
@@ -48,16 +47,7 @@ class TraceLog:
             self._is_failing = False
 
 
-def _write_whole(path: Path, lines: Sequence[str]) -> None:
-    """A file that appears only when it is whole; what was there before stays otherwise."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # a lone surrogate in a decoded text must not end a run either
-        with partial.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(lines)
-        os.replace(partial, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise
+def _write(path: Path, lines: Sequence[str]) -> None:
+    # a lone surrogate in a decoded text must not end a run either
+    with whole_file(path) as partial, partial.open("w", encoding="utf-8", errors="backslashreplace") as file:
+        file.writelines(lines)

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from mrt_verl.whole import whole_directory
 
 LATEST = "latest_checkpointed_iteration.txt"
 STEP = "global_step_"
@@ -61,17 +62,14 @@ def merge_checkpoint(actor: Path, target: Path) -> Path:
     """
     if target.exists():
         return target
-    partial = target.with_name(target.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.parent.mkdir(parents=True, exist_ok=True)
     backend = "megatron" if (actor / "dist_ckpt").is_dir() else "fsdp"
-    command = [sys.executable, "-m", "verl.model_merger", "merge", "--backend", backend]
-    command += ["--local_dir", str(actor), "--target_dir", str(partial)]
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if result.returncode:
-        raise RuntimeError(f"verl.model_merger could not merge {actor}:\n{result.stdout[-2000:]}")
-    merge_adapter(partial)
-    os.replace(partial, target)
+    command = [sys.executable, "-m", "verl.model_merger", "merge", "--backend", backend, "--local_dir", str(actor)]
+    with whole_directory(target) as partial:
+        command += ["--target_dir", str(partial)]
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if result.returncode:
+            raise RuntimeError(f"verl.model_merger could not merge {actor}:\n{result.stdout[-2000:]}")
+        merge_adapter(partial)
     return target
 
 

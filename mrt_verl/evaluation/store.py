@@ -13,6 +13,7 @@ from typing import Any, Self
 from mrt_verl.evaluation.records import TraceRecord
 from mrt_verl.evaluation.stored import StoredRecords, cut_partial_line
 from mrt_verl.locks import take
+from mrt_verl.whole import write_text
 
 SETTINGS, TRACES = "run.json", "traces.jsonl"
 STARTED = "started"
@@ -103,13 +104,6 @@ def describe_differences(stored: Mapping[str, Any], now: Mapping[str, Any], pref
         elif first != second:
             texts.append(f"{prefix}{key}: {first!r} there, {second!r} here")
     return texts
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file that appears only when it is whole."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,6 @@ from mrt_verl.evaluation.load import load_runs
 from mrt_verl.evaluation.options import sampling_fields
 from mrt_verl.evaluation.reporting import report
 from mrt_verl.evaluation.settings import describe_run, read_settings
-from mrt_verl.evaluation.store import write_text
 from mrt_verl.evaluation.stored import read_records
 from mrt_verl.grading.text.boxes import in_box
 from mrt_verl.inspect.advice import Proposal, is_worthwhile, propose, shell_word, verdict
@@ -25,6 +24,7 @@ from mrt_verl.inspect.references import score_references
 from mrt_verl.inspect.session import Session
 from mrt_verl.inspect.stop_texts import Tried, candidates, choose, find_places, try_stop_text
 from mrt_verl.settings import MRTSettings
+from mrt_verl.whole import write_text
 
 ASKED, PROPOSED = "as-set", "proposed"
 PLACES = 24

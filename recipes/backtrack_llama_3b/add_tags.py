@@ -12,7 +12,7 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
-from data_prep.writing import whole_directory
+from mrt_verl.whole import whole_directory
 
 HEADER = "<|start_header_id|>assistant<|end_header_id|>\\n\\n"
 """What the chat template writes to ask for a response, as it stands in the template."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from data_prep.writing import whole_file
+from data_prep.writing import explained_file
 
 OPEN, CLOSE = "<think>\n", "\n</think>\n\n"
 
@@ -32,7 +32,7 @@ def wrap(row: dict[str, Any]) -> dict[str, Any]:
 
 def main(data: Path, out: Path) -> None:
     rows = [wrap(row) for row in pd.read_parquet(data).to_dict("records")]
-    with whole_file(out) as partial:
+    with explained_file(out) as partial:
         pd.DataFrame(rows).to_parquet(partial)
     print(f"{len(rows)} demonstrations in {out}", flush=True)
 

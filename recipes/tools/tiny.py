@@ -12,7 +12,7 @@ import pandas as pd
 
 from data_prep.schema import write_parquet
 from data_prep.search_task import ANSWER_TEXT, Problem, TraceStyle, make_problems, write_attempt
-from data_prep.writing import whole_directory
+from mrt_verl.whole import whole_directory
 from recipes.quickstart.make_model import warm_start
 from recipes.quickstart.prepare import claim, rows
 

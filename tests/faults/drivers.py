@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.faults.case import PATIENCE, Case, Seen
-from tests.faults.trainings import START_S, STEPS, ended, finished, training
+from tests.faults.trainings import START_S, ended, finished, training
 
-STOPPED_S = 45
-"""Seconds that a stopped driver stays so: longer than mrt.stall_timeout_s here."""
+STOPPED_S, LONG_STEPS = 45, 80
+"""Seconds that a stopped driver stays so, longer than mrt.stall_timeout_s here; steps that take longer still."""
 
 
 def killed(workspace: Path, out: Path) -> Seen:
@@ -57,17 +57,19 @@ def told_to_end(number: signal.Signals) -> Callable[[Path, Path], Seen]:
 def stopped(workspace: Path, out: Path) -> Seen:
     """SIGSTOP, which is what Ctrl-Z does: what trains is in other processes, and the driver prints what they said."""
     seen = Seen()
-    with training(workspace, out, "mrt.stall_timeout_s=20") as one:
+    with training(workspace, out, "mrt.stall_timeout_s=20", f"trainer.total_training_steps={LONG_STEPS}") as one:
         seen.check("the first step is done", one.wait_for(r"step:1 - ", START_S) is not None)
         os.kill(one.process.pid, signal.SIGSTOP)
         before = steps_logged(out)
-        time.sleep(STOPPED_S * PATIENCE)
+        time.sleep(STOPPED_S)
         meanwhile = steps_logged(out) - before
+        seen.check(f"steps while it was stopped ({meanwhile})", meanwhile > 0)
+        seen.check("and not the last", steps_logged(out) < LONG_STEPS)
         os.kill(one.process.pid, signal.SIGCONT)
-        finished(one, seen)
-        seen.check("nothing was told of a stall", "mrt.stall_timeout_s" not in one.log)
-        seen.check(f"metrics of {STEPS} steps", steps_logged(out) >= STEPS)
-    seen.what = f"{meanwhile} steps while it was stopped, {STEPS} in all"
+        finished(one, seen, LONG_STEPS)
+        seen.check("nothing was told of a stall", "for mrt.stall_timeout_s=" not in one.log)
+        seen.check(f"metrics of {LONG_STEPS} steps", steps_logged(out) == LONG_STEPS)
+    seen.what = f"{meanwhile} steps in the {STOPPED_S} s that it was stopped, {LONG_STEPS} in all"
     return seen
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mrt_verl import trace_log
+from mrt_verl import whole
 from mrt_verl.trace_log import TraceLog
 from tests.faults.records import rollout
 
@@ -22,17 +22,17 @@ def markers(path):
 
 
 def test_a_full_disk_is_told_once_and_again_when_it_is_over(tmp_path, monkeypatch, caplog):
-    log, real = TraceLog(str(tmp_path), 8), trace_log.os.replace
+    log, real = TraceLog(str(tmp_path), 8), whole.os.replace
     log.write([numbered(0)], 1)
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     with caplog.at_level(logging.WARNING):
-        monkeypatch.setattr(trace_log.os, "replace", full)
+        monkeypatch.setattr(whole.os, "replace", full)
         for step in (2, 3, 4):
             log.write([numbered(step)], step)
-        monkeypatch.setattr(trace_log.os, "replace", real)
+        monkeypatch.setattr(whole.os, "replace", real)
         log.write([numbered(5)], 5)
     expected = [f"{tmp_path}/2.jsonl cannot be written (No space left on device)", f"{tmp_path}/5.jsonl is written"]
     assert [record.getMessage()[: len(line)] for record, line in zip(caplog.records, expected, strict=True)] == expected

@@ -10,6 +10,8 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+from mrt_verl.whole import whole_file
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 BAND = 0.15
@@ -52,11 +54,10 @@ def figure(path: Path, *, width: float = WIDTH, height: float = 3.9) -> Iterator
         axis.set_axisbelow(True)
         yield drawing, axis
         for suffix, options in ((".png", {"dpi": 200}), (".svg", {"transparent": True, "metadata": {"Date": None}})):
-            partial = path.with_name(path.name + ".partial")
-            drawing.savefig(partial, format=suffix[1:], **options)
-            if suffix == ".svg":
-                partial.write_text(themed(partial.read_text(encoding="utf-8")), encoding="utf-8")
-            partial.replace(path.with_suffix(suffix))
+            with whole_file(path.with_suffix(suffix)) as partial:
+                drawing.savefig(partial, format=suffix[1:], **options)
+                if suffix == ".svg":
+                    partial.write_text(themed(partial.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def themed(svg: str) -> str:

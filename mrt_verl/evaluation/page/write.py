@@ -18,8 +18,9 @@ from mrt_verl.evaluation.page.examples import colour_of, pick_examples
 from mrt_verl.evaluation.page.sentences import describe, explain_points
 from mrt_verl.evaluation.page.tables import Table, make_tables
 from mrt_verl.evaluation.page.training import Metrics, draw_training
-from mrt_verl.evaluation.store import STARTED, VERSIONS, describe_differences, versions, write_text
+from mrt_verl.evaluation.store import STARTED, VERSIONS, describe_differences, versions
 from mrt_verl.evaluation.summary import FEW_PROBLEMS, RESAMPLES, summarise
+from mrt_verl.whole import write_text
 
 FIGURES = {
     "accuracy.png": "Accuracy against tokens",

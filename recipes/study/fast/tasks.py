@@ -104,7 +104,7 @@ TASKS = {
 
 def make_warm_starts(task: StudyTask, to: Path | None = None) -> None:
     """Train what is not there, below `to`; made anew on another kind of processor a warm start is another model."""
-    from data_prep.writing import whole_directory
+    from mrt_verl.whole import whole_directory
     from recipes.quickstart.make_model import warm_start
 
     problems = task.make_problems(PROBLEM_SEED)[REST:]
