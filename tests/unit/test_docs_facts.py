@@ -29,6 +29,7 @@ from recipes.study.fast.summary import (
     read_results,
     table_of_arms,
     table_of_differences,
+    table_of_tries,
     token_efficiency,
     tuning_table,
 )
@@ -225,6 +226,7 @@ def test_the_study_in_readme_and_measurements():
         assert f"| {seeds} | {' | '.join([*cells, *further, *time])} |" in shown, arm
 
 
+STUDY = "".join((ROOT / "recipes/study" / name).read_text() for name in ("README.md", "protocol.md"))
 IN_README = {
     "MRT (defaults: `seen`, `credit=median`)": "seen_median",
     "MRT, `pooled`": "pooled_median",
@@ -252,21 +254,25 @@ def test_the_fast_study_in_readme():
 )
 def test_the_fast_study_in_its_own(task, arms):
     results = complete(read_results(ROOT / TASKS[task].results / "runs"), arms)
-    study = (ROOT / "recipes/study/README.md").read_text()
     for lines in (table_of_arms(results, arms), table_of_differences(results, arms)):
-        assert "\n".join(lines) in study
+        assert "\n".join(lines) in STUDY
 
 
 def test_the_tuning_in_the_study():
     lines = tuning_table(read_results(ROOT / "recipes/study/results/fast-pair-v2/tuning"), TUNED)
-    assert "\n".join(lines) in (ROOT / "recipes/study/README.md").read_text()
+    assert "\n".join(lines) in STUDY
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_was_tried_in_the_study(task):
+    lines = table_of_tries(read_results(ROOT / TASKS[task].results / "tries"))
+    assert "\n".join(lines) in STUDY
 
 
 def test_the_two_hosts_in_the_study():
     results = json.loads((ROOT / "recipes/study/results/hosts.json").read_text())
-    study = (ROOT / "recipes/study/README.md").read_text()
     for lines in (hosts.agreement(results), hosts.differences(results)):
-        assert "\n".join(lines) in study
+        assert "\n".join(lines) in STUDY
 
 
 ROW = {
