@@ -35,8 +35,8 @@ class MRTSettings:
     """Settings of one run. The defaults are those of conf/, which Hydra needs as YAML; a test compares the two."""
 
     variant: str = "online"
-    """How the group is sampled: `online` (traces from the prompt, forced answers at every boundary) or `prefix` (the
-    paper's RL: all rollouts start from one prefix, some are forced to answer there)."""
+    """How the group is sampled: `online` (traces from the prompt, forced answers at every boundary) or `prefix` (some
+    rollouts start from a prefix and some are forced to answer: `prefix_mode`)."""
     alpha: float = 1.0
     """Weight of the bonus against the outcome, >= 0; 1.0 in the paper's online runs, 0 is plain GRPO."""
     credit: str = "median"
@@ -95,8 +95,8 @@ class MRTSettings:
     end where the text has a token boundary however it goes on: in `\\boxed`, not in `\\boxed{`, because `{\\` and `{(`
     are tokens. Line breaks that it starts with are dropped where the context already ends in one."""
     reference_text: str | tuple[str, ...] | None = None
-    """How the policy writes a reference answer after the stop text, its end included; `likelihood` and the anchored
-    provers score this spelling, or each of several. null: in the stop text's box, closed. Look at forced answers of
+    """How the policy writes a reference answer after the stop text, its end included; `likelihood`, `pooled` and the
+    anchored provers score this spelling, or each of several. null: in the stop text's box, closed. Look at forced answers of
     your model (`mrt.trace_dir`): a space more is another token."""
     branch_max_tokens: int = 32
     """Most tokens of a forced answer, >= 1."""
