@@ -96,8 +96,8 @@ class MRTSettings:
     are tokens. Line breaks that it starts with are dropped where the context already ends in one."""
     reference_text: str | tuple[str, ...] | None = None
     """How the policy writes a reference answer after the stop text, its end included; `likelihood`, `pooled` and the
-    anchored provers score this spelling, or each of several. null: in the stop text's box, closed. Look at forced answers of
-    your model (`mrt.trace_dir`): a space more is another token."""
+    anchored provers score this spelling, or each of several. null: in the stop text's box, closed. Look at forced
+    answers of your model (`mrt.trace_dir`): a space more is another token."""
     branch_max_tokens: int = 32
     """Most tokens of a forced answer, >= 1."""
     branch_stop: tuple[str, ...] = ANSWER_STOPS

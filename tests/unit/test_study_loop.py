@@ -153,6 +153,10 @@ def test_tables(tmp_path):
     assert len(arms) == 4 and arms[3].startswith("| `likelihood` | 0.001 | 2 | 0.750 [0.750, 0.750]")
     differences = table_of_differences(results, list(ARMS))
     assert len(differences) == 3 and "+0.250 [+0.250, +0.250]" in differences[2]
+    turned = table_of_differences(results, list(ARMS), against="likelihood")
+    assert turned[0].startswith("| minus `likelihood` |") and turned[2].startswith(
+        "| `grpo` | 2 | -0.250 [-0.250, -0.250]"
+    )
     assert "not run" in tuning_table([GRPO, {**MRT, "learning_rate": 6e-4}], ["grpo", "likelihood"])[2]
 
 

@@ -155,7 +155,7 @@ def jobs_of(
     ]
 
 
-def summarise(task: StudyTask, arms: Sequence[str]) -> list[str]:
+def summarise(task: StudyTask, arms: Sequence[str], against: str = "grpo") -> list[str]:
     """The tables of arms, each followed by an empty line."""
     lines: list[str] = []
     if (task.results / "tuning").exists():
@@ -164,7 +164,7 @@ def summarise(task: StudyTask, arms: Sequence[str]) -> list[str]:
         lines += [*table_of_tries(read_results(task.results / "tries")), ""]
     if (task.results / "runs").exists():
         results = complete(read_results(task.results / "runs"), arms)
-        lines += [*table_of_arms(results, arms), "", *table_of_differences(results, arms), ""]
+        lines += [*table_of_arms(results, arms), "", *table_of_differences(results, arms, against), ""]
     return lines
 
 
@@ -183,6 +183,7 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), metavar="ARM", help=", ".join(ARMS))
     parser.add_argument("--seeds", type=int, help="seeds of every arm (one to tune and try, all to run)")
     parser.add_argument("--set", nargs="+", default=(), metavar="KEY=VALUE", help="`try`: on top of an arm's")
+    parser.add_argument("--against", default="grpo", choices=list(ARMS), metavar="ARM", help="`summary`: less this arm")
     parser.add_argument("--workers", type=int, default=2, help="runs side by side (%(default)s)")
     arguments = parser.parse_args()
     task = TASKS[arguments.task]
@@ -195,7 +196,7 @@ def main() -> None:
         make_warm_starts(task)
         return
     if arguments.command == "summary":
-        print("\n".join(summarise(task, arguments.arms or task.arms)))
+        print("\n".join(summarise(task, arguments.arms or task.arms, arguments.against)))
         if not arguments.arms:
             draw_curves(task)
         return

@@ -13,7 +13,7 @@ from recipes.tools.markdown import table
 
 Result = dict[str, Any]
 Pair = tuple[Result, Result]
-"""An arm's run, and GRPO's of the same warm start and seed."""
+"""An arm's run, and that of another arm, GRPO's unless it is said, of the same warm start and seed."""
 MEASURES = {
     "pass_at_1": "pass@1",
     "pass_at_2": "pass@2",
@@ -58,15 +58,15 @@ def complete(results: Sequence[Result], arms: Sequence[str]) -> list[Result]:
     return [one for one in results if key(one) in shared and one["arm"] in arms]
 
 
-def pairs_of(results: Sequence[Result], arm: str) -> list[Pair]:
-    """The runs of an arm for which there is GRPO's."""
-    grpo = {(one["warm_start"], one["seed"]): one for one in results if one["arm"] == "grpo"}
+def pairs_of(results: Sequence[Result], arm: str, against: str = "grpo") -> list[Pair]:
+    """The runs of an arm for which there is the other's."""
+    others = {(one["warm_start"], one["seed"]): one for one in results if one["arm"] == against}
     own = [one for one in results if one["arm"] == arm]
-    return [(one, grpo[key]) for one in own if (key := (one["warm_start"], one["seed"])) in grpo]
+    return [(one, others[key]) for one in own if (key := (one["warm_start"], one["seed"])) in others]
 
 
 def token_efficiency(pair: Pair, share: float) -> float:
-    """Tokens of a trace that GRPO needs for `share` of its own final success ÷ those that the arm needs for it."""
+    """Tokens of a trace that the other needs for `share` of its own final success ÷ those that the arm needs for it."""
     ours, theirs = (np.array([one["curve"]]) for one in pair)
     grid, target = np.array(pair[1]["grid"]), np.array([share * theirs[0, -1]])
     needed = tokens_to_reach(grid, ours, target)[0]
@@ -86,7 +86,7 @@ def outcome_at(one: Result, key: str, value: float) -> float:
 
 
 def at_equal(pair: Pair, key: str) -> float:
-    """The arm's outcome in training less GRPO's, where the first of the two ends by updates, tokens or seconds."""
+    """The arm's outcome in training less the other's, where the first of the two ends by updates, tokens or seconds."""
     ends = [
         {"updates": len(t["tokens"]), "tokens": t["tokens"][-1], "seconds": sum(t["seconds"])}[key]
         for t in (one["training"] for one in pair)
@@ -110,8 +110,8 @@ def _is_measured(results: Sequence[Result], key: str) -> bool:
     return all(one[key] is not None for one in results)
 
 
-def table_of_differences(results: Sequence[Result], arms: Sequence[str]) -> list[str]:
-    """Differences to GRPO, paired by warm start and seed, and token efficiencies."""
+def table_of_differences(results: Sequence[Result], arms: Sequence[str], against: str = "grpo") -> list[str]:
+    """Differences to another arm, paired by warm start and seed, and token efficiencies."""
     readings: dict[str, Callable[[Pair], float]] = {
         f"outcome at equal {key}": lambda pair, key=key: at_equal(pair, key)  # type: ignore[misc]
         for key in ("updates", "tokens", "seconds")
@@ -119,8 +119,8 @@ def table_of_differences(results: Sequence[Result], arms: Sequence[str]) -> list
     compared = [key for key in COMPARED if _is_measured(results, key)]
     rows = []
     for arm in arms:
-        pairs = pairs_of(results, arm)
-        if arm == "grpo" or not pairs:
+        pairs = pairs_of(results, arm, against)
+        if arm == against or not pairs:
             continue
         intervals: list[Interval] = [t_interval([a[key] - b[key] for a, b in pairs]) for key in compared]
         intervals += [t_interval([reading(pair) for pair in pairs]) for reading in readings.values()]
@@ -128,7 +128,7 @@ def table_of_differences(results: Sequence[Result], arms: Sequence[str]) -> list
         cells = [*(one.text("+") for one in intervals), *(one.text(digits=2) for one in ratios)]
         rows.append([f"`{arm}`", str(len(pairs)), *cells])
     named = [*(MEASURES[key] for key in compared), *readings, *(f"token efficiency at {one:.0%}" for one in SHARES)]
-    return table(["minus `grpo`", "pairs", *named], rows)
+    return table([f"minus `{against}`", "pairs", *named], rows)
 
 
 def tuning_table(results: Sequence[Result], arms: Sequence[str]) -> list[str]:
