@@ -40,8 +40,8 @@ class Channel:
         self._send_bytes(json.dumps(message).encode(), None)
 
     def _send_bytes(self, body: bytes, timeout_s: float | None) -> None:
-        self._socket.settimeout(timeout_s)
         try:
+            self._socket.settimeout(timeout_s)
             self._socket.sendall(_HEADER.pack(len(body)) + body)
         except TimeoutError:
             raise
@@ -81,9 +81,9 @@ class Channel:
         body = bytearray(length)
         view, done = memoryview(body), 0
         while done < length:
-            # a timeout of 0 would mean "non-blocking" to the socket
-            self._socket.settimeout(None if until is None else max(until - time.monotonic(), 1e-6))
             try:
+                # a timeout of 0 would mean "non-blocking" to the socket
+                self._socket.settimeout(None if until is None else max(until - time.monotonic(), 1e-6))
                 got = self._socket.recv_into(view[done:])
             except TimeoutError:
                 raise

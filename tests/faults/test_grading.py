@@ -20,7 +20,11 @@ from tests.faults.records import rollout
 pytestmark = pytest.mark.long
 
 FUNCTION = """
-import os, subprocess, sys, time
+import asyncio, os, subprocess, sys, time
+
+class Wordless(Exception):
+    def __str__(self):
+        raise ValueError
 
 def score(data_source, solution_str, ground_truth, extra_info=None):
     with open(os.environ["ASKED"], "a") as file:
@@ -39,7 +43,16 @@ def score(data_source, solution_str, ground_truth, extra_info=None):
         with open(os.environ["ASKED"] + ".child", "w") as file:
             file.write(str(child.pid))
         time.sleep(1000)
-    return 1.0
+    if solution_str == "cancelled":
+        raise asyncio.CancelledError
+    if solution_str == "wordless":
+        raise Wordless
+    if solution_str.startswith("fork and"):
+        if os.fork() == 0:
+            if solution_str.endswith("raise"):
+                raise ValueError("in the child")
+            return 7.0
+    return float(solution_str != "wrong")
 """
 
 
@@ -90,6 +103,21 @@ def test_ten_megabytes_are_no_log(ask, capfd, caplog, solution):
         grades, _ = ask([solution, "fine"], deadline_s=60.0)
     printed = "".join(capfd.readouterr())
     assert [grade.verdict for grade in grades] == [Verdict.RIGHT, Verdict.RIGHT]
+@pytest.mark.parametrize("how", ["fork and return", "fork and raise"])
+def test_a_forked_child_answers_for_nobody(ask, how):
+    """It has the worker's memory and its socket: its reply would be the next answer's, and so on."""
+    grades, stats = ask([how, "wrong", "fine", "wrong", "fine"], deadline_s=60.0)
+    assert [grade.score for grade in grades] == [1.0, 0.0, 1.0, 0.0, 1.0]
+    assert (stats.restarts, stats.crashes) == (0, 0)
+
+
+@pytest.mark.parametrize(("solution", "told"), [("cancelled", "CancelledError"), ("wordless", "Wordless")])
+def test_whatever_is_raised_costs_no_worker(ask, solution, told):
+    grades, stats = ask([solution, "fine"], deadline_s=60.0)
+    assert [grade.verdict for grade in grades] == [Verdict.ERROR, Verdict.RIGHT]
+    assert grades[0].detail.startswith(told) and stats.crashes == 0
+
+
     assert 1000 < len(printed) < 2 * BURST_BYTES
     assert "\x1b" not in printed and "\x07" not in printed
     assert [record.getMessage() for record in caplog.records if "prints more than" in record.getMessage()]
