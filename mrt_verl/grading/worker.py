@@ -88,6 +88,9 @@ def _memory_bytes(kind: str) -> int:
 
 def _limit_memory(memory_mb: int) -> None:
     limit = _memory_bytes("mapped") + memory_mb * 2**20
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    if most != resource.RLIM_INFINITY:  # `ulimit -v`, which nobody may raise
+        limit = min(limit, most)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
