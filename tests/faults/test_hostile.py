@@ -29,7 +29,7 @@ from tests.faults.records import rollout
 
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\r\x9b31m\x08\u009d"
 UNPICKLES = r"pickle\.loads?\(|torch\.load\((?!.*weights_only=True)"
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @pytest.fixture
@@ -57,9 +57,16 @@ def test_the_line_that_ends_a_run_holds_none():
 
 
 def test_commands_print_none(capsys):
-    assert run_command("mrt-data", lambda: print(f"x\t{ESCAPES}")) == 0
+    """Nor marks that turn the order of a line, or end it to some terminals."""
+    assert run_command("mrt-data", lambda: print(f"x\t{ESCAPES}\u202e\u2066\u2028")) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("x\t\\x1b]0;owned") and not CONTROL.search(printed)
+
+
+def test_half_a_character_ends_no_command(capsys):
+    """No standard output takes it: a dataset's row with one ended what showed it, or kept a page from being written."""
+    assert run_command("mrt-data", lambda: print("x\ud83d")) == 0
+    assert capsys.readouterr().out == "x\\ud83d\n"
 
 
 @pytest.mark.long
