@@ -151,13 +151,13 @@ def _batches(path: Path, column: str) -> Iterator[list[Any]]:
                 yield [_inner(value, inner) for value in batch.column(0).to_pylist()]
                 row += len(batch)
                 bar.update(len(batch))
-        except (pa.ArrowException, UnicodeDecodeError) as error:
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:  # such as a date Python has none of
             raise DataError(f"{path}: broken after row {row}: {error}") from error
 
 
 def _open(path: Path) -> "pq.ParquetFile":
     if not path.is_file():
-        raise DataError(f"--data {path}: no such file")
+        raise DataError(f"--data {path}: {'a directory' if path.is_dir() else 'no such file'}; allowed: a parquet file")
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -2,12 +2,13 @@
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from data_prep.contamination import Contamination
 from data_prep.inputs import read_file
-from data_prep.problems import INSTRUCTION, DataError, Problem, Source
+from data_prep.problems import INSTRUCTION, DataError, Problem, Row, Source, shown
 
 
 def load_contamination(
@@ -47,11 +48,21 @@ def _prepared_sets(paths: list[Path]) -> tuple[dict[str, list[str]], dict[str, A
         for file in files:
             instruction = _instruction(file)
             table = read_file(file, ("data_source", "prompt"))
-            for row in table.rows:
-                question = row["prompt"][-1]["content"].removesuffix(f"\n\n{instruction}")
-                sets.setdefault(row["data_source"], []).append(question)
-                origins[row["data_source"]] = table.origin
+            for number, row in enumerate(table.rows):
+                question = _question(row, f"--evaluation {file}: row {number}").removesuffix(f"\n\n{instruction}")
+                name = str(row["data_source"])
+                sets.setdefault(name, []).append(question)
+                origins[name] = table.origin
     return sets, origins
+
+
+def _question(row: Row, where: str) -> str:
+    prompt = row["prompt"]
+    last = prompt[-1] if isinstance(prompt, list) and prompt else None
+    content = last.get("content") if isinstance(last, Mapping) else None
+    if not isinstance(content, str):
+        raise DataError(f"{where}: prompt is {shown(prompt)}; allowed: messages with role and content")
+    return content
 
 
 def _instruction(file: Path) -> str:
@@ -59,7 +70,10 @@ def _instruction(file: Path) -> str:
     manifest = file.with_name("manifest.json")
     if not manifest.is_file():
         return INSTRUCTION
-    return str(json.loads(manifest.read_text())["options"]["instruction"])
+    try:
+        return str(json.loads(manifest.read_text(encoding="utf-8"))["options"]["instruction"])
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise DataError(f"{manifest}: not the manifest of a prepared set ({error})") from error
 
 
 def _hub_sets() -> tuple[dict[str, list[str]], dict[str, Any]]:

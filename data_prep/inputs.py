@@ -3,10 +3,11 @@
 import contextlib
 import csv
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from data_prep.problems import DataError, Row
 from data_prep.writing import sha256
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # the command line starts without it
 
 SUFFIXES = (".parquet", ".jsonl", ".json", ".csv")
 _BATCH = 1_000
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,25 @@ def read_file(path: Path, columns: Sequence[str]) -> Rows:
         raise DataError(f"{path}: unknown format; allowed: {', '.join(SUFFIXES)}, or a directory")
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty")
-    origin = {"path": str(path), "sha256": sha256(path)}
+    before, origin = path.stat(), {"path": str(path), "sha256": sha256(path)}
     if path.suffix == ".parquet":
         file = _open_parquet(path)
         _require(columns, file.schema_arrow.names, str(path))
-        return Rows(_parquet_rows(file, path, columns), origin, file.metadata.num_rows)
+        return Rows(as_it_was(path, before, _parquet_rows(file, path, columns)), origin, file.metadata.num_rows)
     readers = {".jsonl": _json_lines, ".json": _json_list, ".csv": _csv_rows}
-    return Rows(_checked(readers[path.suffix](path), columns, path), origin)
+    return Rows(as_it_was(path, before, _checked(readers[path.suffix](path), columns, path)), origin)
+
+
+def as_it_was(path: Path, before: os.stat_result, rows: Iterator[T]) -> Iterator[T]:
+    """The rows of a file, of which the manifest names the hash.
+
+    Raises:
+        DataError: while iterating: the file is another one than before it was hashed.
+    """
+    yield from rows
+    now = path.stat()
+    if (now.st_ino, now.st_size, now.st_mtime_ns) != (before.st_ino, before.st_size, before.st_mtime_ns):
+        raise DataError(f"{path}: changed while it was read; allowed: a file that nobody writes")
 
 
 def read_dataset(
@@ -124,7 +138,7 @@ def _parquet_rows(file: "pq.ParquetFile", path: Path, columns: Sequence[str]) ->
         for batch in file.iter_batches(batch_size=_BATCH, columns=list(columns)):
             yield from batch.to_pylist()
             row += len(batch)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:  # such as a date that Python has none of
         raise DataError(f"{path}: broken after row {row}: {_one_line(error)}") from error
 
 
@@ -190,6 +204,8 @@ def _require(columns: Sequence[str], names: Any, where: str) -> None:
     for column in columns:
         if column not in names:
             raise DataError(f"{where}: column {column} is missing; got {', '.join(map(str, names))}")
+        if list(names).count(column) > 1:
+            raise DataError(f"{where}: column {column} is there twice; allowed: a name of its own for each")
 
 
 def _one_line(error: Exception) -> str:

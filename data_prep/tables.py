@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.inputs import SUFFIXES, Rows, read_dataset, read_file, resolve_revision
+from data_prep.inputs import SUFFIXES, Rows, as_it_was, read_dataset, read_file, resolve_revision
 from data_prep.problems import DataError, Row, Unusable
 from data_prep.writing import sha256
 
@@ -60,10 +60,11 @@ def read_table(place: str, *, config: str | None, split: str, columns: tuple[str
     if not path.stat().st_size:
         raise DataError(f"{path}: the file is empty")
     _check_content(path)
+    before = path.stat()
     about = Rows(iter(()), {"path": str(path), "sha256": sha256(path)})
-    if suffix == ".csv":
-        return _csv_rows(path, columns), about
-    return (_json_lines if suffix == ".jsonl" else _json_list)(path), about
+    readers = {".csv": lambda: _csv_rows(path, columns), ".jsonl": lambda: _json_lines(path)}
+    items = readers.get(suffix, lambda: _json_list(path))()
+    return as_it_was(path, before, items), about
 
 
 def _check_content(path: Path) -> None:

@@ -94,12 +94,18 @@ def splitter_class(name: str) -> type[EpisodeSplitter]:
     """The class that `mrt.episodes` names.
 
     Raises:
-        ValueError: there is none; says what is allowed.
+        ValueError: there is none, or it is no splitter; says what is allowed.
     """
     if name.startswith(TOKENS):
         tokens_of(name)
         return TokenSplitter
-    return resolve("episodes", name, SPLITTERS, further="tokens:N")
+    found = resolve("episodes", name, SPLITTERS, further="tokens:N")
+    if not (isinstance(found, type) and issubclass(found, EpisodeSplitter)):
+        raise ValueError(
+            f"mrt.episodes={name!r} is {found!r}; allowed: {', '.join(SPLITTERS)}, tokens:N, or a subclass of "
+            "mrt_verl.episodes.EpisodeSplitter"
+        )
+    return found
 
 
 @functools.lru_cache(maxsize=2)  # the prefix variant has a second one, without cap

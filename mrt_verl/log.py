@@ -13,6 +13,10 @@ from typing import TextIO
 
 NAME = "mrt_verl"
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+# ends of lines to some terminals, and marks that turn the order of what stands after them
+_CONTROLS |= {code: f"\\u{code:04x}" for code in (0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+# half a character, which JSON can spell and no standard output takes
+_CONTROLS |= {code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)}
 
 
 def printable(text: str) -> str:

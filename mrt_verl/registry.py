@@ -30,4 +30,8 @@ def resolve(key: str, name: str, registry: Mapping[str, T], *, nullable: bool = 
         part: T = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(f"mrt.{key}={name!r}: {error}; {allowed}") from error
+    except Exception as error:  # a module of one's own may raise anything while it is imported
+        raise ValueError(f"mrt.{key}={name!r}: {type(error).__name__}: {error}; {allowed}") from error
+    if not callable(part):
+        raise ValueError(f"mrt.{key}={name!r} is {part!r}; {allowed}")
     return part

@@ -36,6 +36,6 @@ def whole_directory(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file in UTF-8."""
+    """Write a file in UTF-8; half a character, which a model may have written, is spelt out."""
     with whole_file(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")

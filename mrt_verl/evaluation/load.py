@@ -1,6 +1,5 @@
 """Reads runs for a report and refuses to compare what cannot be compared."""
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from mrt_verl.evaluation.records import TraceRecord
-from mrt_verl.evaluation.store import SETTINGS, STARTED, TRACES, describe_differences
+from mrt_verl.evaluation.store import SETTINGS, STARTED, TRACES, describe_differences, read_run_settings
 from mrt_verl.evaluation.stored import read_records
 
 MUST_AGREE = (
@@ -23,8 +22,6 @@ MUST_AGREE = (
     ("sampling", "direct_answers"),
 )
 """Settings without which two runs measure different things; what else differs is listed in the report."""
-NEEDED = ("name", "problems", "traces", "budgets")
-"""Of a run's settings what a report cannot be made without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +78,6 @@ def find_runs(directory: Path) -> list[Path]:
     if not found:
         raise ValueError(f"{directory}: no run; allowed: a directory written by `run --out`")
     return found
-
-
-def read_run_settings(path: Path) -> dict[str, Any]:
-    """What run.json holds.
-
-    Raises:
-        ValueError: it is not a run's; names the file.
-    """
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # of JSON, or of bytes that are no UTF-8
-        raise ValueError(f"{path}: not the settings of a run ({error})") from error
-    lacking = [key for key in NEEDED if key not in settings] if isinstance(settings, dict) else ["an object"]
-    if lacking:
-        raise ValueError(f"{path}: not the settings of a run, it lacks {', '.join(lacking)}")
-    return dict(settings)
 
 
 def _load(path: Path, settings: dict[str, Any], common: bool) -> Run:

@@ -1,13 +1,49 @@
 """What was sampled for one trace of one problem: a line of traces.jsonl."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from functools import cache
+from types import UnionType
+from typing import Any, get_args, get_origin
 
 from mrt_verl.grading import Grade
 
 
+class Typed:
+    """A dataclass whose fields hold what they are declared to hold: a line of a file may hold anything."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        cls: Any = type(self)
+        for name, kinds, inner in _kinds(cls):
+            value = getattr(self, name)
+            several = value if inner and isinstance(value, list) else ()
+            if not _is_of(value, kinds) or not all(_is_of(one, inner) for one in several):
+                allowed = " or ".join(kind.__name__ for kind in kinds) + (f" of {inner[0].__name__}" if inner else "")
+                raise TypeError(f"{name}={value!r:.80}; allowed: {allowed}")
+
+
+@cache
+def _kinds(cls: Any) -> list[tuple[str, tuple[type, ...], tuple[type, ...]]]:
+    """(field, types of its value, types of what is in it) of those that are declared with one."""
+    found = []
+    for one in fields(cls):
+        kinds = get_args(one.type) if isinstance(one.type, UnionType) else (one.type,)
+        if kinds != (Any,):
+            inner = get_args(one.type)[:1] if get_origin(one.type) is list else ()
+            plain = [tuple(get_origin(kind) or kind for kind in several) for several in (kinds, inner)]
+            found.append((one.name, plain[0], plain[1]))
+    return found
+
+
+def _is_of(value: Any, kinds: tuple[type, ...]) -> bool:
+    if isinstance(value, bool):
+        return bool in kinds
+    return isinstance(value, kinds) or (float in kinds and isinstance(value, int))  # JSON writes 1.0 as 1, too
+
+
 @dataclass(slots=True)
-class Answer:
+class Answer(Typed):
     """A final or forced answer and its grade."""
 
     text: str
@@ -23,7 +59,7 @@ class Answer:
 
 
 @dataclass(slots=True)
-class EpisodeRecord:
+class EpisodeRecord(Typed):
     """One episode and the forced answers after it; positions are tokens of everything thought so far."""
 
     start: int
@@ -38,7 +74,7 @@ class EpisodeRecord:
 
 
 @dataclass(slots=True)
-class TraceRecord:
+class TraceRecord(Typed):
     """One trace: plain values, written as JSON."""
 
     problem: int
@@ -71,6 +107,11 @@ class TraceRecord:
     """Tokens generated for forced answers at this trace's boundaries."""
     branch_failures: int = 0
 
+    def __post_init__(self) -> None:
+        Typed.__post_init__(self)
+        if not all(isinstance(message.get("content"), str) for message in self.messages):
+            raise TypeError(f"messages={self.messages!r:.80}; allowed: messages with role and content")
+
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON types."""
         return asdict(self)
@@ -80,7 +121,7 @@ class TraceRecord:
         """The record of a line.
 
         Raises:
-            KeyError, TypeError: a field is missing or unknown.
+            KeyError, TypeError: a field is missing, unknown, or of another type.
         """
         fields = dict(values)
         fields["own"] = Answer(**fields["own"])

@@ -9,11 +9,13 @@ from mrt_verl.evaluation.measures import Measures
 from mrt_verl.evaluation.page import write_report, write_training_page
 from mrt_verl.evaluation.page.tables import Table
 from mrt_verl.evaluation.page.training import read_metrics
-from mrt_verl.evaluation.store import writing_to
+from mrt_verl.evaluation.store import SETTINGS, writing_to
 from mrt_verl.evaluation.summary import summarise
 from mrt_verl.evaluation.training_traces import read_trace_dir
 
 TITLE = "Accuracy, regret and progress"
+SHOWN = ("model", "data", "seed", "sampling", "mrt", "grader")
+"""Settings of a run that stand on the page."""
 
 
 def report(
@@ -66,6 +68,9 @@ def compare(directories: Sequence[Path], *, first: str | None = None, common: bo
 
 def _ordered(directories: Sequence[Path], first: str | None, common: bool) -> list[Run]:
     runs = load_runs(directories, common=common)
+    for run in runs:
+        if lacking := [key for key in SHOWN if key not in run.settings]:
+            raise ValueError(f"{run.name}: its {SETTINGS} lacks {', '.join(lacking)}, which a report shows")
     if first is not None:
         if first not in [run.name for run in runs]:
             raise ValueError(f"--first {first}; allowed: {', '.join(run.name for run in runs)}")

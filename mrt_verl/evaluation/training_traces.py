@@ -43,7 +43,7 @@ def _read(path: Path) -> list[list[TraceRecord]]:
             traces = by_uid.setdefault(row["uid"], [])
             problem = list(by_uid).index(row["uid"])
             traces.append(record_of(row, problem, len(traces)))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(
                 f"{path}:{number}: not a row of a trace file ({type(error).__name__}: {error}); those of runs before "
                 "0.2.0 had fields without names"

@@ -14,6 +14,8 @@ from typing import Any
 _HEADER = struct.Struct("!Q")
 MAX_BYTES = 1 << 30
 """Of one message; a longer one is no message."""
+_LONGEST_S = 1e9
+"""Thirty years; a socket takes no timeout of three hundred."""
 
 
 class ChannelClosed(Exception):
@@ -40,8 +42,8 @@ class Channel:
         self._send_bytes(json.dumps(message).encode(), None)
 
     def _send_bytes(self, body: bytes, timeout_s: float | None) -> None:
-        self._socket.settimeout(timeout_s)
         try:
+            self._socket.settimeout(None if timeout_s is None else _within_limits(timeout_s))
             self._socket.sendall(_HEADER.pack(len(body)) + body)
         except TimeoutError:
             raise
@@ -81,9 +83,9 @@ class Channel:
         body = bytearray(length)
         view, done = memoryview(body), 0
         while done < length:
-            # a timeout of 0 would mean "non-blocking" to the socket
-            self._socket.settimeout(None if until is None else max(until - time.monotonic(), 1e-6))
             try:
+                # a timeout of 0 would mean "non-blocking" to the socket
+                self._socket.settimeout(None if until is None else _within_limits(until - time.monotonic()))
                 got = self._socket.recv_into(view[done:])
             except TimeoutError:
                 raise
@@ -97,3 +99,7 @@ class Channel:
     def close(self) -> None:
         """Close this side; the other one reads `ChannelClosed`."""
         self._socket.close()
+
+
+def _within_limits(seconds: float) -> float:
+    return min(max(seconds, 1e-6), _LONGEST_S)

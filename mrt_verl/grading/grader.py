@@ -49,7 +49,7 @@ class Grader:
         thinking: Thinking | None = DEFAULT_THINKING,
         rules: Rules | str = "default",
     ) -> None:
-        if deadline_s <= 0 or workers < 1 or memory_mb < 1 or cache_size < 0:
+        if not deadline_s > 0 or workers < 1 or memory_mb < 1 or cache_size < 0:
             raise ValueError(
                 f"{deadline_s=}, {workers=}, {memory_mb=}, {cache_size=}; allowed: deadline_s > 0, workers >= 1, "
                 "memory_mb >= 1, cache_size >= 0"

@@ -49,16 +49,24 @@ def grade_of_result(status: str, value: Any) -> Grade:
         status: "done" or "error".
         value: whether the answer is right, or (score, dict or None) of another outcome, right if `acc` says so or,
             without it, if the score is positive; for "error", what went wrong.
+
+    Raises:
+        TypeError, ValueError, OverflowError: it is none of these.
     """
-    if status == "error":
+    if status == "error" and isinstance(value, str):
         return Grade(Verdict.ERROR, 0.0, value)
+    if status != "done":
+        raise ValueError(status)
     if isinstance(value, bool):
         return RIGHT if value else WRONG
     score, info = value
+    info = None if info is None else dict(info)
     if not math.isfinite(score):  # one of them would make the advantages of its whole group NaN
         return Grade(Verdict.ERROR, 0.0, f"the score is {score}; allowed: a finite number")
-    is_right = bool((info or {}).get("acc", score > 0))
-    return Grade(Verdict.RIGHT if is_right else Verdict.WRONG, score, info=info)
+    accuracy = (info or {}).get("acc", score > 0)
+    if not isinstance(accuracy, int | float) or not math.isfinite(accuracy):  # the text "False" and NaN are true
+        return Grade(Verdict.ERROR, 0.0, f"acc is {accuracy!r:.80}; allowed: whether it is right, or a finite number")
+    return Grade(Verdict.RIGHT if accuracy else Verdict.WRONG, float(score), info=info)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The workers' side in the grading process: who gets which task, and what happens to a worker that does not answer."""
 
 import contextlib
+import itertools
 import logging
 import queue
 import threading
@@ -32,6 +33,8 @@ class _Job:
     task: Any
     future: "Future[Grade]" = field(default_factory=Future)
     crashes: int = 0
+    number: int = field(default_factory=itertools.count().__next__)
+    """Its reply has the same: one reply too many would be taken for that of the next job, and so on."""
 
     @property
     def key(self) -> bytes | None:
@@ -163,11 +166,11 @@ class Pool:
         worker.wait_ready()
         channel, since = worker.channel, time.monotonic()
         try:
-            channel.send([job.task for job in jobs], self._deadline_s)
+            channel.send([(job.number, job.task) for job in jobs], self._deadline_s)
             while jobs:
-                result, leaving = _read_reply(channel.receive_plain(self._deadline_s))
+                grade, leaving = _read_reply(channel.receive_plain(self._deadline_s), jobs[0].number)
                 self._count("asked", 1)
-                jobs.popleft().future.set_result(grade_of_result(*result))
+                jobs.popleft().future.set_result(grade)
                 if leaving:
                     self._drop_worker()
                     return
@@ -195,20 +198,18 @@ class Pool:
             worker.kill()
 
 
-def _read_reply(reply: Any) -> tuple[tuple[str, Any], bool]:
-    """((status, value), whether the worker leaves).
+def _read_reply(reply: Any, number: int) -> tuple[Grade, bool]:
+    """(the grade of the job with that number, whether the worker leaves).
 
     Raises:
         ChannelClosed: it is something else; whoever sent it is no worker any more.
     """
     try:
-        (status, value), leaving = reply
-        if isinstance(value, list):
-            value = (float(value[0]), value[1] if value[1] is None else dict(value[1]))
-        if status not in ("done", "error") or not isinstance(value, bool | str | tuple):
-            raise ValueError(status)
-        return (status, value), bool(leaving)
-    except (TypeError, ValueError, LookupError) as error:
+        answered, (status, value), leaving = reply
+        if answered != number:
+            raise ValueError(answered)
+        return grade_of_result(status, value), bool(leaving)
+    except (TypeError, ValueError, LookupError, ArithmeticError) as error:
         raise ChannelClosed from error
 
 

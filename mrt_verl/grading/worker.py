@@ -29,16 +29,18 @@ def main(descriptor: int, parent: int) -> None:
     """Serve until the parent is gone; the first message is (packed function or None for comparing, memory in MB)."""
     _die_with(parent)
     channel = Channel(socket.socket(fileno=descriptor))
+    # a child that the user's function forks and lets return would answer, and take tasks, in this process's place
+    os.register_at_fork(after_in_child=channel.close)
     try:
         packed, memory_mb = channel.receive()
         answer = _prepare(channel, packed)
         idle_bytes = _memory_bytes("resident")
         _limit_memory(memory_mb)
         while True:
-            for task in channel.receive():
+            for number, task in channel.receive():
                 body, ran_out = _guarded(answer, task)
                 leaving = ran_out or _memory_bytes("resident") - idle_bytes > _KEEP_SHARE * memory_mb * 2**20
-                channel.send_plain((body, leaving))
+                channel.send_plain((number, body, leaving))
                 if leaving:
                     return
     except ChannelClosed:
@@ -86,6 +88,9 @@ def _memory_bytes(kind: str) -> int:
 
 def _limit_memory(memory_mb: int) -> None:
     limit = _memory_bytes("mapped") + memory_mb * 2**20
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    if most != resource.RLIM_INFINITY:  # `ulimit -v`, which nobody may raise
+        limit = min(limit, most)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
@@ -95,12 +100,20 @@ def _guarded(answer: Callable[[Any], Any], task: Any) -> tuple[tuple[str, Any], 
         return ("done", answer(task)), False
     except MemoryError:
         return ("error", "MemoryError: the worker's memory limit"), True
-    except Exception as error:  # a user's function or sympy may raise anything; it becomes a counted ERROR
+    except SystemExit:  # whoever exits does; the code of a forked child is for the function that forked it
+        raise
+    # a user's function or sympy may raise anything, CancelledError and the panic of a Rust extension among it, which
+    # are no Exception; it becomes a counted ERROR
+    except BaseException as error:
         return ("error", _described(error)), False
 
 
-def _described(error: Exception) -> str:
-    return printable(f"{type(error).__name__}: {str(error)[:500]}")
+def _described(error: BaseException) -> str:
+    try:
+        text = str(error)[:500]
+    except Exception:  # a user's class
+        text = "(its text cannot be had)"
+    return printable(f"{type(error).__name__}: {text}")
 
 
 if __name__ == "__main__":

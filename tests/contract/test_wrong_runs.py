@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.cases import wrong_runs
+from tests.cases import wrong_runs, wrong_values
 
 
 @pytest.fixture
@@ -28,7 +28,12 @@ def told(compose, good_words):
 
 
 @pytest.mark.parametrize(
-    ("overrides", "line"), [*wrong_runs.OF_CONFIG, *wrong_runs.OF_MACHINE], ids=lambda value: str(value)[:60]
+    ("overrides", "line"),
+    [
+        *(*wrong_runs.OF_CONFIG, *wrong_runs.OF_MACHINE),
+        *(*wrong_values.NUMBERS, *wrong_values.OTHERS, *wrong_values.NODES, *wrong_values.PARTS, *wrong_values.FILES),
+    ],
+    ids=lambda value: str(value)[:60],
 )
 def test_a_wrong_run_is_told(told, overrides, line):
     lines = told(*overrides)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import resource
 import signal
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from mrt_verl.grading import Grader, Verdict
 from mrt_verl.grading.outcomes import FileFunction
 from mrt_verl.grading.printed import BURST_BYTES, Printed
+from mrt_verl.grading.worker import _limit_memory
 from mrt_verl.settings import MRTSettings
 from mrt_verl.step_report import StepReport
 from tests.builders import worker_pids
@@ -20,7 +22,11 @@ from tests.faults.records import rollout
 pytestmark = pytest.mark.long
 
 FUNCTION = """
-import os, subprocess, sys, time
+import asyncio, os, subprocess, sys, time
+
+class Wordless(Exception):
+    def __str__(self):
+        raise ValueError
 
 def score(data_source, solution_str, ground_truth, extra_info=None):
     with open(os.environ["ASKED"], "a") as file:
@@ -39,7 +45,16 @@ def score(data_source, solution_str, ground_truth, extra_info=None):
         with open(os.environ["ASKED"] + ".child", "w") as file:
             file.write(str(child.pid))
         time.sleep(1000)
-    return 1.0
+    if solution_str == "cancelled":
+        raise asyncio.CancelledError
+    if solution_str == "wordless":
+        raise Wordless
+    if solution_str.startswith("fork and"):
+        if os.fork() == 0:
+            if solution_str.endswith("raise"):
+                raise ValueError("in the child")
+            return 7.0
+    return float(solution_str != "wrong")
 """
 
 
@@ -84,6 +99,21 @@ def test_equal_answers_on_which_the_function_exits_cost_two_workers(ask, tmp_pat
     assert (stats.errors, stats.restarts, stats.crashes) == (20, 2, 2)
 
 
+@pytest.mark.parametrize("how", ["fork and return", "fork and raise"])
+def test_a_forked_child_answers_for_nobody(ask, how):
+    """It has the worker's memory and its socket: its reply would be the next answer's, and so on."""
+    grades, stats = ask([how, "wrong", "fine", "wrong", "fine"], deadline_s=60.0)
+    assert [grade.score for grade in grades] == [1.0, 0.0, 1.0, 0.0, 1.0]
+    assert (stats.restarts, stats.crashes) == (0, 0)
+
+
+@pytest.mark.parametrize(("solution", "told"), [("cancelled", "CancelledError"), ("wordless", "Wordless")])
+def test_whatever_is_raised_costs_no_worker(ask, solution, told):
+    grades, stats = ask([solution, "fine"], deadline_s=60.0)
+    assert [grade.verdict for grade in grades] == [Verdict.ERROR, Verdict.RIGHT]
+    assert grades[0].detail.startswith(told) and stats.crashes == 0
+
+
 @pytest.mark.parametrize("solution", ["print", "print as C does"])
 def test_ten_megabytes_are_no_log(ask, capfd, caplog, solution):
     with caplog.at_level(logging.WARNING):
@@ -113,6 +143,17 @@ def test_a_child_in_a_session_of_its_own_does_not_outlive_the_answer(ask, tmp_pa
         time.sleep(0.05)
     else:
         assert not Path(f"/proc/{pid}").exists()
+
+
+@pytest.mark.parametrize(("allowed", "expected"), [(resource.RLIM_INFINITY, None), (2**20, 2**20)])
+def test_a_limit_that_is_set_already_is_kept(monkeypatch, allowed, expected):
+    """Raising `ulimit -v` is an error, of which each worker would die on its first answer."""
+    limits = []
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (allowed, allowed))
+    monkeypatch.setattr(resource, "setrlimit", lambda kind, pair: limits.append(pair))
+    _limit_memory(64)
+    ((soft, hard),) = limits
+    assert soft == hard and (hard == expected if expected else hard > 64 * 2**20)
 
 
 def test_a_child_that_is_stopped_costs_one_answer_and_is_replaced():

@@ -29,7 +29,7 @@ from tests.faults.records import rollout
 
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\r\x9b31m\x08\u009d"
 UNPICKLES = r"pickle\.loads?\(|torch\.load\((?!.*weights_only=True)"
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @pytest.fixture
@@ -57,9 +57,16 @@ def test_the_line_that_ends_a_run_holds_none():
 
 
 def test_commands_print_none(capsys):
-    assert run_command("mrt-data", lambda: print(f"x\t{ESCAPES}")) == 0
+    """Nor marks that turn the order of a line, or end it to some terminals."""
+    assert run_command("mrt-data", lambda: print(f"x\t{ESCAPES}\u202e\u2066\u2028")) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("x\t\\x1b]0;owned") and not CONTROL.search(printed)
+
+
+def test_half_a_character_ends_no_command(capsys):
+    """No standard output takes it: a dataset's row with one ended what showed it, or kept a page from being written."""
+    assert run_command("mrt-data", lambda: print("x\ud83d")) == 0
+    assert capsys.readouterr().out == "x\\ud83d\n"
 
 
 @pytest.mark.long
@@ -95,24 +102,41 @@ def test_what_a_worker_returns_is_never_unpickled(tmp_path):
     assert ours.receive_plain(5) == ["done", {"a": [1, None, 0.5]}]
 
 
+LIES = (
+    "pickle.dumps(Bomb())",
+    "b'[[\"done\", {}], 7]'",
+    "b'\\xff' * 9",
+    *(f"reply({body})" for body in ("'ab'", "[10**400, None]", "[1.0, 5]", "[True]", "None")),
+    # well-formed ones, for another job than the one that is asked
+    "json.dumps([10**6, ['done', [1.0, None]], False]).encode()",
+    "json.dumps([['done', [1.0, None]], False]).encode()",
+)
+
+
 @pytest.mark.long
-def test_a_worker_that_lies_costs_its_answer_alone(tmp_path):
-    """A function that finds the channel and writes into it what it likes."""
+@pytest.mark.parametrize("body", LIES)
+def test_a_worker_that_lies_costs_its_answer_alone(tmp_path, body):
+    """A function that finds the channel and writes into it what it likes; `reply` has the number of the job."""
     (tmp_path / "score.py").write_text(
-        "import os, pickle, struct\n"
+        "import json, os, pickle, struct, sys\n"
+        "def reply(value):\n"
+        "    frame = sys._getframe()\n"
+        "    while 'number' not in frame.f_locals:\n"
+        "        frame = frame.f_back\n"
+        "    return json.dumps([frame.f_locals['number'], ['done', value], False]).encode()\n"
         "class Bomb:\n"
         "    def __reduce__(self):\n"
         f"        return os.mkdir, ({str(tmp_path / 'owned')!r},)\n"
         "def score(solution_str, **_):\n"
         "    if solution_str == 'lie':\n"
-        "        for body in (pickle.dumps(Bomb()), b'[[\"done\", {}], 7]', b'\\xff' * 9):\n"
-        "            for name in os.listdir('/proc/self/fd'):\n"
-        "                try:\n"
-        "                    if os.readlink('/proc/self/fd/' + name).startswith('socket:'):\n"
-        "                        os.write(int(name), struct.pack('!Q', len(body)) + body)\n"
-        "                except OSError:\n"
-        "                    pass\n"
-        "    return 1.0\n"
+        f"        body = {body}\n"
+        "        for name in os.listdir('/proc/self/fd'):\n"
+        "            try:\n"
+        "                if os.readlink('/proc/self/fd/' + name).startswith('socket:'):\n"
+        "                    os.write(int(name), struct.pack('!Q', len(body)) + body)\n"
+        "            except OSError:\n"
+        "                pass\n"
+        "    return float(solution_str != 'wrong')\n"
     )
     function = FileFunction(str(tmp_path / "score.py"), "score")
 
@@ -123,7 +147,8 @@ def test_a_worker_that_lies_costs_its_answer_alone(tmp_path):
         return [one.verdict for one in await asyncio.gather(*calls)]
 
     with Grader(thinking=None, deadline_s=30.0) as grader:
-        assert asyncio.run(grades(grader, "lie", "fine")) == [Verdict.ERROR, Verdict.RIGHT]
+        verdicts = asyncio.run(grades(grader, "lie", "wrong", "fine", "wrong"))
+        assert verdicts == [Verdict.ERROR, Verdict.WRONG, Verdict.RIGHT, Verdict.WRONG]
     assert not (tmp_path / "owned").exists()
 
 

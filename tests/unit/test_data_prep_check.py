@@ -1,11 +1,14 @@
 """`data_prep check` on files of all kinds: counts by reason, first rows, exit code, never a traceback."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from data_prep import inputs, tables
 from data_prep.__main__ import main
 from data_prep.check import check_file
 
@@ -94,3 +97,44 @@ def test_a_file_that_cannot_be_read(tmp_path, capsys, make, message):
     assert output.err.startswith("data_prep check: ")
     assert message in output.err
     assert output.err.count("\n") == 1
+
+
+def no_dates(path):
+    """A column of a date that Python has no number for."""
+    pq.write_table(pa.table({"q": ["one"], "a": pa.array([2**62], pa.timestamp("us"))}), path)
+    return path
+
+
+def twice(path):
+    columns = [pa.array(["one"]), pa.array(["1"]), pa.array(["2"])]
+    pq.write_table(pa.Table.from_arrays(columns, names=["q", "a", "a"]), path)
+    return path
+
+
+def test_a_value_that_python_cannot_hold(tmp_path, capsys):
+    path = no_dates(tmp_path / "f.parquet")
+    assert main(["check", "--data", str(path), "--answer", "a"]) == 2
+    assert f"{path}: broken after row 0: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("make", "told"), [(no_dates, "broken after row 0"), (twice, "column a is there twice")])
+def test_a_table_whose_answers_cannot_be_read(tmp_path, capsys, make, told):
+    path = make(tmp_path / "f.parquet")
+    words = ["file", "--from", str(path), "--question", "q", "--answer", "a", "--out", str(tmp_path / "out")]
+    assert main(words) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"data_prep: {path}: {told}") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["f.parquet", "f.jsonl"])
+def test_a_file_that_is_written_while_it_is_read(tmp_path, capsys, monkeypatch, name):
+    """Its hash in the manifest would be that of other rows."""
+    path = tmp_path / name
+    frame = pd.DataFrame({"q": ["one", "two"], "a": ["1", "2"]})
+    frame.to_parquet(path) if name.endswith("parquet") else frame.to_json(path, orient="records", lines=True)
+    for module in (inputs, tables):
+        monkeypatch.setattr(module, "sha256", lambda path: os.utime(path, (0, 0)) or "0" * 64)
+    words = ["file", "--from", str(path), "--question", "q", "--answer", "a", "--out", str(tmp_path / "out")]
+    assert main(words) == 1
+    assert f"{path}: changed while it was read" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -106,3 +106,23 @@ def test_test_splits_and_the_flag_are_left_alone(capsys, tmp_path):
     assert main(["gsm8k", "--split", "train", "--from", str(path), "--out", out, *sets]) == 1
     assert "1 question: contaminates openai/gsm8k" in capsys.readouterr().err
     assert main(["gsm8k", "--split", "train", "--from", str(path), "--out", out, *sets, "--no-decontamination"]) == 0
+
+
+@pytest.mark.parametrize("prompt", [None, [], "What is 1 + 1?", [{"role": "user"}], ["text"]])
+def test_an_evaluation_set_of_another_form_is_told(capsys, tmp_path, prompt):
+    path = write_rows(tmp_path / "in.jsonl", [{"question": "What is 1 + 1?", "answer": "#### 2"}])
+    pd.DataFrame([{"data_source": "exam", "prompt": prompt}]).to_parquet(tmp_path / "exam.parquet")
+    words = ["gsm8k", "--split", "train", "--from", str(path), "--out", str(tmp_path / "out"), "--evaluation"]
+    assert main([*words, str(tmp_path / "exam.parquet")]) == 1
+    error = capsys.readouterr().err
+    assert f"--evaluation {tmp_path / 'exam.parquet'}: row 0: prompt is" in error and error.count("\n") == 1
+
+
+def test_a_manifest_of_another_form_is_told(capsys, tmp_path):
+    path = write_rows(tmp_path / "in.jsonl", [{"question": "What is 1 + 1?", "answer": "#### 2"}])
+    prompt = [{"role": "user", "content": "What is 1 + 1?"}]
+    pd.DataFrame([{"data_source": "exam", "prompt": prompt}]).to_parquet(tmp_path / "exam.parquet")
+    (tmp_path / "manifest.json").write_text("[]")
+    words = ["gsm8k", "--split", "train", "--from", str(path), "--out", str(tmp_path / "out"), "--evaluation"]
+    assert main([*words, str(tmp_path / "exam.parquet")]) == 1
+    assert "manifest.json: not the manifest of a prepared set" in capsys.readouterr().err

@@ -8,8 +8,10 @@ import pytest
 from mrt_verl.evaluation.checkpoints import find_actor, identify
 from mrt_verl.evaluation.command import build_parser, main, name_models
 from mrt_verl.evaluation.options import parse_arguments
+from mrt_verl.evaluation.page.training import read_metrics
 from mrt_verl.evaluation.problems import read_problems
 from mrt_verl.evaluation.settings import kept_settings, read_reward_function, read_settings, settings_of
+from tests.evaluation_records import record, write_run
 
 ROW = {"data_source": "s", "prompt": [{"role": "user", "content": "x"}], "reward_model": {"ground_truth": "7"}}
 
@@ -179,3 +181,20 @@ def test_a_model_is_no_checkpoint(tmp_path):
     (tmp_path / "model.safetensors").touch()
     assert find_actor(tmp_path) is None
     assert find_actor(Path("somebody/some-model")) is None
+
+
+@pytest.mark.parametrize(
+    "line", ["[" * 100_000, '{"step": Infinity, "data": {}}', '{"step": 1, "data": {"a": 1%s}}' % ("0" * 400)]
+)
+def test_metrics_that_no_float_holds_are_named(tmp_path, line):
+    log = tmp_path / "metrics.jsonl"
+    log.write_text(f'{line}\n{{"step": 1, "data": {{"a": 3}}}}\n')
+    with pytest.raises(ValueError, match=r"metrics\.jsonl:1: not"):
+        read_metrics(log)
+
+
+def test_a_page_of_half_a_character(tmp_path, capsys):
+    """JSON can spell it, an endpoint may send it, and no UTF-8 file takes it."""
+    path = write_run(tmp_path / "run", [record(reference="7\ud83d"), record(problem=1)])
+    main(["report", str(path)])
+    assert "7\\ud83d" in (path / "report/index.html").read_text(encoding="utf-8")

@@ -48,7 +48,7 @@ def test_a_run_that_failed_before_its_first_trace_binds_nobody(tmp_path):
     assert json.loads((tmp_path / SETTINGS).read_text())["seed"] == 1
 
 
-@pytest.mark.parametrize("broken", ['{"problem": 0', "[]", '{"problem": 0, "unknown": 1}', "null"])
+@pytest.mark.parametrize("broken", ['{"problem": 0', "[]", '{"problem": 0, "unknown": 1}', "null", "[" * 100_000])
 def test_a_broken_line_is_named(tmp_path, broken):
     path = write_run(tmp_path / "run", [record(), record(problem=1)])
     lines = (path / TRACES).read_text().splitlines(keepends=True)
@@ -142,3 +142,52 @@ def test_run_json_appears_whole(tmp_path):
         assert stored.pop("versions")["python"].startswith("3.")
         assert stored == settings()
     assert sorted(path.name for path in tmp_path.iterdir()) == [SETTINGS, TRACES]
+
+
+def test_traces_whose_settings_are_gone_are_not_taken_for_ones_own(tmp_path):
+    with Store(tmp_path, settings()) as store:
+        store.append(record())
+    (tmp_path / SETTINGS).unlink()
+    with pytest.raises(ValueError, match=r"run\.json is not there, and traces\.jsonl beside it holds traces"):
+        Store(tmp_path, settings(seed=1))
+
+
+@pytest.mark.parametrize("content", ["", "[]", "null", "[" * 100_000])
+def test_settings_that_are_none_are_named(tmp_path, content):
+    with Store(tmp_path, settings()) as store:
+        store.append(record())
+    (tmp_path / SETTINGS).write_text(content)
+    with pytest.raises(ValueError, match=r"run\.json: not the settings of a run"):
+        Store(tmp_path, settings())
+
+
+@pytest.mark.parametrize(("key", "value"), [("problems", "2"), ("traces", None), ("budgets", [None]), ("mrt", [])])
+def test_a_setting_of_another_type_is_named(tmp_path, key, value):
+    path = write_run(tmp_path / "run", [record(), record(problem=1)], **{key: value})
+    with pytest.raises(ValueError, match=rf"run\.json: not the settings of a run: {key}="):
+        load_runs([path])
+
+
+OTHER_VALUES = (
+    *(("problem", value) for value in ("0", None, 1.5, True)),
+    ("j_before", "0.5"),
+    ("messages", [{"role": "user"}]),
+    ("response", None),
+    *((f"episodes.0.{key}", None) for key in ("end", "text", "answer_tokens")),
+    ("own.score", "1"),
+)
+
+
+@pytest.mark.parametrize(("place", "value"), OTHER_VALUES)
+def test_a_value_of_another_type_is_named(tmp_path, place, value):
+    """Else it is a traceback while a page is made, or a number on it that is none."""
+    path = write_run(tmp_path / "run", [record(), record(problem=1)])
+    lines = [json.loads(line) for line in (path / TRACES).read_text().splitlines()]
+    *inner, last = place.split(".")
+    node = lines[1]
+    for key in inner:
+        node = node[int(key) if key.isdigit() else key]
+    node[last] = value
+    (path / TRACES).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(ValueError, match=rf"traces\.jsonl:2: not a record of a trace \({last}="):
+        load_runs([path])

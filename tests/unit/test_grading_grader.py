@@ -227,3 +227,19 @@ def test_grades_of_results() -> None:
     assert grade_of_result("done", (0.25, None)) == Grade(Verdict.RIGHT, 0.25)
     assert grade_of_result("done", (-1.0, None)).verdict is Verdict.WRONG
     assert grade_of_result("done", (0.2, {"score": 0.2, "acc": False})).verdict is Verdict.WRONG
+
+
+@pytest.mark.parametrize("acc", [math.nan, "False", [False], None])
+def test_an_acc_that_is_no_number_is_no_verdict(acc):
+    """Each but the last would be true to Python."""
+    grade = grade_of_result("done", (0.0, {"score": 0.0, "acc": acc}))
+    assert grade.verdict is Verdict.ERROR and "acc is" in grade.detail
+
+
+@pytest.mark.parametrize("deadline_s", [1e10, 1e300, math.inf])
+def test_a_deadline_of_centuries_is_one(deadline_s):
+    """No socket takes it: each answer was an error."""
+    with Grader(deadline_s=deadline_s) as grader:
+        assert grader.grade_sync([hard(1)], "2") == [RIGHT]
+    with pytest.raises(ValueError, match="deadline_s=nan"):
+        Grader(deadline_s=math.nan)

@@ -106,11 +106,13 @@ def _read_jsonl(path: Path) -> Metrics:
         try:
             entry = json.loads(line)
             step, data = int(entry["step"]), dict(entry["data"])
-        except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            values = {name: float(value) for name, value in data.items() if isinstance(value, int | float)}
+            float(step)  # one that is too large for it could not be drawn
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             if number == len(lines):
                 continue
             raise ValueError(f'{path}:{number}: not {{"step": …, "data": …}} ({error})') from error
-        metrics.setdefault(step, {}).update({k: v for k, v in data.items() if isinstance(v, int | float)})
+        metrics.setdefault(step, {}).update(values)
     return metrics
 
 

@@ -83,7 +83,7 @@ def find_problems(config: Any, *, of_machine: bool = True) -> list[str]:
         return [" ".join(str(error).split())]
     except Exception as error:  # of a part of the user's own, or a value that no check foresaw
         return [f"the settings mrt.* cannot be read: {_described(error)}"]
-    if unreadable := list(values.find_unreadable(config)):
+    if unreadable := list(_asked(values.find_unreadable, settings, config)):
         return unreadable
     checks = (*OF_CONFIG, *(OF_MACHINE if of_machine else ()))
     return list(dict.fromkeys(line for check in checks for line in _asked(check, settings, config)))

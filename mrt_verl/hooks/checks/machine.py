@@ -4,6 +4,7 @@ import ast
 import json
 import tempfile
 from collections.abc import Iterator
+from importlib import util
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,13 @@ def _model_problems(path: str) -> Iterator[str]:
 def _function_problems(node: Any) -> Iterator[str]:
     """A reward function's file must hold it; the file is read, not run."""
     path, name = node.path, node.get("name") or "compute_score"
-    if not path or "://" in path:
-        return
     key = "reward.custom_reward_function"
+    if not path or "://" in path:
+        package = str(path or "").removeprefix("pkg://").partition(".")[0]
+        # of its parts only the first can be looked for without running code
+        if package and str(path).startswith("pkg://") and util.find_spec(package) is None:
+            yield f"{key}.path={path}: no module {package}; allowed: a module that this environment has"
+        return
     if not expand(path).is_file():
         yield f"{key}.path={path}; allowed: a Python file that exists"
         return
@@ -78,14 +83,22 @@ def _function_problems(node: Any) -> Iterator[str]:
         yield f"{key}.name={name}; allowed: a function of {path}{told}"
 
 
-def check_trace_dir(settings: MRTSettings, config: Any) -> Iterator[str]:
-    """Traces must have a place, before the first step is spent."""
-    if settings.trace_dir is None:
-        return
-    try:
-        tempfile.TemporaryFile(dir=nearest_existing(expand(settings.trace_dir))).close()
-    except OSError as error:
+def check_directories(settings: MRTSettings, config: Any) -> Iterator[str]:
+    """Traces and checkpoints must have a place, before the first step is spent."""
+    checkpoints = config.trainer.default_local_dir
+    if settings.trace_dir is not None and (error := _write_error(settings.trace_dir)) is not None:
         yield f"mrt.trace_dir={settings.trace_dir}: {error}; allowed: a directory that can be written, or null"
+    if config.trainer.save_freq > 0 and "://" not in checkpoints and (error := _write_error(checkpoints)) is not None:
+        yield f"trainer.default_local_dir={checkpoints}: {error}; allowed: a directory that can be written"
+
+
+def _write_error(directory: str) -> OSError | None:
+    """Why nothing can be written there, None if something can."""
+    try:
+        tempfile.TemporaryFile(dir=nearest_existing(expand(directory))).close()
+    except OSError as error:
+        return error
+    return None
 
 
 def check_device(settings: MRTSettings, config: Any) -> Iterator[str]:
@@ -145,4 +158,4 @@ def _has_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-CHECKS = (check_files, check_trace_dir, check_device, check_checkpoint_engine, check_updates)
+CHECKS = (check_files, check_directories, check_device, check_checkpoint_engine, check_updates)

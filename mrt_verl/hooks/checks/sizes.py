@@ -68,6 +68,8 @@ def check_trainer_mode(settings: MRTSettings, config: Any) -> Iterator[str]:
     """What the v1 trainers assert of sizes when they are made or take their first step, after Ray has started."""
     mode, rollout = config.trainer.v1.trainer_mode, config.actor_rollout_ref.rollout
     train, mini = config.data.train_batch_size, config.actor_rollout_ref.actor.ppo_mini_batch_size
+    if not isinstance(mode, str):
+        return  # switches.py says so
     key = f"trainer.v1.{mode}.parameter_sync_step"
     steps = config.trainer.v1.get(mode, {}).get("parameter_sync_step", 1)
     if mode == "separate_async":

@@ -113,14 +113,21 @@ def check_scorers(settings: MRTSettings, config: Any) -> Iterator[str]:
 def check_agent_loops(settings: MRTSettings, config: Any) -> Iterator[str]:
     """A file of agent loops must not give another one our name."""
     path = OmegaConf.select(config, "actor_rollout_ref.rollout.agent.agent_loop_config_path")
+    key = f"actor_rollout_ref.rollout.agent.agent_loop_config_path={path}"
+    if path and not expand(path).is_file() and expand(path).is_absolute():
+        yield f"{key}; allowed: a YAML file that exists, or null"
     if not path or not expand(path).is_file():
+        return  # verl looks for a relative one in its own package, too
+    try:
+        loops = OmegaConf.to_container(OmegaConf.load(expand(path)))
+    except Exception as error:  # of YAML, of bytes that are no text, or of OmegaConf's own types
+        yield f"{key}: {str(error)[:200]}; allowed: a YAML file with a list of agent loops, or null"
         return
-    ours = {"mrt", "mrt_prefix"} & {one.get("name") for one in OmegaConf.load(expand(path))}
-    for name in sorted(ours):
-        yield (
-            f"actor_rollout_ref.rollout.agent.agent_loop_config_path={path}: names an agent loop {name}; allowed: "
-            "other names, or no such file"
-        )
+    if not isinstance(loops, list) or not all(isinstance(one, Mapping) for one in loops):
+        yield f"{key}: holds no list of agent loops; allowed: a YAML file with one, or null"
+        return
+    for name in sorted({"mrt", "mrt_prefix"} & {str(one.get("name")) for one in loops}):
+        yield (f"{key}: names an agent loop {name}; allowed: other names, or no such file")
 
 
 def _leaves(key: str, node: Any) -> Iterator[tuple[str, Any]]:
