@@ -21,7 +21,7 @@ from mrt_verl.inspect.command import build_parser as inspect_parser
 from mrt_verl.metric_table import METRICS
 from mrt_verl.settings import MRTSettings
 from recipes.study.fast import hosts
-from recipes.study.fast.arms import LATE, LATE_VARIANTS, MAIN, SHOWN, TUNED, VARIANTS
+from recipes.study.fast.arms import LATE, LATE_MORE_SEEDS, LATE_VARIANTS, MAIN, SHOWN, TUNED, VARIANTS
 from recipes.study.fast.intervals import ratio_interval, t_interval
 from recipes.study.fast.summary import (
     complete,
@@ -231,6 +231,7 @@ IN_README = {
     "MRT (defaults: `seen`, `credit=median`)": "seen_median",
     "MRT, `pooled`": "pooled_median",
     "the paper's MRT (`sample`, G = 4)": "paper",
+    "likelihood every 24 tokens (as GRPO-VPS)": "segments",
     "GRPO with a length penalty": "grpo_length",
     "GRPO, cut at 80 tokens": "grpo_truncated",
 }
@@ -250,7 +251,8 @@ def test_the_fast_study_in_readme():
 
 
 @pytest.mark.parametrize(
-    ("task", "arms"), [("pair", MAIN), ("pair", VARIANTS), ("two_targets", LATE), ("two_targets", LATE_VARIANTS)]
+    ("task", "arms"),
+    [("pair", MAIN), ("pair", VARIANTS), *(("two_targets", arms) for arms in (LATE, LATE_MORE_SEEDS, LATE_VARIANTS))],
 )
 def test_the_fast_study_in_its_own(task, arms):
     results = complete(read_results(ROOT / TASKS[task].results / "runs"), arms)

@@ -50,18 +50,20 @@ ARMS: dict[str, Arm] = {
 }
 MAIN = (
     *("grpo", "grpo_length", "grpo_truncated", "segments", "paper", "paper_prefix"),
-    *("seen_median", "pooled_median", "one_episode"),
+    *("seen_median", "pooled_median", "one_episode", "seen_median_truncated"),
 )
 """The arms of the study's first table, on held-out problems; those of no table were tuned alone."""
 VARIANTS = ("grpo", "seen", "seen_token", "seen_median", "pooled", "pooled_token", "pooled_median")
 """The forms of MRT among which the default was chosen."""
-LATE = ("grpo", "seen_median", "pooled")
+LATE = ("grpo", "grpo_length", "grpo_truncated", "segments", "seen_median", "pooled", "seen_median_truncated")
+LATE_MORE_SEEDS = ("grpo", "seen_median", "pooled")
 LATE_VARIANTS = ("grpo", "seen", "seen_median", "pooled", "pooled_median")
-"""Both where the payoff comes late: the task of two targets."""
+"""The same where the payoff comes late: the task of two targets."""
 SHOWN = {
     "grpo": "GRPO",
     "grpo_length": "GRPO, length penalty",
     "grpo_truncated": "GRPO, truncated",
+    "segments": "likelihood every 24 tokens",
     "paper": "the paper's MRT",
     "seen_median": "MRT (defaults)",
     "pooled_median": "MRT, pooled",
