@@ -55,7 +55,10 @@ MAIN = (
 """The arms of the study's first table, on held-out problems; those of no table were tuned alone."""
 VARIANTS = ("grpo", "seen", "seen_token", "seen_median", "pooled", "pooled_token", "pooled_median")
 """The forms of MRT among which the default was chosen."""
-LATE = ("grpo", "grpo_length", "grpo_truncated", "segments", "seen_median", "pooled", "seen_median_truncated")
+LATE = (
+    *("grpo", "grpo_length", "grpo_truncated", "segments", "paper"),
+    *("seen_median", "pooled", "one_episode", "seen_median_truncated"),
+)
 LATE_MORE_SEEDS = ("grpo", "seen_median", "pooled")
 LATE_VARIANTS = ("grpo", "seen", "seen_median", "pooled", "pooled_median")
 """The same where the payoff comes late: the task of two targets."""
