@@ -192,7 +192,7 @@ def draw(results: Sequence[Result], names: Mapping[str, str], path: Path) -> Non
     right.set(xlabel="tokens of a trace, after training", ylabel="success if stopped there (J)")
     for axis in (left, right):
         axis.grid(alpha=0.3)
-    left.legend(frameon=False, fontsize=8, title="arm (runs)")
+    right.legend(frameon=False, fontsize=8, title="arm (runs)", loc="lower right")  # below the curves there is room
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
 
