@@ -62,8 +62,8 @@ def read_table(place: str, *, config: str | None, split: str, columns: tuple[str
     _check_content(path)
     before = path.stat()
     about = Rows(iter(()), {"path": str(path), "sha256": sha256(path)})
-    readers = {".csv": lambda: _csv_rows(path, columns), ".jsonl": lambda: _json_lines(path)}
-    items = readers.get(suffix, lambda: _json_list(path))()
+    json_rows = _json_lines if suffix == ".jsonl" else _json_list
+    items = _csv_rows(path, columns) if suffix == ".csv" else json_rows(path)
     return as_it_was(path, before, items), about
 
 

@@ -1,6 +1,5 @@
 """A run of sampled traces, as `data_prep prefixes` and `python -m mrt_verl.evaluation run` leave it."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -9,7 +8,7 @@ from typing import Any
 
 from data_prep.problems import DataError
 from mrt_verl.evaluation.records import Answer, EpisodeRecord, TraceRecord
-from mrt_verl.evaluation.store import SETTINGS, TRACES
+from mrt_verl.evaluation.store import SETTINGS, TRACES, read_run_json
 from mrt_verl.evaluation.stored import read_records
 from mrt_verl.grading.comparison import as_references
 from mrt_verl.provers.spelling import spell
@@ -47,7 +46,7 @@ def read_run(directory: Path) -> TraceRun:
         raise DataError(f"{directory}: {len(found)} runs in it; allowed: a directory with {TRACES} and {SETTINGS}")
     run = found[0]
     try:
-        about = json.loads((run / SETTINGS).read_text(encoding="utf-8"))
+        about = read_run_json(run / SETTINGS)
         records = sorted(read_records(run / TRACES), key=lambda record: (record.problem, record.trace))
         traces = TraceRun(run, str(about["model"]), dict(about["mrt"]), str(about["grader"]["outcome"]), records)
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -88,7 +88,7 @@ def _keep_settings(path: Path, settings: Mapping[str, Any], *, is_empty: bool) -
                 f"{path} is not there, and {TRACES} beside it holds traces, of settings that nobody knows; allowed: "
                 "the file that the run wrote, or another --out"
             )
-        stored = read_settings(path)
+        stored = read_run_json(path)
         for key in (STARTED, VERSIONS):
             stored.pop(key, None)
         check_same(stored, settings, path)
@@ -97,7 +97,7 @@ def _keep_settings(path: Path, settings: Mapping[str, Any], *, is_empty: bool) -
     write_text(path, json.dumps(written, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_settings(path: Path) -> dict[str, Any]:
+def read_run_json(path: Path) -> dict[str, Any]:
     """What a run.json holds, of an evaluation or of other traces.
 
     Raises:
@@ -118,7 +118,7 @@ def read_run_settings(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: it is not an evaluation's; names the file.
     """
-    settings = read_settings(path)
+    settings = read_run_json(path)
     if lacking := [key for key in NEEDED if key not in settings]:
         raise ValueError(f"{path}: not the settings of a run, it lacks {', '.join(lacking)}")
     for key, kind in KINDS.items():

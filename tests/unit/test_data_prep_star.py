@@ -202,6 +202,16 @@ def test_broken_runs(tmp_path, capsys, tokenizer, content, message):
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize("content", ["", "[]", "{}", "[" * 100_000])
+def test_settings_of_a_run_that_are_none(tmp_path, capsys, tokenizer, content):
+    run = write_run(tmp_path / "run", TRACES, model=tokenizer)
+    (run / "run.json").write_text(content)
+    assert main(["star", "--traces", str(run), "--out", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    assert "not a run of traces" in error
+    assert error.count("\n") == 1
+
+
 def test_nothing_right(tmp_path, capsys, tokenizer):
     run = write_run(tmp_path / "run", [trace([("One.\n", 0.0, "wrong")])], model=tokenizer)
     assert main(["star", "--traces", str(run), "--out", str(tmp_path / "out")]) == 1

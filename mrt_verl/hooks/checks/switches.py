@@ -127,7 +127,7 @@ def check_agent_loops(settings: MRTSettings, config: Any) -> Iterator[str]:
         yield f"{key}: holds no list of agent loops; allowed: a YAML file with one, or null"
         return
     for name in sorted({"mrt", "mrt_prefix"} & {str(one.get("name")) for one in loops}):
-        yield (f"{key}: names an agent loop {name}; allowed: other names, or no such file")
+        yield f"{key}: names an agent loop {name}; allowed: other names, or no such file"
 
 
 def _leaves(key: str, node: Any) -> Iterator[tuple[str, Any]]:
