@@ -3,12 +3,14 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from recipes.quickstart.prepare import rows
 from recipes.study.fast import hosts
 from recipes.study.fast.arms import ARMS, shorter_is_better
+from recipes.study.fast.credits import median_of_five
 from recipes.study.fast.intervals import ratio_interval, t_interval
 from recipes.study.fast.loop import Experiment, Loop
 from recipes.study.fast.study import base_settings, jobs_of
@@ -206,6 +208,21 @@ def test_an_arm_is_tried_with_other_sizes():
     (job, _) = jobs_of("try", PAIR, ["one_episode"], None)
     assert (job.experiment.prompts, job.experiment.rollouts, job.experiment.response_tokens) == (8, 8, 160)
     assert jobs_of("run", TASKS["two_targets"], ["grpo_truncated"], 1)[0].experiment.response_tokens == 160
+
+
+def test_an_arm_is_tried_at_another_learning_rate():
+    """From the warm starts that are named; a rate without a point is a number as well."""
+    (job,) = jobs_of("try", TASKS["two_targets"], ["seen_median"], None, ["learning_rate=1e-3"], ["1"])
+    assert (job.warm_start, job.learning_rate, job.experiment.learning_rate) == ("1", 6e-4, 1e-3)
+    assert job.path.name == "seen_median,learning_rate=1e-3-1-101-0.0006.json"
+
+
+def test_the_running_median_of_five():
+    """By hand: J = 0, .9, 0, 0, .8, .8 has medians 0, 0, 0, .8, .8, .8 (three, five, five, three); it telescopes."""
+    js = np.array([[0.0, 0.9, 0.0, 0.0, 0.8, 0.8]])
+    progress, mask = np.pad(np.diff(js), ((0, 0), (0, 2))), np.array([[1.0] * 5 + [0.0] * 2])
+    credit = median_of_five(progress, mask, 1.0)
+    assert credit == pytest.approx(np.array([[0.0, 0.0, 0.8, 0.0, 0.0, 0.0, 0.0]]))
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)

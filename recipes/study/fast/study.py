@@ -4,7 +4,7 @@
     python -m recipes.study.fast run             the task's main arms at their rates, six seeds, on held-out problems
     python -m recipes.study.fast run --task two_targets --arms grpo seen --seeds 2
     python -m recipes.study.fast try --arms seen_median --set alpha=0.5
-                                                 an arm with other settings, on development problems
+                                                 an arm with other settings or sizes, on development problems
     python -m recipes.study.fast summary         tables of the main arms, or of --arms, over the runs that all of them
                                                  have; of the main arms the pictures as well
     python -m recipes.study.fast warm-start      the models that runs start from, where they are not there
@@ -44,8 +44,8 @@ from recipes.study.fast.tasks import DEVELOPMENT, PROBLEM_SEED, TASKS, TEST, TRA
 
 CURVES = ("tokens", "seconds", "plain_outcome")
 """What is kept of every step; the outcome is that of plain traces, on problems not seen before."""
-SIZES = ("prompts", "rollouts")
-"""Of a step, which `try --set` may change as well."""
+OF_A_STEP = ("prompts", "rollouts", "learning_rate")
+"""Of the experiment, which `try --set` may change as well."""
 TUNING_SEEDS, SEEDS = (101, 102), (1, 2, 3, 4, 5, 6)
 
 
@@ -61,7 +61,7 @@ class Job:
     part: str
     """Of the results: `tuning` and `tries` on development problems, `runs` on held-out ones."""
     changes: tuple[str, ...] = ()
-    """Settings, and sizes of a step, on top of the arm's, KEY=VALUE."""
+    """Settings, sizes of a step and the learning rate, on top of the arm's, KEY=VALUE."""
 
     @property
     def name(self) -> str:
@@ -79,15 +79,14 @@ class Job:
         """What is trained how."""
         changed = dict(one.split("=", 1) for one in self.changes)
         own = {key: yaml.safe_load(value) for key, value in changed.items()}
-        sizes = {key: own.pop(key) for key in SIZES if key in own}
+        step = {key: float(own.pop(key)) if key == "learning_rate" else own.pop(key) for key in OF_A_STEP if key in own}
         arm = ARMS[self.arm]
         return Experiment(
             settings=replace(base_settings(), **{**arm.settings, **own}),
             seed=self.seed,
-            learning_rate=self.learning_rate,
             tokens=self.task.tokens,
             response_tokens=round(arm.room * self.task.response_tokens),
-            **{**arm.experiment, **sizes},
+            **{"learning_rate": self.learning_rate, **arm.experiment, **step},
         )
 
 
@@ -118,7 +117,7 @@ def run(job: Job) -> str:
         "arm": job.name,
         "warm_start": job.warm_start,
         "seed": job.seed,
-        "learning_rate": job.learning_rate,
+        "learning_rate": job.experiment.learning_rate,
         "task": task.version,
         "boundaries": BOUNDARIES,
         "updates": len(log),
@@ -134,7 +133,12 @@ def run(job: Job) -> str:
 
 
 def jobs_of(
-    command: str, task: StudyTask, arms: Sequence[str], seeds: int | None, changes: Sequence[str] = ()
+    command: str,
+    task: StudyTask,
+    arms: Sequence[str],
+    seeds: int | None,
+    changes: Sequence[str] = (),
+    warm_starts: Sequence[str] = (),
 ) -> list[Job]:
     """The runs of a command, seed by seed, so that a study cut short still compares all arms."""
     if command == "tune":
@@ -144,7 +148,7 @@ def jobs_of(
             for arm in arms
             for rate in RATES
         ]
-    warm_starts = sorted(path.name for path in task.warm_starts.iterdir())
+    warm_starts = warm_starts or sorted(path.name for path in task.warm_starts.iterdir())
     part, known = ("runs", SEEDS[:seeds]) if command == "run" else ("tries", TUNING_SEEDS[: seeds or 1])
     pairs = [(seed, warm_start) for seed in known for warm_start in warm_starts]
     rates = dict.fromkeys(ARMS, task.rate) if task.rate else best_rates(read_results(task.results / "tuning"))
@@ -184,14 +188,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, help="seeds of every arm (one to tune and try, all to run)")
     parser.add_argument("--set", nargs="+", default=(), metavar="KEY=VALUE", help="`try`: on top of an arm's")
     parser.add_argument("--against", default="grpo", choices=list(ARMS), metavar="ARM", help="`summary`: less this arm")
+    parser.add_argument("--warm-starts", nargs="+", default=(), metavar="N", help="`try`, `run`: from these alone")
     parser.add_argument("--workers", type=int, default=2, help="runs side by side (%(default)s)")
     arguments = parser.parse_args()
     task = TASKS[arguments.task]
     if arguments.set and arguments.command != "try":
         parser.error(f"--set with {arguments.command}; allowed: try, which keeps what it finds apart")
-    known = {*SIZES, *(one.name for one in fields(MRTSettings))}
+    known = {*OF_A_STEP, *(one.name for one in fields(MRTSettings))}
     if unknown := {one.split("=")[0] for one in arguments.set} - known:
-        parser.error(f"--set {' '.join(sorted(unknown))}; allowed: {', '.join(SIZES)}, a setting of mrt.*; KEY=VALUE")
+        allowed = f"{', '.join(OF_A_STEP)}, a setting of mrt.*; KEY=VALUE"
+        parser.error(f"--set {' '.join(sorted(unknown))}; allowed: {allowed}")
     if arguments.command == "warm-start":
         make_warm_starts(task)
         return
@@ -201,7 +207,7 @@ def main() -> None:
             draw_curves(task)
         return
     arms = arguments.arms or list(TUNED if arguments.command == "tune" else task.arms)
-    wanted = jobs_of(arguments.command, task, arms, arguments.seeds, arguments.set)
+    wanted = jobs_of(arguments.command, task, arms, arguments.seeds, arguments.set, arguments.warm_starts)
     jobs = [job for job in wanted if not job.path.exists()]
     print(f"{len(jobs)} runs to do", flush=True)
     context = multiprocessing.get_context("spawn")
