@@ -6,6 +6,7 @@ from typing import Any
 
 from mrt_verl.evaluation.settings import KEPT
 from tests.builders import default_node
+from tests.evaluation_records import settings
 
 QUESTION = [{"role": "user", "content": "What is 2 + 2?"}]
 
@@ -56,7 +57,7 @@ def trace(
         "think_tokens": start,
         "closed": closed,
         "finished": closed,
-        "markers": len(episodes) - 1,
+        "markers": max(len(episodes) - 1, 0),
         "own": final,
         "episodes": records,
         "before": [],
@@ -70,7 +71,8 @@ def write_run(directory: Path, lines: list[dict[str, Any]], *, model: str = "non
     """A run in `directory`; `changes` are to the `mrt:` node."""
     directory.mkdir(parents=True)
     node = default_node(**changes)
-    about = {"model": model, "mrt": {key: node[key] for key in KEPT}, "grader": {"outcome": node["outcome"]}}
+    mrt = {**{key: node[key] for key in KEPT}, "branches": node["branches"] or 4}
+    about = settings(name="run", model=model, mrt=mrt, grader={"outcome": node["outcome"]})
     (directory / "run.json").write_text(json.dumps(about))
     (directory / "traces.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return directory

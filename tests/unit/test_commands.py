@@ -70,7 +70,7 @@ LOGS = {
 }
 RUNS = {
     "half": "half/run.json: not the settings of a run (Expecting",
-    "other": "other/run.json: not the settings of a run, it lacks name, problems, traces, budgets",
+    "other": "other/run.json: not the settings of a run, it lacks name, model, data.file, mrt.prover",
     "bare": "bare/run.json: not the settings of a run, it lacks an object",
 }
 FILES = {

@@ -161,16 +161,47 @@ def test_settings_that_are_none_are_named(tmp_path, content):
         Store(tmp_path, settings())
 
 
-@pytest.mark.parametrize(("key", "value"), [("problems", "2"), ("traces", None), ("budgets", [None]), ("mrt", [])])
+WRONG_SETTINGS = (
+    *(("problems", value) for value in ("2", 0, -1, 2.0, True)),
+    *(("budgets", value) for value in ([None], [], "100", [0], [True])),
+    *(("started", value) for value in ("yesterday", 1e300, float("nan"), -1e300, 10**400, [])),
+    ("versions", ["3.11"]),
+    ("sampling", []),
+    ("seed", "0"),
+    ("data", {"file": 1, "sha256": ""}),
+    ("mrt", {**settings()["mrt"], "branches": 0}),
+)
+
+
+@pytest.mark.parametrize(("key", "value"), WRONG_SETTINGS)
 def test_a_setting_of_another_type_is_named(tmp_path, key, value):
+    """In one line that names it, instead of a traceback while the page is made."""
     path = write_run(tmp_path / "run", [record(), record(problem=1)], **{key: value})
-    with pytest.raises(ValueError, match=rf"run\.json: not the settings of a run: {key}="):
+    with pytest.raises(
+        ValueError, match=rf"run\.json: not the settings of a run: {key}(\.\w+)?=.*allowed: what `run` wro"
+    ):
+        load_runs([path])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "lacking"),
+    [
+        ("traces", None, "traces"),
+        ("data", {}, "data.file"),
+        ("grader", None, "grader"),
+        ("mrt", [], "mrt.prover, mrt.stop_text, mrt.branches, mrt.markers"),
+    ],
+)
+def test_a_setting_that_is_not_there_is_named(tmp_path, key, value, lacking):
+    path = write_run(tmp_path / "run", [record(), record(problem=1)], **{key: value})
+    with pytest.raises(ValueError, match=rf"run\.json: not the settings of a run, it lacks {lacking}$"):
         load_runs([path])
 
 
 OTHER_VALUES = (
-    *(("problem", value) for value in ("0", None, 1.5, True)),
-    ("j_before", "0.5"),
+    *(("problem", value) for value in ("0", None, 1.5, True, -1, 10**30)),
+    *(("j_before", value) for value in ("0.5", float("nan"), float("inf"), 10**400)),
+    ("response_tokens", -1),
     ("messages", [{"role": "user"}]),
     ("response", None),
     *((f"episodes.0.{key}", None) for key in ("end", "text", "answer_tokens")),

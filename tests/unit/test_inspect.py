@@ -62,7 +62,7 @@ def findings(tmp_path, lines, *, budgets=(100,), **settings):
     run = write_run(tmp_path / "run", lines)
     about = json.loads((run / "run.json").read_text())
     problems = len({line["problem"] for line in lines})
-    about |= {"name": "run", "problems": problems, "traces": len(lines) // problems, "budgets": list(budgets)}
+    about |= {"problems": problems, "traces": len(lines) // problems, "budgets": list(budgets)}
     (run / "run.json").write_text(json.dumps(about))
     (loaded,) = load_runs([run])
     return read_findings(loaded, default_settings(**settings))
