@@ -4,6 +4,7 @@ import asyncio
 import copy
 import functools
 import logging
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -169,7 +170,7 @@ class Prover(ABC):
         log_probs: bool = False,
         first: int = 0,
     ) -> Branches:
-        """Sample `count` forced answers that count alike; with `log_probs`, one that came without them failed.
+        """Sample `count` forced answers that count alike; of a prover that needs log-probs, one without failed.
 
         Args:
             first: number of the first of them under `mrt.seed`: others after the same prefix must have other numbers.
@@ -188,7 +189,7 @@ class Prover(ABC):
         # a server cuts a request to what its context leaves, without a word
         room = min(self.settings.branch_max_tokens, (self.context_tokens or MAX_CONTEXT) - len(prompt_ids))
         needed = self.needs_log_probs
-        drawn = [out for out in outputs if out is not None and out.token_ids and (out.log_probs or not needed)]
+        drawn = [out for out in outputs if out is not None and out.token_ids and (has_log_probs(out) or not needed)]
         read = [self._read(output, room) for output in drawn]
         samples = tuple(sample for _, sample in read)
         return Branches(
@@ -223,6 +224,12 @@ class Prover(ABC):
         text, stem_tokens, finished = read_answer(self.tokenizer, ids, self.settings, ended_by_itself=ended)
         log_probs = tuple(output.log_probs) if output.log_probs else None
         return ForcedAnswer(text, finished, None), Sample(ids, log_probs, output.extra_fields, stem_tokens)
+
+
+def has_log_probs(output: Any) -> bool:
+    """Whether an engine's output has one of every token; a model whose weights are broken gives NaN."""
+    log_probs = output.log_probs or ()
+    return len(log_probs) >= len(output.token_ids) > 0 and all(map(math.isfinite, log_probs))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mrt_verl.grading.extraction import extract_answer
-from mrt_verl.provers.base import Branches, ForcedAnswer, Prover, Sample, cached_tokens, logger
+from mrt_verl.provers.base import Branches, ForcedAnswer, Prover, Sample, cached_tokens, has_log_probs, logger
 from mrt_verl.provers.spelling import TokenPath, required_spellings, spell, token_paths
 from mrt_verl.sampling_params import free_token_params, restricted_token_params, score_params, without_tokens
 from mrt_verl.settings import MRTSettings
@@ -187,7 +187,7 @@ async def _closing_mass(requests: Requests, ids: list[int], restricted: Any) -> 
 
 def _drawn(output: Any | None) -> tuple[int, float] | None:
     """The one token of an output and its log-prob; None if the request failed or came without."""
-    return None if output is None or not output.log_probs else (output.token_ids[0], output.log_probs[0])
+    return None if output is None or not has_log_probs(output) else (output.token_ids[0], output.log_probs[0])
 
 
 def _last_rows(output: Any | None, wanted: int) -> list[float] | None:

@@ -116,9 +116,16 @@ def test_horvitz_thompson_without_a_draw_is_the_plain_mean():
     assert [answer.weight for answer in branches.answers] == pytest.approx([0.25 / (1 - 0.5**2)] * 2)
 
 
-def test_an_answer_without_log_probs_cannot_be_weighted():
-    branches = branch(serve(Output([4]), Output([5], [-0.5])), 2, settings=default_settings(**{**OWN, "prover": "ht"}))
-    assert (len(branches.answers), branches.failures) == (1, 1)
+@pytest.mark.parametrize(
+    "log_probs",
+    [None, [], [-0.5], [-0.5, math.nan], [-math.inf, -0.5]],
+    ids=["none", "empty", "short", "nan", "infinite"],
+)
+def test_an_answer_without_log_probs_cannot_be_weighted(log_probs):
+    """A weight that is no number would make J none, and with it the advantages of the whole group."""
+    server = serve(Output([4, 2], log_probs), Output([5], [-0.5]))
+    branches = branch(server, 2, settings=default_settings(**{**OWN, "prover": "ht"}))
+    assert ([answer.text for answer in branches.answers], branches.failures) == (["5"], 1)
 
 
 def scored(values, cached=2, share=0.0):
