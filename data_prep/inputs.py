@@ -157,7 +157,7 @@ def _dataset_rows(data: Any, where: str) -> Iterator[Row]:
 
 
 def _json_lines(path: Path) -> Iterator[Any]:
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file):
             if line.strip():
                 with _explained(f"{path}: row {number} is not JSON"):
@@ -166,7 +166,7 @@ def _json_lines(path: Path) -> Iterator[Any]:
 
 def _json_list(path: Path) -> Iterator[Any]:
     with _explained(f"{path}: not JSON"):
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     if not isinstance(content, list):
         raise DataError(f"{path}: holds a {type(content).__name__}; allowed: a list of objects, or .jsonl")
     yield from content
@@ -174,7 +174,7 @@ def _json_list(path: Path) -> Iterator[Any]:
 
 def _csv_rows(path: Path) -> Iterator[Any]:
     csv.field_size_limit(1 << 30)
-    with path.open(encoding="utf-8", newline="") as file, _explained(f"{path}: not CSV"):
+    with path.open(encoding="utf-8-sig", newline="") as file, _explained(f"{path}: not CSV"):
         yield from csv.DictReader(file)
 
 
@@ -196,7 +196,7 @@ def _checked(rows: Iterator[Any], columns: Sequence[str], path: Path) -> Iterato
 def _explained(what: str) -> Iterator[None]:
     try:
         yield
-    except (json.JSONDecodeError, csv.Error) as error:
+    except (ValueError, RecursionError, csv.Error) as error:  # of JSON nested too deep, too
         raise DataError(f"{what}: {_one_line(error)}") from error
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Another verl in front of the installed one: its start-up check, the contract tests and a training of two steps.
+# Another verl in front of the installed one: its start-up check, the contract tests of verl's hooks and a training of two steps.
 # `bash tests/versions.sh 0.9.0 0.8.0 ../verl`: versions, or checkouts of verl; without arguments 0.9.0 and 0.8.0. They are
 # kept in .versions/, whose logs/ says how each part ended. Every part runs, the exit code is 1 if one failed.
 # PYTHON names the interpreter of an environment that recipes/install_cpu.sh made.

@@ -1,6 +1,6 @@
 """How well the credit of a few asked boundaries agrees with that of all, by the rule that chooses them.
 
-    python -m tests.benchmarks.boundary_choice --toy recipes/study/warm_start outputs/toys/strong-data
+    python -m tests.benchmarks.boundary_choice --toy recipes/study/warm_start outputs/toys/strong
 
 Prints Markdown. Data: as tests/benchmarks/provers.py. Credit is `progress`, divided by its RMS over the group's
 rewarded steps and written on tokens as a run does (reward_layout.bonus_spans). The number is Pearson's r, over the

@@ -1,6 +1,6 @@
 """Bias and RMSE of J and of progress, and tokens, of every prover, from stored forced answers; prints Markdown.
 
-    python -m tests.benchmarks.provers --toy recipes/study/warm_start outputs/toys/strong-data
+    python -m tests.benchmarks.provers --toy recipes/study/warm_start outputs/toys/strong
     python -m tests.benchmarks.provers --smol outputs/smollm2_cpu/model outputs/forced_answers
 
 Toys: data of tests.benchmarks.forced_answers.groups. SmolLM2: those of its `collect`, one trace a problem; its groups

@@ -1,6 +1,7 @@
 """Whatever is wrong with the input: one line that names it, and no half-written file."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -132,6 +133,26 @@ def test_lines_that_are_not_json(capsys, tmp_path):
     path = tmp_path / "in.jsonl"
     path.write_text(json.dumps(GOOD[0]) + "\n{oops\n")
     assert "in.jsonl: row 1 is not JSON" in fails(capsys, tmp_path, "deepscaler", "--from", str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("in.jsonl", "[" * 100_000), ("in.jsonl", '{"problem": ' + "9" * 5000 + "}"), ("in.json", "[" * 100_000)],
+    ids=["nested too deep", "a number too long", "a list nested too deep"],
+)
+def test_json_that_python_cannot_read(capsys, tmp_path, name, line):
+    path = tmp_path / name
+    path.write_text(line)
+    assert re.search(rf"{name}:.* not JSON: \w+Error", fails(capsys, tmp_path, "deepscaler", "--from", str(path)))
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "json", "csv"])
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path, suffix):
+    """As spreadsheets and Windows write it."""
+    path = tmp_path / f"in.{suffix}"
+    pd.DataFrame(GOOD).to_csv(path, index=False) if suffix == "csv" else write_rows(path, GOOD)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert main(["deepscaler", "--from", str(path), "--out", str(tmp_path / "out")]) == 0
 
 
 def test_bytes_that_are_no_text(capsys, tmp_path):

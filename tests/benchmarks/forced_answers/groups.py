@@ -1,6 +1,6 @@
 """Draws groups of traces from a toy model and a thousand forced answers after each boundary; writes JSON lines.
 
-    python -m tests.benchmarks.forced_answers.groups --model recipes/study/warm_start --out outputs/toys/strong-data
+    python -m tests.benchmarks.forced_answers.groups --model recipes/study/warm_start --out outputs/toys/strong
 
 As collect.py, with the stop text of the task, several rollouts a problem and their final answers: `traces.jsonl`. One
 thread. Answers without thinking are drawn once for each problem, as a run does.
