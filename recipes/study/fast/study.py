@@ -159,15 +159,18 @@ def jobs_of(
     ]
 
 
-def summarise(task: StudyTask, arms: Sequence[str], against: str = "grpo") -> list[str]:
-    """The tables of arms, each followed by an empty line."""
+def summarise(
+    task: StudyTask, arms: Sequence[str], against: str = "grpo", warm_starts: Sequence[str] = ()
+) -> list[str]:
+    """The tables of arms, each followed by an empty line; of the runs from some warm starts alone, if they are named."""
     lines: list[str] = []
     if (task.results / "tuning").exists():
         lines += [*tuning_table(read_results(task.results / "tuning"), TUNED), ""]
     if (task.results / "tries").exists():
         lines += [*table_of_tries(read_results(task.results / "tries")), ""]
     if (task.results / "runs").exists():
-        results = complete(read_results(task.results / "runs"), arms)
+        found = read_results(task.results / "runs")
+        results = complete([one for one in found if not warm_starts or one["warm_start"] in warm_starts], arms)
         lines += [*table_of_arms(results, arms), "", *table_of_differences(results, arms, against), ""]
     return lines
 
@@ -188,7 +191,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, help="seeds of every arm (one to tune and try, all to run)")
     parser.add_argument("--set", nargs="+", default=(), metavar="KEY=VALUE", help="`try`: on top of an arm's")
     parser.add_argument("--against", default="grpo", choices=list(ARMS), metavar="ARM", help="`summary`: less this arm")
-    parser.add_argument("--warm-starts", nargs="+", default=(), metavar="N", help="`try`, `run`: from these alone")
+    parser.add_argument("--warm-starts", nargs="+", default=(), metavar="N", help="from these alone")
     parser.add_argument("--workers", type=int, default=2, help="runs side by side (%(default)s)")
     arguments = parser.parse_args()
     task = TASKS[arguments.task]
@@ -202,8 +205,8 @@ def main() -> None:
         make_warm_starts(task)
         return
     if arguments.command == "summary":
-        print("\n".join(summarise(task, arguments.arms or task.arms, arguments.against)))
-        if not arguments.arms:
+        print("\n".join(summarise(task, arguments.arms or task.arms, arguments.against, arguments.warm_starts)))
+        if not arguments.arms and not arguments.warm_starts:
             draw_curves(task)
         return
     arms = arguments.arms or list(TUNED if arguments.command == "tune" else task.arms)
