@@ -162,7 +162,7 @@ def jobs_of(
 def summarise(
     task: StudyTask, arms: Sequence[str], against: str = "grpo", warm_starts: Sequence[str] = ()
 ) -> list[str]:
-    """The tables of arms, each followed by an empty line; of the runs from some warm starts alone, if they are named."""
+    """The tables of arms, each followed by an empty line; where warm starts are named, of the runs from them alone."""
     lines: list[str] = []
     if (task.results / "tuning").exists():
         lines += [*tuning_table(read_results(task.results / "tuning"), TUNED), ""]
