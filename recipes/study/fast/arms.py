@@ -12,6 +12,8 @@ class Arm:
     experiment: dict[str, Any] = field(default_factory=dict)
     rate_of: str | None = None
     """The arm whose learning rate it takes; None tunes its own."""
+    rate: float | None = None
+    """Its own, where that of the task is not the better one."""
     room: float = 1.0
     """Share of the task's response tokens that it has in training."""
 
@@ -28,6 +30,7 @@ ARMS: dict[str, Arm] = {
     "grpo": Arm(experiment={"is_plain": True}, settings={"alpha": 0.0}),
     "grpo_length": Arm(experiment={"is_plain": True, "score": shorter_is_better}, settings={"alpha": 0.0}),
     "grpo_truncated": Arm(experiment={"is_plain": True}, settings={"alpha": 0.0}, room=0.5),
+    "grpo_truncated_slow": Arm(experiment={"is_plain": True}, settings={"alpha": 0.0}, rate=3e-4, room=0.5),
     "segments": Arm({**RMS, "prover": "likelihood", "episodes": "tokens:24"}),
     "paper": Arm({**RMS, "prover": "sample", "branches": 4}),
     "paper_prefix": Arm(
@@ -47,6 +50,7 @@ ARMS: dict[str, Arm] = {
     "pooled_median": Arm({"prover": "pooled", "credit": "median"}, rate_of="pooled"),
     "anchored_seen": Arm({"prover": "anchored_seen", "branches": 1, "bonus_norm": "batch"}),
     "one_episode": Arm(ONE_EPISODE, {"rollouts": 8}),
+    "one_episode_slow": Arm(ONE_EPISODE, {"rollouts": 8}, rate=3e-4),
 }
 MAIN = (
     *("grpo", "grpo_length", "grpo_truncated", "segments", "paper", "paper_prefix"),
@@ -72,6 +76,6 @@ SHOWN = {
     "pooled_median": "MRT, pooled",
 }
 """Those of README's table and picture, and what it calls them."""
-TUNED = tuple(name for name, arm in ARMS.items() if arm.rate_of is None)
+TUNED = tuple(name for name, arm in ARMS.items() if arm.rate_of is None and arm.rate is None)
 RATES = (6e-4, 1e-3)
 """Learning rates that are tried for every arm, on development problems."""

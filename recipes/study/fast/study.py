@@ -153,7 +153,7 @@ def jobs_of(
     pairs = [(seed, warm_start) for seed in known for warm_start in warm_starts]
     rates = dict.fromkeys(ARMS, task.rate) if task.rate else best_rates(read_results(task.results / "tuning"))
     return [
-        Job(task, arm, warm_start, seed, rates[ARMS[arm].rate_of or arm], part, tuple(changes))
+        Job(task, arm, warm_start, seed, ARMS[arm].rate or rates[ARMS[arm].rate_of or arm], part, tuple(changes))
         for seed, warm_start in pairs
         for arm in arms
     ]

@@ -50,7 +50,7 @@ class StudyTask:
     extends: bool = True
     """Whether traces are extrapolated to twice the budget: the model's context must hold them."""
     rate: float | None = None
-    """Learning rate of every arm; None: of each its own, tuned on development problems."""
+    """Learning rate of every arm that names none; None: of each its own, tuned on development problems."""
 
     @property
     def warm_starts(self) -> Path:
