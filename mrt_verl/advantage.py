@@ -106,11 +106,15 @@ def one_episode_advantage(
     """One advantage (bs,) per rollout of prefix mode one_episode (ours): GRPO(outcome) among the rollouts of its kind.
 
     One-episode rollouts show where their episode starts, plain ones do not. Those of a prompt start from the same J,
-    which cancels: GRPO of their outcomes is that of their progress, times alpha. A group of one kind is plain GRPO.
+    which cancels: GRPO of their outcomes is that of their progress, times alpha. A group of one kind is plain GRPO. A
+    rollout that is left alone of its kind, the others lost, has nothing to be compared with: its advantage is 0.
     """
     one_episode = events.started.to(events.outcome.dtype)
-    kinds = np.unique(index, return_inverse=True)[1].reshape(-1) * 2 + events.started.cpu().numpy()
-    return normalise(events.outcome, kinds) * (1 + (float(settings.alpha) - 1) * one_episode)
+    groups = np.unique(index, return_inverse=True)[1].reshape(-1)
+    kinds = groups * 2 + events.started.cpu().numpy()
+    advantages = normalise(events.outcome, kinds) * (1 + (float(settings.alpha) - 1) * one_episode)
+    is_alone = (np.bincount(kinds)[kinds] == 1) & (np.bincount(groups)[groups] > 1)
+    return advantages.masked_fill(torch.from_numpy(is_alone).to(advantages.device), 0.0)
 
 
 def scale_credit(events: RewardEvents, index: np.ndarray, settings: MRTSettings) -> torch.Tensor:

@@ -17,8 +17,13 @@ from mrt_verl.settings import MRTSettings
 from mrt_verl.token_text import PARAGRAPH, decode, paragraph_starts
 
 TOKENS = "tokens:"
-NUMBERED = re.compile(r"[#*\s]*(?:[Ss]tep\s+)?\d+\s*[.:)]")
-"""`Step 3:`, `3.`, `**3)`: how models open numbered steps."""
+NUMBERED = re.compile(
+    r"[#*\s]*(?:"
+    r"(?i:step)\s*\d+[^\S\n]*(?:[.:)*：–—-]|\n|$)|"  # noqa: RUF001
+    r"(?:步骤\s*[\d一二三四五六七八九十]+|第\s*[\d一二三四五六七八九十]+\s*步)|"
+    r"\d+\s*[.:)：](?!\d))"  # noqa: RUF001
+)
+"""`Step 3:`, `**Step 3**`, `3.`, `**3)`, `第三步`: how models open numbered steps; `3.14`, `Step 3 shows` open none."""
 HEAD_TOKENS = 12
 """Tokens of a paragraph that are read to see how it opens."""
 Openings = tuple[list[tuple[int, int]], int]
@@ -35,11 +40,14 @@ class ParagraphSplitter(EpisodeSplitter):
         return openings_at(self._paragraphs(ids, start), start, written)
 
     def _paragraphs(self, ids: np.ndarray, start: int) -> list[int]:
-        return [start + offset for offset in paragraph_starts(self.tokenizer, ids[start:].tolist())]
+        """Of the thinking all but the first, which opens where the thinking does: white space before it is its own."""
+        return [start + offset for offset in paragraph_starts(self.tokenizer, ids[start:].tolist())[1:]]
 
 
 class StepSplitter(ParagraphSplitter):
     """Every paragraph that begins with a step's number opens an episode."""
+
+    head_tokens = HEAD_TOKENS
 
     def find_openings(self, ids: np.ndarray, start: int, written: Sequence[tuple[int, int]]) -> Openings:
         heads = (

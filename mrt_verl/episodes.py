@@ -66,6 +66,8 @@ class EpisodeSplitter:
 
     pause_tokens: int | None = None
     """Tokens after which a response that is sampled episode by episode is looked at; None looks at `pause_texts`."""
+    head_tokens: int = 1
+    """Tokens after either that tell whether an episode opened there."""
 
     def __init__(
         self,

@@ -16,15 +16,18 @@ Inserted tokens are never trained on (response_mask 0, log-prob 0).
 """
 
 import asyncio
+import functools
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
 from mrt_verl.branching import max_boundaries
 from mrt_verl.registry import resolve
 from mrt_verl.settings import MRTSettings
-from mrt_verl.token_text import paragraph_starts
+from mrt_verl.token_text import Tag, paragraph_starts
 
 EstimateJ = Callable[[Sequence[int]], Awaitable[float | None]]
 """estimate_j(ids): the prover's J after the prompt and these token ids of the response, None if it failed."""
@@ -94,6 +97,7 @@ class Backtrack:
         self._text = settings.backtrack_text
         self._marker = settings.backtrack_marker
         self._step = re.compile(settings.step_pattern)
+        self._think_open = settings.think_open
         self._max = settings.insert_max
         self._max_steps = max_boundaries(settings)
 
@@ -101,7 +105,7 @@ class Backtrack:
         if pause.estimate_j is None or not pause.is_closing or len(pause.inserted) >= self._max:
             return None
         ids = pause.thinking_ids
-        steps = find_steps(pause.tokenizer, ids, self._step, self._marker)
+        steps = find_steps(pause.tokenizer, ids, self._step, self._marker, self._think_open)
         if not steps:
             return None
         j_end = await pause.estimate_j(pause.response_ids)  # with the close, as the last boundary is asked
@@ -114,10 +118,20 @@ class Backtrack:
         return self._text.replace("{step}", steps[best][0])  # other braces are text
 
 
-def find_steps(tokenizer: Any, ids: Sequence[int], step: re.Pattern[str], marker: str) -> list[tuple[str, int]]:
-    """(name, first token) of the numbered steps of the last attempt, those after the last backtrack sentence."""
+def find_steps(
+    tokenizer: Any, ids: Sequence[int], step: re.Pattern[str], marker: str, think_open: str | None = None
+) -> list[tuple[str, int]]:
+    """(name, first token) of the numbered steps of the last attempt, those after the last backtrack sentence.
+
+    Args:
+        think_open: the tag that opens the thinking, where the policy writes it itself: no part of the first step.
+    """
     steps: list[tuple[str, int]] = []
     starts = paragraph_starts(tokenizer, ids)
+    if think_open is not None and starts:
+        first_paragraph = np.asarray(ids[: starts[1] if len(starts) > 1 else len(ids)])
+        opened = next(_tag(tokenizer, think_open).occurrences(first_paragraph), (0, 0))[1]
+        starts = [opened + start for start in paragraph_starts(tokenizer, ids[opened:])]
     for start, end in zip(starts, [*starts[1:], len(ids)], strict=True):
         text = tokenizer.decode(ids[start:end]).lstrip()
         found = step.match(text)
@@ -126,6 +140,11 @@ def find_steps(tokenizer: Any, ids: Sequence[int], step: re.Pattern[str], marker
         elif found is not None:
             steps.append((found.group(1), start))
     return steps
+
+
+@functools.lru_cache(maxsize=2)  # a tag that is several tokens looks its first one up in the whole vocabulary
+def _tag(tokenizer: Any, text: str) -> Tag:
+    return Tag(tokenizer, text)
 
 
 POLICIES: dict[str, Callable[[MRTSettings], InsertionPolicy]] = {

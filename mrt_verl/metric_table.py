@@ -112,7 +112,8 @@ METRICS = {
         "below that product: the others train nothing; read the run's log",
     ),
     "mrt/trace_timeouts": Metric(
-        "traces of the step that were lost: no answer within mrt.trace_timeout_s",
+        "traces of the step that were lost: no answer within mrt.trace_timeout_s; of prefix mode one_episode, a forced "
+        "answer that failed, too",
         "count",
         "above 0: those rollouts train nothing",
     ),

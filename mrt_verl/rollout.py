@@ -1,18 +1,16 @@
 """One rollout: trace → episodes → boundaries → forced answers, over any engine with `generate`.
 
-verl's agent loops, the evaluation and data_prep all sample with this; what differs between them is which branches they
-share and what they make of the result.
+verl's agent loops, the evaluation and data_prep all sample with this; which branches they share differs.
 """
 
 import asyncio
-import functools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from mrt_verl.branching import branch_chosen
 from mrt_verl.episode_kinds import load_splitter
-from mrt_verl.episodes import Episode, EpisodeSplitter
+from mrt_verl.episodes import Episode
 from mrt_verl.grading.extraction import extract_answer
 from mrt_verl.insertions import EstimateJ, load_policy
 from mrt_verl.provers import Branches, load_prover
@@ -96,7 +94,7 @@ class Rollout:
         self.prover = load_prover(engine, tokenizer, settings, context_tokens=context_tokens)
         self.branches = self.prover.answers_drawn(settings)
         self.policy = load_policy(settings)
-        self._sampler = TraceSampler(
+        self.sampler = TraceSampler(
             engine,
             tokenizer,
             response_length=response_tokens,
@@ -133,7 +131,7 @@ class Rollout:
         Raises:
             TraceTimeout: it took longer than `mrt.trace_timeout_s`.
         """
-        sampling = self._sampler.sample(
+        sampling = self.sampler.sample(
             trace or Trace(),
             prompt_ids,
             sampling_params,
@@ -162,42 +160,6 @@ class Rollout:
     def thinking_room(self) -> int:
         """Tokens of a response after which a forced answer still fits."""
         return self.response_tokens - len(self.prover.stop_ids) - self.settings.branch_max_tokens
-
-    async def sample_episode(
-        self, prompt_ids: list[int], sampling_params: dict[str, Any], request_id: str, trace: Trace, *, purpose: str
-    ) -> int:
-        """Continue a trace by one episode, or to where its thinking ends; the cap on episodes does not count.
-
-        Returns:
-            Tokens that were sampled after the end of the episode and taken off again: what opened the next one.
-        """
-        begin, splitter = len(trace.ids), self.episode_splitter
-        while (left := self.thinking_room - len(trace.ids)) > 0:
-            limit = min(left, splitter.pause_tokens or left)
-            params = self._sampler.params(sampling_params, limit, *splitter.pause_texts)
-            piece = await self._sampler.piece(trace, prompt_ids, params, request_id, purpose)
-            thinking_open = splitter.is_thinking_open(prompt_ids)
-            split = splitter.split(trace.ids, thinking_open=thinking_open, growing=True)
-            ends = [episode.end for episode in split.episodes if episode.end > begin]
-            is_closed = self._sampler.close_of(trace.ids, piece) is not None
-            if len(ends) > 1 or is_closed or not (len(piece) == limit or self._is_paused(piece)):
-                thinking = trace.ids[: split.think_end]
-                end = ends[0] if len(ends) > 1 else len(without_end(thinking, self.tokenizer.eos_token_id))
-                dropped = len(trace.ids) - end
-                trace.rewrite(end, [])
-                return dropped
-        return 0
-
-    def _is_paused(self, piece: list[int]) -> bool:
-        """Whether a piece stopped at a text that may open an episode, not where the policy ended it."""
-        texts = self.episode_splitter.pause_texts
-        tail = self.tokenizer.decode(piece[-max(map(len, texts), default=1) :]) if piece else ""
-        return piece[-1:] != [self.tokenizer.eos_token_id] and any(text in tail for text in texts)
-
-    @functools.cached_property
-    def episode_splitter(self) -> EpisodeSplitter:
-        """The run's splitter without its cap on episodes."""
-        return load_splitter(self.tokenizer, replace(self.settings, boundary_choice="uncertain"))
 
     def final_answer(self, response: Response) -> str | None:
         """What a response answers by itself; None where there is no answer."""

@@ -100,9 +100,9 @@ def check_outcomes(
         failed = f"{missing} rollouts failed (read the errors above), " if missing else ""
         raise NothingToTrainOn(
             f"step {step}: {unknown + missing} of {asked} rollouts have no outcome, more than "
-            f"mrt.max_error_share={settings.max_error_share}: {failed}{lost} traces came not within "
-            f"mrt.trace_timeout_s={settings.trace_timeout_s}, grading {unknown - lost} answers took more than "
-            f"mrt.grade_timeout_s={settings.grade_timeout_s} or failed"
+            f"mrt.max_error_share={settings.max_error_share}: {failed}{lost} traces were lost "
+            f"(mrt.trace_timeout_s={settings.trace_timeout_s}, or a forced answer that failed), "
+            f"grading {unknown - lost} answers took more than mrt.grade_timeout_s={settings.grade_timeout_s} or failed"
         )
     if missing:
         logger.warning(

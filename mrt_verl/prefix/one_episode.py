@@ -8,6 +8,7 @@ forced to answer. They start from the same J, so their outcomes, compared with e
 import time
 
 from mrt_verl.online import RolledOut
+from mrt_verl.prefix.episode import EpisodeSampler
 from mrt_verl.prefix.group import Host, PrefixGroup
 from mrt_verl.rollout_record import BranchPart, ResponsePart, RolloutRecord
 from mrt_verl.settings import plain_rollouts
@@ -32,7 +33,7 @@ class OneEpisodeGroup(PrefixGroup):
     async def _one_episode(self, source: RolledOut, cut: int, session: int) -> RolledOut:
         started, trace, request_id = time.perf_counter(), Trace(), source.request_id
         trace.add_written(source.trace.ids[:cut])
-        sampling = self.rollout.sample_episode(
+        sampling = EpisodeSampler(self.rollout).sample(
             self.prompt_ids, self.sampling_params, request_id, trace, purpose=f"rollout {session}"
         )
         dropped = await in_time(sampling, self.settings.trace_timeout_s)

@@ -41,7 +41,9 @@ class ForcedPrefixGroup(PrefixGroup):
         else:
             rolled_out = await self._think_on(prefix, prefix.forced, session, host)
         if owns:
-            rolled_out.record.branches.shared_tokens = prefix.tokens
+            branches = rolled_out.record.branches
+            branches.shared_tokens = prefix.tokens
+            branches.branch_failures += prefix.forced.failures if prefix.forced else 0
         return rolled_out
 
     async def _find_prefix(self) -> ForcedPrefix:

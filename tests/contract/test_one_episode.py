@@ -20,6 +20,8 @@ def rollout(compose, tokenizer):
         is_start = ("<think>\n",)
 
         def write(request):
+            if request.text.endswith("Wait"):  # of the episode after
+                return ", is that so?"
             return trace if request.text.endswith(is_start) and not request.params.get("stop") else after
 
         return rollouts.roll_out(
@@ -57,10 +59,10 @@ def test_plain_traces_and_one_episode_from_the_first_of_them(rollout, tokenizer)
         written = [(0, prefix)] if prefix else []
         assert pieces(output, tokenizer) == [*written, (1, AGAIN), (0, STOP), (1, FORCED)]
         assert episode == [(cut, cut, end)] and end == cut + len(tokenizer.encode(AGAIN))
-        # the marker that opened the next episode is paid for, and taken off
-        assert record(output)["shared_tokens"] == len(tokenizer.encode("Wait"))
+        # the marker that opened the next episode, and what shows that its word ends there, are paid for and taken off
+        assert record(output)["shared_tokens"] == len(tokenizer.encode("Wait,"))
     traces, forced = split(server)
-    assert (len(traces), len(forced)) == (4, 2)
+    assert (len(traces), len(forced)) == (6, 2)
     assert all("\n\nWait" in request.params["stop"] for request in traces[2:])
 
 
@@ -97,9 +99,10 @@ def test_a_forced_answer_that_fails_loses_its_rollout_alone(rollout):
 
 
 def test_budget_of_one_episode_by_tokens(rollout, tokenizer):
-    """`tokens:N`: the episode is N tokens, in one request without stop texts."""
+    """`tokens:N`: the episode is N tokens, in a request without stop texts, and one more tells that it is over."""
     outputs, server = rollout("so " * 40, "mrt.episodes=tokens:8")
     for output in outputs[2:]:
         (first, _, end), cut = record(output)["episodes"][0], record(output)["prefix_tokens"]
         assert (first, end - first) == (cut, 8)
-    assert all(request.params["max_tokens"] == 8 for request in split(server)[0][2:])
+        assert record(output)["shared_tokens"] == 1
+    assert sorted(request.params["max_tokens"] for request in split(server)[0][2:]) == [1, 1, 8, 8]

@@ -16,7 +16,7 @@ def rollout(compose, tokenizer):
     """rollout(trace, …) -> (outputs of the group's four sessions, server): GO_ON after all but prompt and stop text"""
     from mrt_verl.hooks.prefix_loop import MRTPrefixAgentLoop
 
-    def run(trace, *overrides, **row):
+    def run(trace, *overrides, forced=lambda _: FORCED, **row):
         own = ("reward_model=mrt_prefix", "mrt.prefix_mode=paper", "actor_rollout_ref.rollout.n=4")
         config = compose(*own, *rollouts.OVERRIDES, *overrides)
 
@@ -25,9 +25,15 @@ def rollout(compose, tokenizer):
                 return GO_ON
             return trace if isinstance(trace, str) else trace(request)
 
-        return rollouts.roll_out(MRTPrefixAgentLoop, config, tokenizer, rollouts.author(write), sessions=4, **row)
+        return rollouts.roll_out(
+            MRTPrefixAgentLoop, config, tokenizer, rollouts.author(write, forced), sessions=4, **row
+        )
 
     return run
+
+
+def fail(_):
+    raise RuntimeError("engine trouble")
 
 
 def is_start(request):
@@ -119,10 +125,14 @@ def test_a_prompt_run_again_makes_its_own_prefix(rollout):
         assert kinds(outputs).count("forced") == 2
 
 
-def test_an_engine_that_always_fails_ends_the_sessions(rollout):
-    def fail(_):
-        raise RuntimeError("engine trouble")
+def test_forced_answers_that_fail_are_counted(rollout):
+    """Once, at the rollout that found the prefix; the others of the group think on."""
+    outputs, _ = rollout(ATTEMPT + WAIT + ANSWER, forced=fail)
+    assert kinds(outputs) == ["continued"] * 4
+    assert sorted(record(output)["branch_failures"] for output in outputs) == [0, 0, 0, 2]
 
+
+def test_an_engine_that_always_fails_ends_the_sessions(rollout):
     outputs, _ = rollout(fail)
     assert all(isinstance(output, RuntimeError) for output in outputs)
 

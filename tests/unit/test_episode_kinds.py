@@ -2,7 +2,7 @@
 
 import pytest
 
-from mrt_verl.episode_kinds import load_splitter
+from mrt_verl.episode_kinds import NUMBERED, load_splitter
 from mrt_verl.parts import check_parts
 from tests.builders import default_settings
 from tests.fakes import toy_tokenizer
@@ -35,6 +35,30 @@ def test_steps():
     assert split("steps")[0] == [TEXTS[0], "".join(TEXTS[1:3]), "".join(TEXTS[3:5]), TEXTS[5]]
     several = ["### Step 1\n\n", "**2)** take\n\n", "3 + 4 is no step.\n\n", "Step: no number.\n"]
     assert split("steps", several)[0] == [several[0], "".join(several[1:])]
+
+
+STEPS = (
+    *("3. Add.", "3) Add.", "**3.** Add.", "3: add", "# 3. Add", "3：加。"),  # noqa: RUF001
+    *("Step 3: add", "STEP 3. Add", "**Step 3**", "Step 3 - add", "step 3\nadd", "Step 3：加"),  # noqa: RUF001
+    *("步骤3：加", "步骤三", "第3步，加", "第十二步：加"),  # noqa: RUF001
+)
+OTHERS = (
+    *("3.14 is pi.", "0.5 + 0.25 = 0.75", "12:30 is noon.", "3 + 4 = 7.", "2023 was it."),
+    *("Step 3 shows it.", "Steps 3: no", "Step: no", "Stepping 3.", "第三个数", "步骤：加"),  # noqa: RUF001
+)
+
+
+@pytest.mark.parametrize(("text", "is_step"), [*((text, True) for text in STEPS), *((text, False) for text in OTHERS)])
+def test_how_a_numbered_step_opens(text, is_step):
+    """Decimals and times open none, nor does a sentence about a step."""
+    assert (NUMBERED.match(text) is not None) == is_step
+
+
+@pytest.mark.parametrize("kind", ["markers", "paragraphs", "steps"])
+@pytest.mark.parametrize("before", ["\n\n", "\n", " \n\n\n"])
+def test_white_space_before_the_first_text_is_no_episode(kind, before):
+    texts, _ = split(kind, [before + TEXTS[0], "Wait no.\n\n"], min_steps=1)
+    assert texts[0].startswith(before + "So.")
 
 
 def test_tokens():

@@ -228,7 +228,9 @@ def test_a_step_in_which_grading_fails_ends_the_run():
 
 def test_a_step_without_outcomes_ends_the_run():
     report([record(), record(), lost(), record(outcome=None)])  # half of them, which is allowed
-    expected = r"step 3: 3 of 4 rollouts have no outcome, .*=0\.5: 2 traces came not .*trace_timeout_s=9, grading 1 ans"
+    expected = (
+        r"step 3: 3 of 4 rollouts have no outcome, .*=0\.5: 2 traces were lost .*trace_timeout_s=9,.*grading 1 ans"
+    )
     with pytest.raises(NothingToTrainOn, match=expected):
         report([record(), lost(), lost(), record(outcome=None)], trace_timeout_s=9)
 

@@ -163,6 +163,14 @@ def test_prompts_are_apart_and_their_order_does_not_count():
     assert one_episode([rows[n] for n in mixed], [index[n] for n in mixed]) == pytest.approx([values[n] for n in mixed])
 
 
+def test_a_rollout_left_alone_of_its_kind_has_nothing_to_be_compared_with():
+    """Of plain 1, 0 and one episode 1 and one lost: the host's GRPO would pay the third all of its outcome."""
+    rows = [(1.0, False), (0.0, False), (1.0, True), (None, True)]
+    assert one_episode(rows) == pytest.approx([0.5, -0.5, 0.0, 0.0])
+    rows = [(1.0, False), (None, False), (1.0, True), (0.0, True)]
+    assert one_episode(rows) == pytest.approx([0.0, 0.0, 0.5, -0.5])
+
+
 def test_plain_rollouts_for_want_of_a_prefix_are_grpo():
     assert one_episode([(1.0, False), (0.0, False), (0.0, False), (1.0, False)]) == pytest.approx(
         [0.5, -0.5, -0.5, 0.5]
