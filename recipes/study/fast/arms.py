@@ -47,6 +47,7 @@ ARMS: dict[str, Arm] = {
     "seen_median": Arm(SEEN_MEDIAN, rate_of="seen"),
     "seen_median_length": Arm(SEEN_MEDIAN, {"score": shorter_is_better}, rate_of="seen"),
     "seen_median_truncated": Arm(SEEN_MEDIAN, rate_of="seen", room=0.5),
+    "seen_median_truncated_fast": Arm(SEEN_MEDIAN, rate=1e-3, room=0.5),
     "pooled_median": Arm({"prover": "pooled", "credit": "median"}, rate_of="pooled"),
     "anchored_seen": Arm({"prover": "anchored_seen", "branches": 1, "bonus_norm": "batch"}),
     "one_episode": Arm(ONE_EPISODE, {"rollouts": 8}),
