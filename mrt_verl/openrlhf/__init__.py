@@ -11,6 +11,7 @@
     config.py     MRT_CONFIG: the `mrt.*` keys in a YAML file, and what this host cannot do
     command_line.py   OpenRLHF's own options against the settings
     molt.py       molt-rl: several rows a rollout, each episode paid by itself; molt_agent.py is the file it loads
+    arrivals.py   calls that come one by one, as molt's do, become groups
     __main__.py   `python -m mrt_verl.openrlhf CONFIG [words]`: checks a run, prints the agent's path
 
 Sampling, provers, grading, deadlines, J and progress are the package's own, as under verl (docs/openrlhf.md).
