@@ -4,6 +4,7 @@
     executor.py   one call per rollout → the group it belongs to, and what a run is refused for
     group.py      the rollouts of one prompt: sampled, graded, paid
     scalar.py     a group's outcomes and progress → one number per rollout
+    reward_range.py   how large that number can be
     response.py   a rollout as OpenRLHF's dict: action ranges, reward, extra logs
     engine.py     OpenRLHF's vLLM actor as a rollout's engine
     room.py       what a prompt leaves of the context to a response and a forced answer after it

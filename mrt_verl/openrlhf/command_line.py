@@ -1,10 +1,12 @@
 """OpenRLHF's own command line against the settings: what an executor is not told, and what changes its rewards."""
 
 import argparse
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from mrt_verl.openrlhf.config import RunConfig
+from mrt_verl.openrlhf.reward_range import largest_reward
 from mrt_verl.provers import prover_class
 
 ESTIMATOR = "dr_grpo"
@@ -28,8 +30,9 @@ OPTIONS: tuple[tuple[str, Any, Any], ...] = (
     ("algo.kl.use_loss", bool, False),
     ("reward.overlong_buffer_len", float, None),
     ("reward.stop_properly_penalty_coef", float, None),
+    ("reward.clip_range", (float, float), (-10.0, 10.0)),
 )
-"""Options of OpenRLHF 0.11.2 that are read here: name, type, OpenRLHF's default."""
+"""Options of OpenRLHF 0.11.2 that are read here: name, type (of each value), OpenRLHF's default."""
 Options = dict[str, Any]
 
 
@@ -48,6 +51,8 @@ def read_options(words: Sequence[str]) -> Options:
     for name, kind, default in OPTIONS:
         if kind is bool:
             parser.add_argument(f"--{name}", action="store_true", default=default)
+        elif isinstance(kind, tuple):
+            parser.add_argument(f"--{name}", type=kind[0], nargs=len(kind), default=default)
         else:
             parser.add_argument(f"--{name}", type=kind, default=default)
     return vars(parser.parse_known_args(list(words))[0])
@@ -60,7 +65,7 @@ def find_problems(words: Sequence[str], config: RunConfig, agent: str) -> list[s
         agent: the path for `--train.agent_func_path`.
     """
     options = read_options(words)
-    checks = (_check_rollouts, _check_rewards, _check_context)
+    checks = (_check_rollouts, _check_rewards, _check_clipping, _check_context)
     found = [line for check in checks for line in check(options, config)]
     path = options["train.agent_func_path"]
     if path not in (None, agent):
@@ -119,6 +124,20 @@ def _check_rewards(options: Options, config: RunConfig) -> Iterator[str]:
     for key in ("reward.overlong_buffer_len", "reward.stop_properly_penalty_coef"):
         if options[key] is not None:
             yield f"--{key} {options[key]:g}; allowed: none, it changes rewards that are advantages already"
+
+
+def _check_clipping(options: Options, config: RunConfig) -> Iterator[str]:
+    """OpenRLHF clips rewards after all else, and says nothing of it."""
+    low, high = options["reward.clip_range"]
+    n, settings = config.host.n_samples_per_prompt, config.settings
+    largest = largest_reward(settings, n)
+    if not (low <= -largest and high >= largest):
+        wide = f"{math.ceil(10 * largest) / 10:.1f}"
+        yield (
+            f"--reward.clip_range {low:g} {high:g} with openrlhf.n_samples_per_prompt={n}, "
+            f"mrt.alpha={settings.alpha:g}; allowed: --reward.clip_range -{wide} {wide}, or a wider one: rewards are "
+            "advantages already, and can be as large"
+        )
 
 
 def _check_context(options: Options, config: RunConfig) -> Iterator[str]:
