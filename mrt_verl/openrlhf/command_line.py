@@ -64,6 +64,8 @@ def find_problems(words: Sequence[str], config: RunConfig, agent: str) -> list[s
     Args:
         agent: the path for `--train.agent_func_path`.
     """
+    if shortened := list(_check_names(words)):
+        return shortened  # what is read without them may be wrong
     options = read_options(words)
     checks = (_check_rollouts, _check_rewards, _check_clipping, _check_context)
     found = [line for check in checks for line in check(options, config)]
@@ -80,6 +82,15 @@ def find_warnings(words: Sequence[str], config: RunConfig) -> Iterator[str]:
         yield "no --vllm.enable_prefix_caching: every forced answer computes its whole trace anew"
     if options["train.full_determinism_enable"] and config.settings.seed is None:
         yield "--train.full_determinism_enable without mrt.seed: requests have no seed of their own"
+
+
+def _check_names(words: Sequence[str]) -> Iterator[str]:
+    """OpenRLHF's parser takes the beginning of a name for it; no name of its own is the beginning of one of OPTIONS."""
+    for word in words:
+        given = word.partition("=")[0]
+        meant = [f"--{name}" for name, *_ in OPTIONS if f"--{name}".startswith(given)]
+        if given.startswith("--") and given != "--" and meant and given not in meant:
+            yield f"{given}, short for {' or '.join(meant)}; allowed: the whole name, which is checked"
 
 
 def _check_rollouts(options: Options, config: RunConfig) -> Iterator[str]:
