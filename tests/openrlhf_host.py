@@ -59,6 +59,13 @@ class FakeActor:
         return SimpleNamespace(outputs=[completion], num_cached_tokens=1, prompt_logprobs=scored)
 
 
+class MoltClient(FakeActor):
+    """`RouterGenerateClient.generate` of molt-rl on a fake server."""
+
+    async def generate(self, prompt_token_ids: list[int], sampling_params: Params, session_id: Any = None) -> Any:  # type: ignore[override]
+        return await super().generate(prompt_token_ids, sampling_params), 0
+
+
 def generate_responses(
     executor: Any,
     tokenizer: Any,
@@ -70,9 +77,14 @@ def generate_responses(
     params: Params | None = None,
     max_length: int = 400,
     is_hanging: Any = lambda _: False,
+    is_molt: bool = False,
     **further: Any,
-) -> tuple[list[dict[str, Any]], FakeServer]:
-    """(the responses to a prompt, the server that was asked); raises what a call raises, as the actor does."""
+) -> tuple[list[Any], FakeServer]:
+    """(the responses to a prompt, the server that was asked); raises what a call raises, as the actor does.
+
+    Args:
+        is_molt: what a call raises is its response, as molt takes it; TimeoutError where one waits for ever.
+    """
 
     def delay(request: Request) -> float:
         return NEVER if is_hanging(request) else 0.0 if is_forced(request) else 0.1
@@ -80,7 +92,7 @@ def generate_responses(
     server = FakeServer(tokenizer, write, delay=delay)
     shared = params or Params(max_tokens=120, logprobs=1)
 
-    async def group() -> list[dict[str, Any]]:
+    async def group() -> list[Any]:
         calls = [
             executor.execute(
                 prompt=prompt,
@@ -88,11 +100,12 @@ def generate_responses(
                 sampling_params=shared,
                 max_length=max_length,
                 hf_tokenizer=tokenizer,
-                llm_engine=FakeActor(server),
+                llm_engine=(MoltClient if is_molt else FakeActor)(server),
                 **further,
             )
             for _ in range(samples)
         ]
-        return await asyncio.gather(*calls)
+        found = asyncio.gather(*calls, return_exceptions=is_molt)
+        return await asyncio.wait_for(found, 10 * NEVER if is_molt else None)
 
     return run_at_once(group()), server

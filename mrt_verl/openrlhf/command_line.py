@@ -1,10 +1,12 @@
 """OpenRLHF's own command line against the settings: what an executor is not told, and what changes its rewards."""
 
 import argparse
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from mrt_verl.openrlhf.config import RunConfig
+from mrt_verl.openrlhf.reward_range import largest_reward
 from mrt_verl.provers import prover_class
 
 ESTIMATOR = "dr_grpo"
@@ -28,8 +30,9 @@ OPTIONS: tuple[tuple[str, Any, Any], ...] = (
     ("algo.kl.use_loss", bool, False),
     ("reward.overlong_buffer_len", float, None),
     ("reward.stop_properly_penalty_coef", float, None),
+    ("reward.clip_range", (float, float), (-10.0, 10.0)),
 )
-"""Options of OpenRLHF 0.11.2 that are read here: name, type, OpenRLHF's default."""
+"""Options of OpenRLHF 0.11.2 that are read here: name, type (of each value), OpenRLHF's default."""
 Options = dict[str, Any]
 
 
@@ -48,6 +51,8 @@ def read_options(words: Sequence[str]) -> Options:
     for name, kind, default in OPTIONS:
         if kind is bool:
             parser.add_argument(f"--{name}", action="store_true", default=default)
+        elif isinstance(kind, tuple):
+            parser.add_argument(f"--{name}", type=kind[0], nargs=len(kind), default=default)
         else:
             parser.add_argument(f"--{name}", type=kind, default=default)
     return vars(parser.parse_known_args(list(words))[0])
@@ -59,8 +64,10 @@ def find_problems(words: Sequence[str], config: RunConfig, agent: str) -> list[s
     Args:
         agent: the path for `--train.agent_func_path`.
     """
+    if shortened := list(_check_names(words)):
+        return shortened  # what is read without them may be wrong
     options = read_options(words)
-    checks = (_check_rollouts, _check_rewards, _check_context)
+    checks = (_check_rollouts, _check_rewards, _check_clipping, _check_context)
     found = [line for check in checks for line in check(options, config)]
     path = options["train.agent_func_path"]
     if path not in (None, agent):
@@ -75,6 +82,15 @@ def find_warnings(words: Sequence[str], config: RunConfig) -> Iterator[str]:
         yield "no --vllm.enable_prefix_caching: every forced answer computes its whole trace anew"
     if options["train.full_determinism_enable"] and config.settings.seed is None:
         yield "--train.full_determinism_enable without mrt.seed: requests have no seed of their own"
+
+
+def _check_names(words: Sequence[str]) -> Iterator[str]:
+    """OpenRLHF's parser takes the beginning of a name for it; no name of its own is the beginning of one of OPTIONS."""
+    for word in words:
+        given = word.partition("=")[0]
+        meant = [f"--{name}" for name, *_ in OPTIONS if f"--{name}".startswith(given)]
+        if given.startswith("--") and given != "--" and meant and given not in meant:
+            yield f"{given}, short for {' or '.join(meant)}; allowed: the whole name, which is checked"
 
 
 def _check_rollouts(options: Options, config: RunConfig) -> Iterator[str]:
@@ -119,6 +135,20 @@ def _check_rewards(options: Options, config: RunConfig) -> Iterator[str]:
     for key in ("reward.overlong_buffer_len", "reward.stop_properly_penalty_coef"):
         if options[key] is not None:
             yield f"--{key} {options[key]:g}; allowed: none, it changes rewards that are advantages already"
+
+
+def _check_clipping(options: Options, config: RunConfig) -> Iterator[str]:
+    """OpenRLHF clips rewards after all else, and says nothing of it."""
+    low, high = options["reward.clip_range"]
+    n, settings = config.host.n_samples_per_prompt, config.settings
+    largest = largest_reward(settings, n)
+    if not (low <= -largest and high >= largest):
+        wide = f"{math.ceil(10 * largest) / 10:.1f}"
+        yield (
+            f"--reward.clip_range {low:g} {high:g} with openrlhf.n_samples_per_prompt={n}, "
+            f"mrt.alpha={settings.alpha:g}; allowed: --reward.clip_range -{wide} {wide}, or a wider one: rewards are "
+            "advantages already, and can be as large"
+        )
 
 
 def _check_context(options: Options, config: RunConfig) -> Iterator[str]:

@@ -96,6 +96,8 @@ class MRTExecutor:
         llm_engine: Any,
     ) -> list[Any]:
         is_training = self._is_training(count, sampling_params)
+        if not is_training:
+            logger.info("%d rollouts at temperature %g: an evaluation", count, sampling_params.temperature)
         self._prepare(tokenizer, sampling_params)
         prompt_ids, budget = share_context(
             self._tokenizer.encode(prompt, add_special_tokens=False),
@@ -123,23 +125,23 @@ class MRTExecutor:
             rewards = group_rewards([(one.rolled_out.trace, one.rolled_out.record) for one in graded], self.settings)
         return [make_response(one, reward=reward, **of_group) for one, reward in zip(graded, rewards, strict=True)]
 
-    def _is_training(self, count: int, sampling_params: Any) -> bool:
-        """Whether a group is trained on; all that tells is its size and temperature.
+    def _is_training(self, count: int | None, sampling_params: Any) -> bool:
+        """Whether a group is trained on; all that tells is its size, None where it is not known, and temperature.
 
         Raises:
             ValueError: the first group of a run, which is always trained on, has others than the settings say.
         """
         host, temperature = self.config.host, sampling_params.temperature
-        if count == host.n_samples_per_prompt and temperature == host.temperature:
+        if count in (None, host.n_samples_per_prompt) and temperature == host.temperature:
             self._has_trained = True
             return True
         if not self._has_trained:
+            first = "rollout" if count is None else f"group of {count} rollouts"
             raise ValueError(
                 f"openrlhf.n_samples_per_prompt={host.n_samples_per_prompt}, openrlhf.temperature={host.temperature:g}"
-                f" with a first group of {count} rollouts at temperature {temperature:g}; allowed: the run's "
+                f" with a first {first} at temperature {temperature:g}; allowed: the run's "
                 "--rollout.n_samples_per_prompt and --rollout.temperature"
             )
-        logger.info("%d rollouts at temperature %g: an evaluation, plain traces", count, temperature)
         return False
 
     def _prepare(self, tokenizer: Any, sampling_params: Any) -> None:

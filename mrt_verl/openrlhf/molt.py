@@ -5,14 +5,13 @@ tokens. The rows of a rollout have the same tokens; each trains those that share
 rollout at a time: with `--rollout.num_runners 1` all calls of a prompt reach this process, and a group is n of them.
 """
 
-import asyncio
-from collections.abc import Awaitable
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from mrt_verl.evaluation.engines import TokenOutput, read_output, vllm_params
+from mrt_verl.openrlhf.arrivals import Arrivals
 from mrt_verl.openrlhf.executor import MRTExecutor, refuse_images
 from mrt_verl.openrlhf.group import Graded
 from mrt_verl.openrlhf.response import action_ranges, make_response
@@ -41,7 +40,7 @@ class MoltRunner(MRTExecutor):
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting: dict[Any, list[asyncio.Future[list[Any]]]] = {}
+        self._arrivals = Arrivals(self.settings.stall_timeout_s)
         if prover_class(self.settings).scores_reference:
             raise ValueError(f"mrt.prover={self.settings.prover!r} under molt; allowed: one that scores no prompts")
 
@@ -56,23 +55,23 @@ class MoltRunner(MRTExecutor):
         images: Any = None,
         tools: Any = None,
     ) -> list[Any]:
-        """One rollout of a prompt, handed over when all of its group have come; `tools` are in the prompt already."""
-        refuse_images(images)
-        is_training = self._is_training(0, sampling_params)
-        wanted = self.config.host.n_samples_per_prompt if is_training else 1
-        key, future = (prompt, repr(label), is_training), asyncio.get_running_loop().create_future()
-        calls = self._waiting.setdefault(key, [])
-        calls.append(future)
-        if len(calls) == wanted:
-            del self._waiting[key]
-            group = self._roll_out(wanted, prompt, label, sampling_params, max_length, hf_tokenizer, llm_engine)
-            for call, rows in zip(calls, await outcomes(group, wanted), strict=True):
-                call.set_exception(rows) if isinstance(rows, Exception) else call.set_result(rows)
-        return list(await future)
+        """One rollout of a prompt, handed over when all of its group have come; `tools` are in the prompt already.
 
-    def _is_training(self, count: int, sampling_params: Any) -> bool:
-        """Whether a call is trained on; its temperature alone tells."""
-        return bool(sampling_params.temperature == self.config.host.temperature)
+        Raises:
+            ValueError: the row or the run cannot be rolled out, or the others of its group do not come.
+        """
+        refuse_images(images)
+        is_training = self._is_training(None, sampling_params)
+        wanted = self.config.host.n_samples_per_prompt if is_training else 1
+        return await self._arrivals.meet(
+            (prompt, repr(label), is_training),
+            wanted,
+            lambda: self._roll_out(wanted, prompt, label, sampling_params, max_length, hf_tokenizer, llm_engine),
+        )
+
+    def _is_training(self, count: int | None, sampling_params: Any) -> bool:
+        """Whether a call is trained on; its temperature alone tells, and the first of a run is always trained on."""
+        return super()._is_training(None, sampling_params)
 
     def hand_over(self, graded: list[Graded], *, is_training: bool, **of_group: Any) -> list[Any]:
         """The rows of each rollout, one for each of its advantages; of an evaluation one row, paid the outcome."""
@@ -91,11 +90,3 @@ class MoltRunner(MRTExecutor):
         ranges = action_ranges(trained.astype(int).tolist(), start)
         own = {"observation_text": "", "reward": reward, "action_ranges": ranges}
         return self.trajectory_class(**{**response, **own})
-
-
-async def outcomes(group: Awaitable[list[Any]], count: int) -> list[Any]:
-    """What each call of a group is answered with: its rows, or what went wrong for all."""
-    try:
-        return await group
-    except Exception as error:  # molt drops the rollouts, and says why
-        return [error] * count

@@ -1,16 +1,21 @@
 """MRT behind OpenRLHF's executor, its engine faked: episodes, rewards, masks, metrics, and what is refused."""
 
+import asyncio
 import json
 import logging
 import math
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from mrt_verl.metric_table import METRICS
+from mrt_verl.openrlhf.arrivals import Arrivals
 from mrt_verl.openrlhf.executor import MRTExecutor
+from mrt_verl.openrlhf.molt import MoltRunner
 from mrt_verl.prefix.one_episode import OneEpisodeGroup
 from mrt_verl.step_report import GradingFailed, NothingToTrainOn
+from tests.fakes import run_at_once
 from tests.openrlhf_host import PROMPT, SETTINGS, Params, generate_responses, stand_in_for_vllm
 from tests.rollouts import ANSWER, ATTEMPT, FORCED, STOP, WAIT, author, split
 
@@ -25,13 +30,13 @@ def executor(tmp_path, monkeypatch):
     """executor(alpha=…, reward_model=…, openrlhf={…}) -> the executor of such a run."""
     stand_in_for_vllm(monkeypatch)
 
-    def build(*, reward_model="mrt", openrlhf=None, reward=None, **mrt):
+    def build(*, kind=MRTExecutor, reward_model="mrt", openrlhf=None, reward=None, **mrt):
         host = {"n_samples_per_prompt": 4, **(openrlhf or {})}
         node = {"reward_model": reward_model, "mrt": {**SETTINGS, **mrt}, "openrlhf": host}
         path = tmp_path / "mrt.yaml"
         path.write_text(yaml.safe_dump(node | ({"reward": reward} if reward else {})))
         monkeypatch.setenv("MRT_CONFIG", str(path))
-        return MRTExecutor()
+        return kind()
 
     return build
 
@@ -393,3 +398,64 @@ def test_backtracking_rollouts(executor, tokenizer):
     responses, _ = generate_responses(run, tokenizer, author(lambda _: next(texts), lambda _: "3, 7}"))
     masks = [mask for mask, _ in pieces(responses[0], tokenizer)]
     assert 0 in masks and masks[0] == masks[-1] == 1
+
+
+@pytest.fixture
+def runner(executor, monkeypatch):
+    """molt's runner of groups of four at temperature 1."""
+    monkeypatch.setattr(MoltRunner, "trajectory_class", SimpleNamespace)
+    return executor(kind=MoltRunner)
+
+
+def molt_rows(runner, tokenizer, **further):
+    """Of each call its rows, or what it raised."""
+    return generate_responses(runner, tokenizer, author(traces(TRACE, WRONG)), is_molt=True, **further)[0]
+
+
+def test_molts_first_rollout_is_trained_on(runner, tokenizer):
+    """Else a run at another temperature than the file's would train on an evaluation's raw outcomes."""
+    cold = Params(max_tokens=120, temperature=0.8)
+    said = "openrlhf.temperature=1 with a first rollout at temperature 0.8; allowed: the run's --rollout.n_samples"
+    refused = molt_rows(runner, tokenizer, params=cold)
+    assert len(refused) == 4 and all(isinstance(one, ValueError) and said in str(one) for one in refused)
+    assert all(isinstance(one, list) for one in molt_rows(runner, tokenizer))
+    (row,) = molt_rows(runner, tokenizer, params=cold, samples=1)[0]  # an evaluation, once a rollout was trained on
+    assert row.reward == row.scores == 1.0
+
+
+@pytest.mark.parametrize(("samples", "sampled"), [(2, 0), (6, 4)])
+def test_molts_calls_do_not_wait_for_ever(runner, tokenizer, samples, sampled):
+    found = molt_rows(runner, tokenizer, samples=samples)
+    assert all(isinstance(one, list) for one in found[:sampled])
+    said = (
+        "openrlhf.n_samples_per_prompt=4 with 2 rollouts of a prompt and no further one in 60 seconds without sampling;"
+        " allowed: the run's --rollout.n_samples_per_prompt, with --rollout.num_runners 1"
+    )
+    assert [str(one) for one in found[sampled:]] == [said] * 2
+    assert all(isinstance(one, list) for one in molt_rows(runner, tokenizer))  # no call of those is left behind
+
+
+async def meet_late(arrivals, *, after_s, sampled_s):
+    """A pair whose second call comes late, while another pair is sampled: the rows of each, or what it raised."""
+
+    async def roll_out(seconds):
+        await asyncio.sleep(seconds)
+        return ["rows", "rows"]
+
+    async def call(key, delay_s, seconds):
+        await asyncio.sleep(delay_s)
+        return await arrivals.meet(key, 2, lambda: roll_out(seconds))
+
+    calls = call("a", 0, sampled_s), call("a", 0, sampled_s), call("b", 0, 1), call("b", after_s, 1)
+    return await asyncio.gather(*calls, return_exceptions=True)
+
+
+def test_a_call_of_molts_may_wait_for_a_place():
+    """Ray runs so many calls at a time; sampling itself may last as long as it likes."""
+    found = run_at_once(meet_late(Arrivals(3600.0), after_s=2050, sampled_s=2000))
+    assert found == ["rows"] * 4
+    assert run_at_once(meet_late(Arrivals(3600.0), after_s=1, sampled_s=1e6)) == ["rows"] * 4
+    *sampled, first, second = run_at_once(meet_late(Arrivals(1800.0), after_s=2050, sampled_s=4000))
+    assert sampled == ["rows"] * 2
+    assert "with 1 rollouts of a prompt and no further one in mrt.stall_timeout_s=1800 seconds" in str(first)
+    assert isinstance(second, ValueError)

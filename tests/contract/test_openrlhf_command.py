@@ -1,5 +1,6 @@
 """OpenRLHF's command line against MRT's settings, and the recipe that starts it; OpenRLHF is not imported."""
 
+import math
 import os
 import re
 import subprocess
@@ -10,7 +11,10 @@ from omegaconf import OmegaConf
 
 from mrt_verl.openrlhf.__main__ import AGENT, check, main
 from mrt_verl.openrlhf.config import read_config
-from tests.builders import ROOT
+from mrt_verl.openrlhf.reward_range import largest_reward
+from mrt_verl.openrlhf.scalar import group_rewards
+from mrt_verl.trace import Trace
+from tests.builders import ROOT, default_settings, graded_record
 
 RECIPE = ROOT / "recipes/openrlhf_r1_1.5b"
 FAKE_PYTHON = """#!/bin/sh
@@ -92,6 +96,23 @@ GOOD = (
         (["--algo.kl.init_coef", "0.1", "--algo.kl.use_loss"], None),
         (["--reward.overlong_buffer_len", "64"], "--reward.overlong_buffer_len 64; allowed: none"),
         (["--reward.stop_properly_penalty_coef", "-0.5"], "--reward.stop_properly_penalty_coef -0.5; allowed: none"),
+        (["--reward.clip_range", "-3.3", "3.3"], None),
+        (
+            ["--reward.clip_range", "0", "1"],
+            "clip_range 0 1 with openrlhf.n_samples_per_prompt=4, mrt.alpha=1; allowed",
+        ),
+        (["--reward.clip_range", "-10", "3.2"], "allowed: --reward.clip_range -3.3 3.3, or a wider one"),
+        (["--reward.clip_range", "nan", "nan"], "--reward.clip_range nan nan with"),
+        (["--reward.clip_range", "3"], "--reward.clip_range: expected 2 arguments"),
+        (["--reward.normalize_enable"], None),
+        (
+            ["--reward.overlong_buffer", "256"],
+            "--reward.overlong_buffer, short for --reward.overlong_buffer_len; allowed",
+        ),
+        (["--reward.overlong_buffer=256"], "--reward.overlong_buffer, short for --reward.overlong_buffer_len; allowed"),
+        (["--rollout.temp", "0.5"], "--rollout.temp, short for --rollout.temperature; allowed: the whole name"),
+        (["--algo.kl", "0"], "--algo.kl, short for --algo.kl.init_coef or --algo.kl.use_loss; allowed"),
+        (["--actor.model", "m", "--data.input_template", "--"], None),
         (["--data.max_len", "430"], "--data.max_len 430 with --rollout.max_new_tokens 400; allowed: more than 433"),
         (["--data.max_images_per_prompt", "1"], "--data.max_images_per_prompt 1; allowed: 0"),
         (["--vllm.num_engines", "0"], "--vllm.num_engines 0; allowed: 1 or more"),
@@ -105,6 +126,60 @@ def test_openrlhfs_command_line_is_checked(tmp_path, words, said):
     problems = check(str(path), [*GOOD, *words])
     assert len(problems) == (said is not None)
     assert said is None or re.search(said, problems[0])
+
+
+def test_openrlhfs_default_clips_no_reward_of_an_ordinary_run(tmp_path):
+    """31 / sqrt(32) = 5.480 and sqrt(31) = 5.568 are 11.05; of 16 rollouts 3.75 + 3.87."""
+    path = tmp_path / "mrt.yaml"
+
+    def problems(n, alpha):
+        path.write_text(f"mrt: {{alpha: {alpha}}}\nopenrlhf: {{n_samples_per_prompt: {n}}}\n")
+        return check(str(path), [*GOOD, "--rollout.n_samples_per_prompt", str(n)])
+
+    assert problems(8, 1.0) == problems(16, 1.0) == problems(8, 2.5) == problems(32, 0.5) == []
+    (line,) = problems(32, 1.0)
+    assert line.startswith("--reward.clip_range -10 10 with openrlhf.n_samples_per_prompt=32, mrt.alpha=1; allowed: ")
+    assert "--reward.clip_range -11.1 11.1, or a wider one" in line
+
+
+def paid(*rollouts, **settings):
+    """Rewards of rollouts (outcome, progress, kind)."""
+    records = []
+    for outcome, progress, kind in rollouts:
+        steps = [] if progress is None else [(0, 0, progress)]
+        episodes = [] if progress is None else [(0, 0, 4)]
+        records.append(
+            graded_record(
+                **{"outcome": outcome, "progress": steps, "episodes": episodes, "kind": kind, "answer_start": 4},
+                **{"js": [], "forced": [], "alpha": settings["alpha"]},
+            )
+        )
+    group = [(Trace([1] * 6, [1] * 6, [0.0] * 6), record) for record in records]
+    return group_rewards(group, default_settings(**settings))
+
+
+def test_the_largest_reward():
+    """Worked out by hand: the one right rollout of four, and what its bonus can be beside it.
+
+    GRPO(1, 0, 0, 0): 3/4 over a deviation of 1/2, 1.5. S = 3/4, -1/4, -1/4, -1/4, as J_{-1} = 1/4 makes it: RMS
+    sqrt((9 + 3) / 64) = sqrt(3) / 4, so the first is sqrt(3) of it. `none`: S = 1, -1, -1, -1, the mean is -1/2. Mode
+    paper: p = 1, 0, 0, 0 is normalised as the outcome is. one_episode: two of each kind, 1/2 over sqrt(1/2).
+    """
+    trace, other = (1.0, 0.75, "trace"), (0.0, -0.25, "trace")
+    rms = {"bonus_norm": "rms", "credit": "progress", "alpha": 2.0}
+    assert paid(trace, *[other] * 3, **rms)[0] == pytest.approx(1.5 + 2 * math.sqrt(3), abs=1e-4)
+    assert largest_reward(default_settings(**rms), 4) == pytest.approx(1.5 + 2 * math.sqrt(3))
+    none = {**rms, "bonus_norm": "none"}
+    assert paid((1.0, 1.0, "trace"), *[(0.0, -1.0, "trace")] * 3, **none)[0] == pytest.approx(1.5 + 2 * 1.5, abs=1e-4)
+    assert largest_reward(default_settings(**none), 4) == pytest.approx(4.5)
+    paper = {"variant": "prefix", "prefix_mode": "paper", "alpha": 2.0}
+    assert paid((1.0, 1.0, "continued"), *[(0.0, None, "forced")] * 3, **paper)[0] == pytest.approx(4.5, abs=1e-4)
+    assert largest_reward(default_settings(**paper), 4) == pytest.approx(4.5)
+    one = {"variant": "prefix", "prefix_mode": "one_episode", "alpha": 4.0}
+    pairs = (1.0, None, "trace"), (0.0, None, "trace"), (1.0, None, "one_episode"), (0.0, None, "one_episode")
+    assert max(paid(*pairs, **one)) == pytest.approx(4 * math.sqrt(0.5), abs=1e-4)
+    assert largest_reward(default_settings(**one), 4) == pytest.approx(4 * math.sqrt(0.5))
+    assert largest_reward(default_settings(**{**one, "alpha": 0.5}), 4) == 1.5  # all four plain
 
 
 def test_expensive_options_are_a_warning(tmp_path, capsys):

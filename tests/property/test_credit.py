@@ -9,8 +9,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mrt_verl.hooks.advantage import compute_mrt_advantage
+from mrt_verl.openrlhf.reward_range import largest_reward
+from mrt_verl.openrlhf.scalar import group_rewards
 from mrt_verl.progress import CREDITS, compute_credit, compute_progress
 from mrt_verl.reward_layout import TINY, read_rewards, write_rewards
+from mrt_verl.settings import MRTSettings, plain_rollouts
+from mrt_verl.trace import Trace
+from tests.builders import graded_record
 
 J = st.sampled_from([n / 8 for n in range(9)])  # exact in float32, so sums can be compared exactly
 MAYBE_J = st.one_of(st.none(), J)
@@ -205,3 +210,56 @@ def test_advantages_go_with_their_rollouts_and_stay_in_the_mask(batch, uids, ord
     permuted, _ = compute_mrt_advantage(rewards[permutation], mask[permutation], index[permutation], settings_)
     # not to the last bit: the group's sums are taken in another order
     torch.testing.assert_close(permuted, advantages[permutation], rtol=1e-4, atol=1e-5)
+
+
+OUTCOMES = st.sampled_from([1.0, 0.0, 0.0, 0.0, 0.0, None])
+
+
+def record_of(outcome, progress, alpha, kind="trace"):
+    """A graded rollout of six tokens and at most one episode, whose reward is made of outcome and progress."""
+    steps = [(0, 0, value) for value in progress]
+    episodes = [(0, 0, 4)] if steps or kind == "one_episode" else []
+    of_kind = {"episodes": episodes, "kind": kind, "answer_start": 4, "forced": [], "js": [], "alpha": alpha}
+    return Trace([1] * 6, [1] * 6, [0.0] * 6), graded_record(outcome=outcome, progress=steps, **of_kind)
+
+
+@st.composite
+def groups(draw):
+    """(settings, graded rollouts of one prompt) as OpenRLHF's host has them."""
+    n, alpha = draw(st.integers(4, 12)), draw(ALPHAS)
+    of_variant = draw(
+        st.sampled_from([{"variant": "online"}, {"prefix_mode": "paper"}, {"prefix_mode": "one_episode"}])
+    )
+    bonus_norm, credit = draw(st.sampled_from(["rms", "none"])), draw(st.sampled_from(sorted(CREDITS)))
+    chosen = {
+        "variant": "prefix",
+        "bonus_norm": bonus_norm,
+        "credit": credit,
+        "gamma": draw(st.sampled_from([0.5, 1.0])),
+    }
+    config = MRTSettings(**{**chosen, **of_variant, "alpha": alpha})
+    outcomes = draw(st.lists(OUTCOMES, min_size=n, max_size=n))
+    if config.variant == "online":
+        before, js = draw(MAYBE_J), st.lists(MAYBE_J, max_size=5)
+        steps = [compute_progress(before, draw(js)) for _ in outcomes]
+        return config, [
+            record_of(o, [s.progress for s in some], alpha) for o, some in zip(outcomes, steps, strict=True)
+        ]
+    plain = plain_rollouts(n, config.plain_share) if draw(st.booleans()) else n
+    if config.prefix_mode == "one_episode":
+        kinds = ["trace" if number < plain else "one_episode" for number in range(n)]
+        return config, [record_of(o, [], alpha, kind) for o, kind in zip(outcomes, kinds, strict=True)]
+    j, forced = draw(J), draw(st.integers(0, n))
+    known = [[] if number < forced or o is None else [o - j] for number, o in enumerate(outcomes)]
+    kinds = ["forced" if number < forced else "continued" for number in range(n)]
+    return config, [
+        record_of(*one, alpha, kind) for one, kind in zip(zip(outcomes, known, strict=True), kinds, strict=True)
+    ]
+
+
+@given(groups())
+def test_no_reward_of_openrlhfs_host_is_larger_than_its_bound(group):
+    config, rollouts = group
+    rewards = group_rewards(rollouts, config)
+    assert max(map(abs, rewards)) <= largest_reward(config, len(rollouts)) + 1e-5
+    assert sum(rewards) == pytest.approx(0.0, abs=1e-4)
