@@ -132,6 +132,8 @@ def test_one_episode_is_normalised_among_its_kind(executor, tokenizer, monkeypat
     run = executor(reward_model="mrt_prefix", prefix_mode="one_episode", alpha=2.0)
 
     def write(request):
+        if request.text.endswith("Wait"):  # of the episode after
+            return ", is that so?"
         return next(starts) if request.text.endswith("<think>\n") and "stop" not in vars_of(request) else AGAIN + WAIT
 
     responses, _ = generate_responses(run, tokenizer, author(write, lambda _: next(after)))
