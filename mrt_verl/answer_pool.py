@@ -50,4 +50,6 @@ class AnswerPool:
         async with self._grading:
             if new := [answer for answer in self._counts if answer not in self._verdicts]:
                 self._verdicts.update(zip(new, await are_right(new), strict=True))
-        return tuple(answer for answer, _ in self._counts.most_common() if self._verdicts[answer])[:MOST]
+        ranked = (answer for answer, _ in self._counts.most_common())
+        # one that came while others were graded is none yet
+        return tuple(answer for answer in ranked if self._verdicts.get(answer))[:MOST]

@@ -1,6 +1,7 @@
 """Allowed values of the settings; a bad one is an error that says the key, the value got and what is allowed."""
 
 import difflib
+import itertools
 import math
 import re
 from collections.abc import Iterable
@@ -133,6 +134,10 @@ def _check_texts(settings: Any) -> None:
     texts = _texts_of(spelled)
     if spelled == () or not all(isinstance(text, str) and "{reference}" in text for text in texts):
         raise _refusal("reference_text", spelled, "null, or a text with {reference} in it, or several")
+    if any(one.startswith(other) for one, other in itertools.permutations(texts, 2)):
+        raise _refusal(
+            "reference_text", spelled, "texts of which none begins with another, whose probability it shares"
+        )
     for key in WRITTEN:
         _check_escapes(key, getattr(settings, key))
     tags = (settings.think_open, settings.think_close)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from mrt_verl.episodes import Episode
+from mrt_verl.episodes import Episode, EpisodeSplitter
 from mrt_verl.evaluation.plan import SamplingPlan
 from mrt_verl.rollout import Boundary, Response, Rollout
 from mrt_verl.sampling_params import ended_by_itself, without_end
-from mrt_verl.token_text import new_paragraph
+from mrt_verl.token_text import PARAGRAPH, new_paragraph
 from mrt_verl.trace import Trace, in_time
 
 
@@ -47,19 +47,22 @@ async def sample_linearised(
     """Write on with only the last `window` finished episodes in the context (the paper's linearised evaluation)."""
     splitter = rollout.splitter
     thinking_open = splitter.is_thinking_open(prompt_ids)
-    openings = ["\n\n" + marker for marker in rollout.settings.markers]
+    texts, eos, at_text = list(splitter.pause_texts), rollout.tokenizer.eos_token_id, False
     stream = Trace()
     context: list[int] = []
     boundaries: list[Boundary] = []
     known = markers = 0  # episodes of the context whose boundary is known; markers of what left it
     while True:
         room = plan.response_tokens - len(stream.ids)
-        piece = await _generate(rollout, plan, [*prompt_ids, *context], request_id, room, stop=openings)
+        limit = min(room, _tokens_to_look(splitter, at_text, is_first=not stream.ids) or room)
+        stop = {"stop": texts} if texts else {}
+        piece = await _generate(rollout, plan, [*prompt_ids, *context], request_id, limit, **stop)
         stream.add_sampled(piece, None)
         context += piece
         shift = len(stream.ids) - len(context)
         text = rollout.tokenizer.decode(piece)
-        ended = len(stream.ids) >= plan.response_tokens or not any(opening in text for opening in openings)
+        at_text = any(one in text for one in texts)
+        ended = limit == room == len(piece) or piece[-1:] == [eos] or not (at_text or len(piece) == limit)
         split = splitter.split(context, thinking_open=thinking_open, growing=not ended)
         finished = len(split.episodes) if split.closed or ended else len(split.episodes) - 1
         for episode in split.episodes[known:finished]:
@@ -76,6 +79,18 @@ async def sample_linearised(
             context = context[:first] + context[kept:]
             markers += sum(episode.marker_end > episode.start for episode in split.episodes[:dropped])
             known = window
+
+
+def _tokens_to_look(splitter: EpisodeSplitter, at_text: bool, *, is_first: bool) -> int | None:
+    """Tokens after which a new episode may be seen; None where only a pause text shows one.
+
+    Args:
+        at_text: whether a pause text was written last; after a blank line alone the next tokens tell what it opened.
+        is_first: whether nothing is written; a token of the second episode shows the end of the first.
+    """
+    if at_text and PARAGRAPH in splitter.pause_texts:
+        return splitter.head_tokens
+    return None if splitter.pause_tokens is None else splitter.pause_tokens + is_first
 
 
 def _moved(episode: Episode, shift: int) -> Episode:

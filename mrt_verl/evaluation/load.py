@@ -107,20 +107,25 @@ def _load(path: Path, settings: dict[str, Any], common: bool) -> Run:
 
 
 def _same_problems(runs: Sequence[Run], common: bool) -> list[Run]:
-    shared = set.intersection(*(set(run.uids) for run in runs))
+    """Raises ValueError: the runs have other problems, by their places in the file: a problem may be in it twice."""
+    keys = [{(traces[0].problem, traces[0].uid): traces for traces in run.problems} for run in runs]
+    shared = set.intersection(*map(set, keys))
     first = runs[0]
-    for run in runs[1:]:
-        if run.uids != first.uids and not common:
-            missing = [uid for uid in first.uids if uid not in shared] or [u for u in run.uids if u not in shared]
+    for run, own in zip(runs[1:], keys[1:], strict=True):
+        if list(own) != list(keys[0]) and not common:
+            missing = [key for key in keys[0] if key not in shared] or [key for key in own if key not in shared]
             raise ValueError(
-                f"{first.name} has {len(first.uids)} problems, {run.name} has {len(run.uids)}, {len(shared)} are the "
-                f"same (first that is not: uid {missing[0] if missing else '-'}); `report --common` takes only those"
+                f"{first.name} has {len(keys[0])} problems, {run.name} has {len(own)}, {len(shared)} are the same "
+                f"(first that is not: uid {missing[0][1] if missing else '-'}); `report --common` takes only those"
             )
     if not shared:
         raise ValueError(f"{', '.join(run.name for run in runs)}: no problem that all of them have in full")
     if not common:
         return list(runs)
-    return [Run(run.name, run.settings, [traces for traces in run.problems if traces[0].uid in shared]) for run in runs]
+    return [
+        Run(run.name, run.settings, [traces for key, traces in own.items() if key in shared])
+        for run, own in zip(runs, keys, strict=True)
+    ]
 
 
 def _check_comparable(first_path: Path, first: Mapping[str, Any], path: Path, settings: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Measures of one trace, from its record (pure)."""
 
+import itertools
 from collections.abc import Sequence
 
 from mrt_verl.evaluation.records import EpisodeRecord, TraceRecord
@@ -52,7 +53,8 @@ def majority_points(record: TraceRecord) -> Points:
         for episode in record.episodes
         if episode.forced
     ]
-    return [tokens for tokens, _ in voted], [score for _, score in voted]
+    # where the trace's own answer is one of the last boundary's, fewer are forced there; tokens do not decrease
+    return list(itertools.accumulate((tokens for tokens, _ in voted), max)), [score for _, score in voted]
 
 
 def prefix_votes(record: TraceRecord, k: int) -> list[tuple[int, float]]:

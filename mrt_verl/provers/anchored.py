@@ -49,12 +49,13 @@ class AnchoredProver(ScoringProver, StemProver):
             self, prefix_ids, count=count, sampling_params=untruncated, request_id=request_id
         )
         scored, paths = await self.score(prefix_ids, references, request_id, drawn.samples)
+        known = [] if scored.failures else paths  # without the scores the draws alone are J
         others = [
-            answer._replace(weight=0.0) if self._is_scored(answer, sample, paths) else answer
+            answer._replace(weight=0.0) if self._is_scored(answer, sample, known) else answer
             for answer, sample in zip(drawn.answers, drawn.samples, strict=True)
         ]
         return Branches(
-            answers=(*scored.answers, *others),
+            answers=() if count and not others else (*scored.answers, *others),
             samples=(),
             failures=scored.failures + drawn.failures,
             tokens=scored.tokens + drawn.tokens,

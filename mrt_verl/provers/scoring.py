@@ -77,7 +77,8 @@ class ScoringProver(Prover):
     ) -> tuple[Branches, list[TokenPath]]:
         """The probability of each spelling, as the weight of one answer that says just that; and the paths scored.
 
-        What a sample has in common with a path need not be scored.
+        What a sample has in common with a path need not be scored. No answers where a request failed: J is their sum,
+        and one without a spelling is another J.
         """
         stop_text, stop_ids = self.stop_after(prefix_ids)
         texts = spell(self.settings.stop_text, self.settings.reference_text, references)
@@ -99,10 +100,12 @@ class ScoringProver(Prover):
             total = totals[path.text]
             totals[path.text] = None if p is None or share is None or total is None else total + p / share
         outputs = [output for one in requests for output in one.done]
+        answers = [ForcedAnswer(text, True, min(p, 1.0)) for text, p in totals.items() if p is not None]
+        failures = len(totals) - len(answers)
         branches = Branches(
-            answers=tuple(ForcedAnswer(text, True, min(p, 1.0)) for text, p in totals.items() if p is not None),
+            answers=() if failures else tuple(answers),
             samples=(),
-            failures=sum(p is None for p in totals.values()),
+            failures=failures,
             tokens=len(outputs),
             prompt_tokens=sum(one.prompt_tokens for one in requests),
             cached_tokens=sum(map(cached_tokens, outputs)),

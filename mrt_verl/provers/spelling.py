@@ -5,6 +5,7 @@ the one in which it ends are its stem; every token that begins with what is left
 """
 
 import functools
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,7 +69,7 @@ def required_spellings(settings: MRTSettings, reference: str, why: str = "") -> 
 def token_paths(tokenizer: Any, stop_text: str, spelling: str) -> tuple[TokenPath, ...]:
     """The ways to write a spelling after a stop text that what follows can bring about; one, seldom two."""
     stop_ids = encode_open(tokenizer, stop_text)
-    whole = stop_text + spelling
+    whole = _as_written(tokenizer, stop_text + spelling)
     paths: dict[tuple[int, ...], TokenPath] = {}
     for tail in TAILS if not spelling[-1:].isalnum() else ("",):
         ids = tokenizer.encode(whole + tail, add_special_tokens=False)
@@ -95,6 +96,12 @@ def empty_boxes(tokenizer: Any, stop_text: str) -> tuple[int, ...]:
     if not box_brace(stop_text):
         return ()
     return tuple(token for token, text in enumerate(vocabulary_texts(tokenizer)) if text.lstrip().startswith("{}"))
+
+
+def _as_written(tokenizer: Any, text: str) -> str:
+    """The text with the tokenizer's own form of letters that Unicode has several of: Qwen's knows no ohm sign."""
+    written = decode(tokenizer, tokenizer.encode(text, add_special_tokens=False))
+    return written if unicodedata.normalize("NFKC", written) == unicodedata.normalize("NFKC", text) else text
 
 
 def _tokens_with(tokenizer: Any, ids: Sequence[int], text: str) -> int:

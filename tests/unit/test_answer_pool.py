@@ -55,6 +55,26 @@ def test_all_wait_for_the_last_and_each_answer_is_graded_once():
     assert asked == [["1/2", "0.5", "-1"]]
 
 
+def test_one_that_comes_while_others_are_graded():
+    """It has no verdict yet; the rollouts before it do not wait for it."""
+
+    async def group():
+        pool, late = AnswerPool(), asyncio.Event()
+
+        async def judge(answers):
+            late.set()
+            await asyncio.sleep(0.02)
+            return [True] * len(answers)
+
+        async def comes_late():
+            await late.wait()
+            return await write(pool, judge, "8")
+
+        return await asyncio.gather(write(pool, judge, "7"), comes_late())
+
+    assert asyncio.run(group()) == [("7",), ("7", "8")]
+
+
 def test_one_that_fails_or_answers_nothing_is_not_waited_for():
     found, asked = play(("7", {}), ("8", {"seconds": 0.01, "fails": True}), (None, {}), ("", {}))
     assert [found[n] for n in (0, 2, 3)] == [("7",)] * 3

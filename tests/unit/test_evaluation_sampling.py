@@ -184,6 +184,35 @@ def test_a_window_is_as_long_as_asked_for_whatever_the_shortest_episode():
     assert [e.text for e in record.episodes] == [" a a a a\n\n", "Wait b b b b\n\n", "Hold c c c c\n\n", "Wait a a a a"]
 
 
+def goes_on(request):
+    """a, b, c in turn, a paragraph each, from wherever the context ends; a sum at the end of each."""
+    if request.text.endswith(STOP):
+        return "8}"
+    written = thinking(request)
+    following = {"": " a", " a": " b", " b": " c", " c": " a"}
+    last, text = written.strip("\n")[-2:], ""
+    if written and not written.endswith("\n\n"):
+        text = "\n\n"
+    for _ in range(9):
+        last = following[last]
+        text += last + "\n\n"
+    return text
+
+
+@pytest.mark.parametrize("kind", ["paragraphs", "tokens:2"])
+@pytest.mark.parametrize("window", [1, 2])
+def test_a_window_of_episodes_that_no_marker_opens(kind, window):
+    """Paragraphs of two tokens: the episode that is written sees `window` finished ones."""
+    server = FakeServer(TOKENIZER, goes_on)
+    settings = dataclasses.replace(SETTINGS, episodes=kind)
+    sampler = sampler_of(server, settings, window=window, response_tokens=11)
+    record = asyncio.run(sampler.sample(PROBLEM, trace=0))
+    assert [e.text for e in record.episodes] == [" a\n\n", " b\n\n", " c\n\n", " a\n\n", " b\n\n", " c"]
+    assert max(text.count("\n\n") for text in forced(server)) == window + 1  # those before, and the one that ends there
+    assert all(episode.forced for episode in record.episodes)
+    assert record.response == " a\n\n b\n\n c\n\n a\n\n b\n\n c"
+
+
 def test_a_window_stops_at_the_budget():
     record = sample(serve(" a\n\nWait", " b\n\nHold", " c c c c"), window=1, response_tokens=8)
     assert (record.response_tokens, record.closed, record.finished) == (8, False, False)

@@ -109,6 +109,15 @@ def test_problems_missing_in_one_run(tmp_path):
     assert [run.uids for run in load_runs([whole, part], common=True)] == [["uid1"], ["uid1"]]
 
 
+def test_a_problem_that_is_in_the_file_twice(tmp_path):
+    """One copy of it lacks traces in one run: only the other is common."""
+    twice = [record(), record(problem=1, uid="uid0"), record(problem=2)]
+    first = write_run(tmp_path / "first", twice, problems=3)
+    second = write_run(tmp_path / "second", [twice[0], twice[2]], problems=3)
+    runs = load_runs([first, second], common=True)
+    assert [[traces[0].problem for traces in run.problems] for run in runs] == [[0, 2], [0, 2]]
+
+
 def test_no_common_problem(tmp_path):
     first = write_run(tmp_path / "first", [record()], problems=1)
     second = write_run(tmp_path / "second", [record(problem=1)], problems=1)

@@ -42,6 +42,14 @@ def test_votes_count_all_their_tokens():
     assert traces.majority_points(one) == ([90.0 + 3 * 10.0], [1.0])
 
 
+def test_the_last_boundary_may_have_fewer_votes():
+    """Three answers at 40 tokens end at 70; two at 45, where the trace's own is the third, do not end before them."""
+    one = record(js=(0.5, 1.0), ends=(40, 45))
+    one.episodes[0].forced = [answer(1), answer(1), answer(0)]
+    one.episodes[1].forced = [answer(1), answer(1)]
+    assert traces.majority_points(one) == ([70.0, 70.0], [1.0, 1.0])
+
+
 def test_votes_at_each_prefix():
     one = record(js=(0.5, 1.0), ends=(40, 90))
     one.episodes[0].forced = [answer(1), answer(0), answer(1)]

@@ -227,10 +227,16 @@ def test_a_close_that_is_missing_is_a_failed_branch(last):
 
 
 def test_likelihood_of_several_references():
+    server = serve(scored([0, 0, 0, 0, -1]), scored([0, 0, 0, 0, -2]), free(-1), free(-1))
+    branches = score(server, ["a", "b", "a"])
+    assert [answer.weight for answer in branches.answers] == pytest.approx([math.exp(-2), math.exp(-3)])
+
+
+def test_a_spelling_that_could_not_be_scored_leaves_j_unknown():
+    """J is the sum of all: without one of them it would fall where a request failed, and rise again after it."""
     server = serve(scored([0, 0, 0, 0, -1]), RuntimeError("engine died"), free(-1))
     branches = score(server, ["a", "b", "a"])
-    assert [answer.weight for answer in branches.answers] == pytest.approx([math.exp(-2)])
-    assert branches.failures == 1
+    assert (branches.answers, branches.failures) == ((), 1)
 
 
 def test_several_spellings_of_one_reference():
@@ -289,6 +295,22 @@ def test_anchored_without_its_anchor_is_horvitz_thompson():
     expected = [0.5 / (1 - 0.5**2), 0.25 / (1 - 0.75**2)]
     assert [answer.weight for answer in branches.answers] == pytest.approx(expected)
     assert branches.failures == 1
+
+
+def test_anchored_counts_a_reference_that_was_drawn_where_its_score_failed():
+    """Else J of a policy that answers nothing but the reference would be 0."""
+    draws = Output([4, 2, BRACE], [math.log(0.5), 0.0, -1.0]), Output([5, BRACE], [math.log(0.25), -1.0])
+    branches = score(serve(*draws, RuntimeError("no close")), ["42"], prover="anchored")
+    expected = [0.5 / (1 - 0.5**2), 0.25 / (1 - 0.75**2)]
+    assert [answer.weight for answer in branches.answers] == pytest.approx(expected)
+    assert branches.failures == 1
+
+
+def test_anchored_without_any_draw_has_no_j():
+    """What the reference leaves open is not known."""
+    failed = RuntimeError("engine died")
+    branches = score(serve(failed, failed, scored(ROWS), free(0.0)), ["42"], prover="anchored")
+    assert (branches.answers, branches.failures) == ((), 2)
 
 
 EMPTY = (*"0123456", "stop", "\\boxed", "{", "}", "{}", "{}.")

@@ -40,6 +40,11 @@ def test_shipped_defaults_are_valid_and_complete():
         ("forced_share", 1.0, r"mrt\.forced_share=1\.0; allowed: a number in \(0, 1\)"),
         ("baseline", "none", r"mrt\.baseline='none'; allowed: group, termination"),
         ("reference_text", "}", r"mrt\.reference_text='}'; allowed: null, or a text with \{reference\}"),
+        (
+            "reference_text",
+            ["{{reference}}", "{{reference}}."],
+            r"reference_text=.*; allowed: texts of which none begins",
+        ),
         ("credit", "sum", r"mrt\.credit='sum'; allowed: progress, to_go, regret"),
         ("prover", "guess", r"mrt\.prover='guess'; allowed: sample"),
         ("bonus_norm", "std", r"mrt\.bonus_norm='std'; allowed: rms, batch, none"),
