@@ -49,13 +49,13 @@ class AnchoredProver(ScoringProver, StemProver):
             self, prefix_ids, count=count, sampling_params=untruncated, request_id=request_id
         )
         scored, paths = await self.score(prefix_ids, references, request_id, drawn.samples)
-        known = [] if scored.failures else paths  # without the scores the draws alone are J
         others = [
-            answer._replace(weight=0.0) if self._is_scored(answer, sample, known) else answer
+            answer._replace(weight=0.0) if self._is_scored(answer, sample, paths) else answer
             for answer, sample in zip(drawn.answers, drawn.samples, strict=True)
         ]
+        is_known = not scored.failures and (bool(others) or not count)  # J is the sum of both parts
         return Branches(
-            answers=() if count and not others else (*scored.answers, *others),
+            answers=(*scored.answers, *others) if is_known else (),
             samples=(),
             failures=scored.failures + drawn.failures,
             tokens=scored.tokens + drawn.tokens,

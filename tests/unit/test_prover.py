@@ -289,28 +289,19 @@ def test_anchored_takes_the_tokens_it_drew_from_the_draw():
     assert (branches.tokens, branches.prompt_tokens) == (3 + 2 + 3, 5 + 5 + 3 * 7)
 
 
-def test_anchored_without_its_anchor_is_horvitz_thompson():
-    draws = Output([6, BRACE], [math.log(0.5), 0.0]), Output([5, BRACE], [math.log(0.25), -1.0])
-    branches = score(serve(*draws, RuntimeError("no score")), ["42"], prover="anchored")
-    expected = [0.5 / (1 - 0.5**2), 0.25 / (1 - 0.75**2)]
-    assert [answer.weight for answer in branches.answers] == pytest.approx(expected)
-    assert branches.failures == 1
+FAILED = RuntimeError("engine died")
+DRAWS = Output([4, 2, BRACE], [math.log(0.5), 0.0, -1.0]), Output([5, BRACE], [math.log(0.25), -1.0])
 
 
-def test_anchored_counts_a_reference_that_was_drawn_where_its_score_failed():
-    """Else J of a policy that answers nothing but the reference would be 0."""
-    draws = Output([4, 2, BRACE], [math.log(0.5), 0.0, -1.0]), Output([5, BRACE], [math.log(0.25), -1.0])
-    branches = score(serve(*draws, RuntimeError("no close")), ["42"], prover="anchored")
-    expected = [0.5 / (1 - 0.5**2), 0.25 / (1 - 0.75**2)]
-    assert [answer.weight for answer in branches.answers] == pytest.approx(expected)
-    assert branches.failures == 1
-
-
-def test_anchored_without_any_draw_has_no_j():
-    """What the reference leaves open is not known."""
-    failed = RuntimeError("engine died")
-    branches = score(serve(failed, failed, scored(ROWS), free(0.0)), ["42"], prover="anchored")
-    assert (branches.answers, branches.failures) == ((), 2)
+@pytest.mark.parametrize(
+    ("script", "failures"),
+    [((*DRAWS, FAILED), 1), ((FAILED, FAILED, scored(ROWS), free(0.0)), 2)],
+    ids=["no score", "no draw"],
+)
+def test_anchored_without_one_of_its_parts_has_no_j(script, failures):
+    """Of the first J would be 0 if the policy answered nothing but the reference, of the second too small."""
+    branches = score(serve(*script), ["42"], prover="anchored")
+    assert (branches.answers, branches.failures) == ((), failures)
 
 
 EMPTY = (*"0123456", "stop", "\\boxed", "{", "}", "{}", "{}.")
