@@ -61,12 +61,15 @@ MAIN = (
 VARIANTS = ("grpo", "seen", "seen_token", "seen_median", "pooled", "pooled_token", "pooled_median")
 """The forms of MRT among which the default was chosen."""
 LATE = (
-    *("grpo", "grpo_length", "grpo_truncated", "segments", "paper"),
-    *("seen_median", "pooled", "one_episode", "seen_median_truncated"),
+    *("grpo", "grpo_length", "grpo_truncated", "grpo_truncated_slow", "segments", "paper", "paper_prefix"),
+    *("seen_median", "pooled", "one_episode", "one_episode_slow"),
+    *("seen_median_truncated", "seen_median_truncated_fast"),
 )
 LATE_MORE_SEEDS = ("grpo", "seen_median", "pooled")
 LATE_VARIANTS = ("grpo", "seen", "seen_median", "pooled", "pooled_median")
 """The same where the payoff comes late: the task of two targets."""
+WITHOUT_PLAIN_TRACES = ("paper_prefix",)
+"""Arms that write a plain trace only where none has a prefix: what those come to is not the policy's outcome."""
 SHOWN = {
     "grpo": "GRPO",
     "grpo_length": "GRPO, length penalty",

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from mrt_verl.evaluation.curves import tokens_to_reach
-from recipes.study.fast.intervals import Interval, ratio_interval, t_interval
+from recipes.study.fast.arms import WITHOUT_PLAIN_TRACES
+from recipes.study.fast.intervals import ratio_interval, t_interval
 from recipes.tools.markdown import table
 
 Result = dict[str, Any]
@@ -122,10 +123,12 @@ def table_of_differences(results: Sequence[Result], arms: Sequence[str], against
         pairs = pairs_of(results, arm, against)
         if arm == against or not pairs:
             continue
-        intervals: list[Interval] = [t_interval([a[key] - b[key] for a, b in pairs]) for key in compared]
-        intervals += [t_interval([reading(pair) for pair in pairs]) for reading in readings.values()]
+        cells = [t_interval([a[key] - b[key] for a, b in pairs]).text("+") for key in compared]
+        has_outcome = not {arm, against} & set(WITHOUT_PLAIN_TRACES)
+        for reading in readings.values():
+            cells.append(t_interval([reading(pair) for pair in pairs]).text("+") if has_outcome else "none")
         ratios = [ratio_interval([token_efficiency(pair, share) for pair in pairs]) for share in SHARES]
-        cells = [*(one.text("+") for one in intervals), *(one.text(digits=2) for one in ratios)]
+        cells += [one.text(digits=2) for one in ratios]
         rows.append([f"`{arm}`", str(len(pairs)), *cells])
     named = [*(MEASURES[key] for key in compared), *readings, *(f"token efficiency at {one:.0%}" for one in SHARES)]
     return table([f"minus `{against}`", "pairs", *named], rows)
@@ -186,7 +189,8 @@ def draw(results: Sequence[Result], names: Mapping[str, str], path: Path) -> Non
         last = min(one["training"]["tokens"][-1] for one in own)
         tokens = np.linspace(10_000, last, 60)
         curves = [[outcome_at(one, "tokens", value) for value in tokens] for one in own]
-        left.plot(tokens / 1000, np.mean(curves, axis=0), **style)
+        if arm not in WITHOUT_PLAIN_TRACES:
+            left.plot(tokens / 1000, np.mean(curves, axis=0), **style)
         right.plot(own[0]["grid"], np.mean([one["curve"] for one in own], axis=0), **style)
     left.set(xlabel="generated tokens in training, thousands", ylabel="outcome of plain traces")
     right.set(xlabel="tokens of a trace, after training", ylabel="success if stopped there (J)")
