@@ -7,6 +7,7 @@ from mrt_verl.grading.text.boxes import in_box
 from mrt_verl.inspect.findings import Findings
 from mrt_verl.inspect.forced import REFERENCE
 from mrt_verl.inspect.stop_texts import choose
+from mrt_verl.inspect.words import quoted
 
 FEW = 0.7
 """Share of traces with a single episode from which markers find too little."""
@@ -33,7 +34,7 @@ class Proposal:
     """One setting, or a remark where no value can be proposed."""
 
     override: str | None
-    """As Hydra reads it; `shell_word` makes it one of a command line."""
+    """As Hydra reads it; `words.shell_word` makes it one of a command line."""
     reason: str
 
 
@@ -76,19 +77,6 @@ def verdict(found: Findings) -> str:
 def is_worthwhile(found: Findings) -> bool:
     """Whether training with MRT is to be advised."""
     return verdict(found).endswith(SOMETHING)
-
-
-def shell_word(override: str) -> str:
-    """An override as one word of a bash command line."""
-    if "\n" in override:
-        escaped = override.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
-        return f"$'{escaped}'"
-    return "'" + override.replace("'", "'\\''") + "'" if set(override) & set(" \\\"'{}[]$*()<>|&;!#") else override
-
-
-def quoted(text: str) -> str:
-    """A text as a value in Hydra's grammar."""
-    return '"' + text.replace('"', '\\"') + '"'
 
 
 def _thinking_tags(found: Findings) -> Proposal:

@@ -4,6 +4,7 @@ import argparse
 
 from mrt_verl.evaluation.config import evaluation_settings
 from mrt_verl.evaluation.settings import compose_settings
+from mrt_verl.inspect.words import key_of
 from mrt_verl.parts import check_parts
 
 
@@ -24,14 +25,3 @@ def read_asked(options: argparse.Namespace) -> tuple[str | None, argparse.Namesp
     branches = asked.branches if asked.branches and asked.branches > 1 else default.branches
     words = [*options.overrides, f"mrt.prover={default.prover}", f"mrt.branches={branches}"]
     return asked.prover if named else None, argparse.Namespace(**{**vars(options), "overrides": words})
-
-
-def merge_words(given: list[str], proposed: list[str]) -> list[str]:
-    """The words of a command line, without those that a proposal replaces."""
-    replaced = {key_of(word) for word in proposed}
-    return [*(word for word in given if key_of(word) not in replaced), *proposed]
-
-
-def key_of(word: str) -> str:
-    """What an override sets."""
-    return word.lstrip("+").partition("=")[0]

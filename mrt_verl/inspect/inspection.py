@@ -15,14 +15,15 @@ from mrt_verl.evaluation.reporting import report
 from mrt_verl.evaluation.settings import describe_run, read_settings
 from mrt_verl.evaluation.stored import read_records
 from mrt_verl.grading.text.boxes import in_box
-from mrt_verl.inspect.advice import Proposal, is_worthwhile, propose, shell_word, verdict
-from mrt_verl.inspect.asked import merge_words, read_asked
+from mrt_verl.inspect.advice import Proposal, is_worthwhile, propose, verdict
+from mrt_verl.inspect.asked import read_asked
 from mrt_verl.inspect.describe import describe_findings, print_table, stop_text_table
 from mrt_verl.inspect.findings import Findings, read_findings
 from mrt_verl.inspect.forced import REFERENCE
 from mrt_verl.inspect.references import score_references
 from mrt_verl.inspect.session import Session
 from mrt_verl.inspect.stop_texts import Tried, candidates, choose, find_places, try_stop_text
+from mrt_verl.inspect.words import merge_words, pasted_words, shell_word
 from mrt_verl.settings import MRTSettings
 from mrt_verl.whole import write_text
 
@@ -69,7 +70,7 @@ async def inspect_model(options: argparse.Namespace) -> None:
         if recut:
             words = [one.override for one in recut if one.override]
             print(f"\nonce more the same traces, with {' '.join(map(shell_word, words))}", flush=True)
-            settings = read_settings(options.settings, [*sampling.overrides, *words])
+            settings = read_settings(options.settings, merge_words(sampling.overrides, words))
             traces = {(one.problem, one.trace): one for one in read_records(directory / "traces.jsonl")}
             directory = await session.sample(PROPOSED, settings, share=LAST, traces=traces)
             best = replace(read_run(directory, settings, prover), tried=found.tried, scored=found.scored)
@@ -126,7 +127,7 @@ def tell(found: Findings, *, stop_texts: bool = True) -> None:
 def write(options: argparse.Namespace, directory: Path, found: Findings, proposals: Sequence[Proposal]) -> None:
     """Print the recommendation and write the page and inspect.json."""
     words = [one.override for one in proposals if one.override]
-    paste = " ".join(map(shell_word, ["reward_model=mrt", *merge_words(options.overrides, words)]))
+    paste = " ".join(map(shell_word, pasted_words(options.overrides, words)))
     if options.settings:
         paste += f"   (beside what {', '.join(map(str, options.settings))} says)"
     reasons = [f"{one.override}: {one.reason}" if one.override else f"note: {one.reason}" for one in proposals]

@@ -11,13 +11,14 @@ from mrt_verl.evaluation.records import Answer, TraceRecord
 from mrt_verl.evaluation.settings import read_settings
 from mrt_verl.evaluation.timed import Timed
 from mrt_verl.inspect.advice import propose, verdict
-from mrt_verl.inspect.asked import merge_words, read_asked
+from mrt_verl.inspect.asked import read_asked
 from mrt_verl.inspect.describe import describe_findings
 from mrt_verl.inspect.findings import read_findings
 from mrt_verl.inspect.forced import read_forms
 from mrt_verl.inspect.openings import find_openings, split_paragraphs
 from mrt_verl.inspect.price import extra_tokens
 from mrt_verl.inspect.signal import Signal, noise_variance
+from mrt_verl.inspect.words import merge_words
 from tests.builders import default_settings
 from tests.data_prep_traces import trace, write_run
 

@@ -12,10 +12,10 @@ from mrt_verl.evaluation.config import EvaluationConfig, evaluation_settings
 from mrt_verl.evaluation.records import TraceRecord
 from mrt_verl.evaluation.settings import read_settings
 from mrt_verl.inspect import session as session_module
-from mrt_verl.inspect.advice import shell_word
 from mrt_verl.inspect.command import main
 from mrt_verl.inspect.session import Session
 from mrt_verl.inspect.stop_texts import Candidate, Reply, candidates, choose, own_words, summarise
+from mrt_verl.inspect.words import shell_word
 from mrt_verl.settings import MRTSettings
 from tests.data_prep_traces import trace
 from tests.fakes import END, FakeServer, toy_tokenizer
