@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from mrt_verl.evaluation.page.tables import NONE, Table
+from mrt_verl.inspect.allowed import chosen
 from mrt_verl.inspect.findings import Findings
 from mrt_verl.inspect.stop_texts import Tried
 
@@ -123,8 +124,12 @@ def _time(trace: float, branches: float) -> str:
 
 def _reference(found: Findings) -> str:
     forms = ", ".join(f"{form!r} {value:.3f}" for form, value in found.scored.items())
-    right = f"; sampled answers at the same places are right with {found.tried[0].right:.3f}" if found.tried else ""
-    return f"its mean probability, written as {forms}{right}"
+    after = chosen(found)
+    if after is None:
+        return f"its mean probability, written as {forms}"
+    changed = "" if after is found.tried[0] else f" after the stop text {after.name!r}"
+    right = f"sampled answers at the same places are right with {after.right:.3f}"
+    return f"its mean probability{changed}, written as {forms}; {right}"
 
 
 def _counts(counts: Mapping[str, int], of: str) -> str:
