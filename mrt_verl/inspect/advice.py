@@ -61,6 +61,11 @@ def verdict(found: Findings) -> str:
             f"Beyond chance, progress differs by {high:.2f} at most: MRT has little to offer here, thinking hardly "
             "changes the chance of success"
         )
+    if signal.noise_std is None:
+        return (
+            "What chance does to progress is not known, for no two successive boundaries have two answers each: take "
+            "more problems, more time or more branches"
+        )
     if not low:
         return (
             f"Chance among the forced answers hides whether episodes differ ({signal.steps} episodes, progress beyond "

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from mrt_verl.evaluation.page.tables import NONE, Table
 from mrt_verl.inspect.allowed import chosen
 from mrt_verl.inspect.findings import Findings
+from mrt_verl.inspect.signal import Signal
 from mrt_verl.inspect.stop_texts import Tried
 
 SHOWN = 60
@@ -34,8 +35,7 @@ def describe_findings(found: Findings) -> list[tuple[str, str]]:
         (
             "progress",
             f"of {signal.steps} episodes: standard deviation {signal.progress_std:.3f}, chance among few forced "
-            f"answers alone makes {signal.noise_std:.3f}; beyond chance {signal.true_std:.3f}, between "
-            f"{signal.true_range[0]:.2f} and {signal.true_range[1]:.2f}",
+            f"answers alone makes {_beyond_chance(signal)}",
         ),
         *([("undone", _undone(found))] if signal.pairs else []),
         (
@@ -103,6 +103,13 @@ def _answers(found: Findings) -> str:
         f"{forced.count} forced: {forced.readable_share:.0%} can be read{written}; {forced.finished_share:.0%} end by "
         "themselves" + (f"; not readable: {unreadable}" if unreadable else "")
     )
+
+
+def _beyond_chance(signal: Signal) -> str:
+    if signal.noise_std is None:
+        return "what a single answer a boundary does not tell"
+    low, high = signal.true_range
+    return f"{signal.noise_std:.3f}; beyond chance {signal.true_std:.3f}, between {low:.2f} and {high:.2f}"
 
 
 def _undone(found: Findings) -> str:
