@@ -6,6 +6,7 @@ would find in them.
     command.py      argparse
     inspection.py   sample, read, try stop texts, propose, look at the same traces under the proposal, tell
     asked.py        which settings are training's, and what an inspection samples instead
+    words.py        the words of a command line; allowed.py: whether training would take them
     session.py      one engine for all of it, and the time it may take; recut.py: traces cut otherwise
     stop_texts.py   stop texts side by side; references.py: the reference scored in several spellings
     openings.py     which words open the model's paragraphs

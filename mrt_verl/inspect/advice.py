@@ -1,12 +1,13 @@
 """The settings that fit a model, each with its reason; what is not listed is left at its default (pure)."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mrt_verl.grading.text.boxes import in_box
+from mrt_verl.inspect.allowed import chosen, default_prover, is_allowed
 from mrt_verl.inspect.findings import Findings
 from mrt_verl.inspect.forced import REFERENCE
-from mrt_verl.inspect.stop_texts import choose
+from mrt_verl.inspect.words import quoted
+from mrt_verl.provers.spelling import spell
 
 FEW = 0.7
 """Share of traces with a single episode from which markers find too little."""
@@ -33,7 +34,7 @@ class Proposal:
     """One setting, or a remark where no value can be proposed."""
 
     override: str | None
-    """As Hydra reads it; `shell_word` makes it one of a command line."""
+    """As Hydra reads it; `words.shell_word` makes it one of a command line."""
     reason: str
 
 
@@ -60,6 +61,11 @@ def verdict(found: Findings) -> str:
             f"Beyond chance, progress differs by {high:.2f} at most: MRT has little to offer here, thinking hardly "
             "changes the chance of success"
         )
+    if signal.noise_std is None:
+        return (
+            "What chance does to progress is not known, for no two successive boundaries have two answers each: take "
+            "more problems, more time or more branches"
+        )
     if not low:
         return (
             f"Chance among the forced answers hides whether episodes differ ({signal.steps} episodes, progress beyond "
@@ -76,19 +82,6 @@ def verdict(found: Findings) -> str:
 def is_worthwhile(found: Findings) -> bool:
     """Whether training with MRT is to be advised."""
     return verdict(found).endswith(SOMETHING)
-
-
-def shell_word(override: str) -> str:
-    """An override as one word of a bash command line."""
-    if "\n" in override:
-        escaped = override.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
-        return f"$'{escaped}'"
-    return "'" + override.replace("'", "'\\''") + "'" if set(override) & set(" \\\"'{}[]$*()<>|&;!#") else override
-
-
-def quoted(text: str) -> str:
-    """A text as a value in Hydra's grammar."""
-    return '"' + text.replace('"', '\\"') + '"'
 
 
 def _thinking_tags(found: Findings) -> Proposal:
@@ -126,7 +119,7 @@ def _episodes(found: Findings) -> list[Proposal]:
 
 def _answers(found: Findings) -> list[Proposal]:
     forced, proposals = found.forced, []
-    if found.tried and (best := choose(found.tried)) is not found.tried[0]:
+    if (best := chosen(found)) is not None and best is not found.tried[0]:
         before = found.tried[0]
         agreement = "" if best.agreement is None else f", {before.agreement:.0%} → {best.agreement:.0%} agree with it"
         reason = f"{best.name}: {before.readable:.0%} → {best.readable:.0%} of the answers can be read{agreement}"
@@ -163,23 +156,38 @@ def _credit(found: Findings) -> list[Proposal]:
 def _prover(found: Findings) -> list[Proposal]:
     """The default, or for short traces whose reference is spelled as the model spells it what draws nothing.
 
-    A prover that was asked for stays.
+    A prover that was asked for stays. What is proposed is allowed after the stop text that is proposed.
     """
     if found.prover is not None:
         return []
-    price = found.price.get("seen, G = 1", 0.0)
-    default = Proposal("mrt.prover=seen", f"the default, one answer a boundary: {price:.0%} more tokens")
-    if found.response_tokens > SHORT_TRACE or found.settings.outcome != "math_verify":
-        return [default]
+    best = chosen(found)
+    settings = found.settings if best is None else replace(found.settings, stop_text=best.text)
+    if (name := default_prover(settings)) is None:
+        return []
+    default = [Proposal(f"mrt.prover={name}", _why(name, found))]
     form, share = max(found.scored.items(), key=lambda pair: pair[1], default=("", 0.0))
-    right = found.tried[0].right if found.tried else found.signal.j_last
-    if right < LEAST_J or share < SEEN_BY_SCORE * right:
-        return [default]
+    right = best.right if best else found.signal.j_last
+    if not form or found.response_tokens > SHORT_TRACE or right < LEAST_J or share < SEEN_BY_SCORE * right:
+        return default
+    if not is_allowed(settings, prover="pooled", reference_text=form):
+        return default
     reason = (
         f"short traces, and the reference as this model writes it has probability {share:.2f} where sampled answers "
         f"are right with {right:.2f}: nothing need be drawn"
     )
     proposals = [Proposal("mrt.prover=pooled", reason)]
-    if form != in_box(found.settings.stop_text, REFERENCE):
+    if [form] != spell(settings.stop_text, settings.reference_text, [REFERENCE]):
         proposals.append(Proposal(f"mrt.reference_text={quoted(form)}", "that is how most answers are written"))
     return proposals
+
+
+def _why(name: str, found: Findings) -> str:
+    """Why a prover stands where none was asked for."""
+    if name == "seen":
+        return f"the default, one answer a boundary: {found.price.get('seen, G = 1', 0.0):.0%} more tokens"
+    if name == "ht":
+        price = next((share for kind, share in found.price.items() if kind.startswith("sample or ht")), 0.0)
+        return (
+            f"four answers a boundary, for the default cannot read what follows this stop text: {price:.0%} more tokens"
+        )
+    return f"the one that mrt.variant={found.settings.variant} takes"

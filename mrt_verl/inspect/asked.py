@@ -3,8 +3,8 @@
 import argparse
 
 from mrt_verl.evaluation.config import evaluation_settings
-from mrt_verl.evaluation.settings import compose_settings
-from mrt_verl.parts import check_parts
+from mrt_verl.inspect.allowed import asked_settings, refusal
+from mrt_verl.inspect.words import named_values
 
 
 def read_asked(options: argparse.Namespace) -> tuple[str | None, argparse.Namespace]:
@@ -16,22 +16,12 @@ def read_asked(options: argparse.Namespace) -> tuple[str | None, argparse.Namesp
         ValueError: a setting does not exist or is not allowed.
     """
     default = evaluation_settings()
-    asked = compose_settings(options.settings, options.overrides)
-    check_parts(asked)
-    named = asked.prover != default.prover or any(key_of(word) == "mrt.prover" for word in options.overrides)
-    if not named and asked.branches == default.branches:
+    asked = asked_settings(options.settings, options.overrides)
+    named = "prover" in named_values(options.settings, options.overrides)
+    if (problem := refusal(asked)) is not None:
+        raise ValueError(problem)
+    if not named and asked.branches in (None, default.branches):
         return None, options
     branches = asked.branches if asked.branches and asked.branches > 1 else default.branches
     words = [*options.overrides, f"mrt.prover={default.prover}", f"mrt.branches={branches}"]
     return asked.prover if named else None, argparse.Namespace(**{**vars(options), "overrides": words})
-
-
-def merge_words(given: list[str], proposed: list[str]) -> list[str]:
-    """The words of a command line, without those that a proposal replaces."""
-    replaced = {key_of(word) for word in proposed}
-    return [*(word for word in given if key_of(word) not in replaced), *proposed]
-
-
-def key_of(word: str) -> str:
-    """What an override sets."""
-    return word.lstrip("+").partition("=")[0]

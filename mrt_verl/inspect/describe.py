@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from mrt_verl.evaluation.page.tables import NONE, Table
+from mrt_verl.inspect.allowed import chosen
 from mrt_verl.inspect.findings import Findings
+from mrt_verl.inspect.signal import Signal
 from mrt_verl.inspect.stop_texts import Tried
 
 SHOWN = 60
@@ -33,8 +35,7 @@ def describe_findings(found: Findings) -> list[tuple[str, str]]:
         (
             "progress",
             f"of {signal.steps} episodes: standard deviation {signal.progress_std:.3f}, chance among few forced "
-            f"answers alone makes {signal.noise_std:.3f}; beyond chance {signal.true_std:.3f}, between "
-            f"{signal.true_range[0]:.2f} and {signal.true_range[1]:.2f}",
+            f"answers alone makes {_beyond_chance(signal)}",
         ),
         *([("undone", _undone(found))] if signal.pairs else []),
         (
@@ -104,6 +105,13 @@ def _answers(found: Findings) -> str:
     )
 
 
+def _beyond_chance(signal: Signal) -> str:
+    if signal.noise_std is None:
+        return "what a single answer a boundary does not tell"
+    low, high = signal.true_range
+    return f"{signal.noise_std:.3f}; beyond chance {signal.true_std:.3f}, between {low:.2f} and {high:.2f}"
+
+
 def _undone(found: Findings) -> str:
     signal = found.signal
     return (
@@ -123,8 +131,12 @@ def _time(trace: float, branches: float) -> str:
 
 def _reference(found: Findings) -> str:
     forms = ", ".join(f"{form!r} {value:.3f}" for form, value in found.scored.items())
-    right = f"; sampled answers at the same places are right with {found.tried[0].right:.3f}" if found.tried else ""
-    return f"its mean probability, written as {forms}{right}"
+    after = chosen(found)
+    if after is None:
+        return f"its mean probability, written as {forms}"
+    changed = "" if after is found.tried[0] else f" after the stop text {after.name!r}"
+    right = f"sampled answers at the same places are right with {after.right:.3f}"
+    return f"its mean probability{changed}, written as {forms}; {right}"
 
 
 def _counts(counts: Mapping[str, int], of: str) -> str:

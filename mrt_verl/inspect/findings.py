@@ -45,7 +45,8 @@ class Findings:
     tried: tuple[Tried, ...] = ()
     """Stop texts side by side, the one as set first; () where none were tried."""
     scored: dict[str, float] = field(default_factory=dict)
-    """Mean probability of the reference answer in each spelling, at the same places."""
+    """Mean probability of the reference answer in each spelling, at the same places, after the stop text to use
+    (allowed.chosen)."""
     prover: str | None = None
     """The prover that training was asked for; None if none was named."""
 

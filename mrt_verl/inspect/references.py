@@ -3,26 +3,30 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from mrt_verl.evaluation.sampling import RecordSampler
 from mrt_verl.grading.comparison import as_references
+from mrt_verl.inspect.allowed import is_allowed
 from mrt_verl.inspect.stop_texts import Place
 from mrt_verl.provers.likelihood import LikelihoodProver
 
 
-async def score_references(sampler: RecordSampler, places: Sequence[Place], forms: Sequence[str]) -> dict[str, float]:
+async def score_references(
+    sampler: RecordSampler, places: Sequence[Place], forms: Sequence[str], *, stop_text: str
+) -> dict[str, float]:
     """{spelling: mean probability of the reference in it at some places}; without those that could not be scored.
 
     Args:
-        forms: spellings with `{reference}` for the answer, as `mrt.reference_text`.
+        forms: spellings with `{reference}` for the answer, as `mrt.reference_text`; what cannot be one is left out.
+        stop_text: after which they are scored.
     """
     scored: dict[str, float] = {}
     for form in forms:
-        settings = replace(sampler.settings, reference_text=form, prover="likelihood")
-        try:
-            LikelihoodProver.check(settings)
-        except ValueError:
-            continue  # nothing that could be read as an answer
+        changes: dict[str, Any] = {"stop_text": stop_text, "reference_text": form, "prover": "likelihood"}
+        if not is_allowed(sampler.settings, **changes):
+            continue  # no setting, or nothing that could be read as an answer
+        settings = replace(sampler.settings, **changes)
         prover = LikelihoodProver(sampler.rollout.engine, sampler.tokenizer, settings)
         found = await asyncio.gather(
             *(

@@ -3,7 +3,7 @@
 import dataclasses
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +19,7 @@ from mrt_verl.evaluation.timed import Timed
 from mrt_verl.grading import Grader
 from mrt_verl.grading.outcomes import FileFunction
 from mrt_verl.inspect.recut import RecutSampler, Traces
+from mrt_verl.parts import text_problems
 from mrt_verl.settings import MRTSettings
 
 FIRST_SHARE = 8
@@ -39,18 +40,26 @@ def open_store(directory: Path, about: Mapping[str, Any], *, anew: bool) -> Stor
 class Session:
     """Samples runs of one model; the engine starts when something is missing."""
 
-    def __init__(self, config: EvaluationConfig, minutes: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        config: EvaluationConfig,
+        minutes: float,
+        clock: Callable[[], float] = time.monotonic,
+        stop_texts: Sequence[str] = (),
+    ) -> None:
         """Read the problems; nothing is started yet.
 
         Args:
             config: with one model.
             minutes: for sampling, counted from when the engine is there.
+            stop_texts: more of them to try; the tokenizer must hold each.
         """
         self.config = config
         self.problems = read_problems(config.data, config.problems)
         check_scorer(self.problems, config)
         self._seconds, self._clock = 60 * minutes, clock
         self._begun: float | None = None
+        self._stop_texts = tuple(stop_texts)
         self._engine: ClosableEngine | None = None
         self.tokenizer: Any = None
         self.timed = Timed()
@@ -58,12 +67,28 @@ class Session:
         self.grader = Grader(deadline_s=config.settings.grade_timeout_s, thinking=None)
 
     def open(self) -> ClosableEngine:
-        """The engine, started at the first call."""
+        """The engine, started at the first call.
+
+        Raises:
+            ValueError: as `open_engine`, or the tokenizer does not hold a text of the settings or to try.
+        """
         if self._engine is None:
             ((name, _),) = self.config.models.items()
             self._engine, self.tokenizer = open_engine(name, self.config)
             self._begun = self._clock()
+            for text in (self.config.settings.stop_text, *self._stop_texts):
+                for problem in self._problems(text):
+                    raise ValueError(problem)
         return self._engine
+
+    def keeps(self, stop_text: str) -> bool:
+        """Whether the tokenizer holds a stop text."""
+        return not any(self._problems(stop_text))
+
+    def _problems(self, stop_text: str) -> Iterator[str]:
+        ((name, _),) = self.config.models.items()
+        settings = dataclasses.replace(self.config.settings, stop_text=stop_text)
+        return text_problems(settings, self.tokenizer, name)
 
     def sampler(self, settings: MRTSettings, traces: Traces | None = None) -> RecordSampler:
         """What samples under these settings; with `traces` only forced answers, at those traces' boundaries."""

@@ -16,6 +16,7 @@ from mrt_verl.grading import Grade, extract_answer
 from mrt_verl.grading.answers import AnswerGrader
 from mrt_verl.grading.text.boxes import BOX
 from mrt_verl.inspect.recut import read_again
+from mrt_verl.parts import stop_problems
 from mrt_verl.provers import load_prover
 from mrt_verl.sampling_params import without_end
 from mrt_verl.settings import MRTSettings
@@ -70,7 +71,10 @@ class Tried:
 
 
 def candidates(settings: MRTSettings, records: Sequence[TraceRecord], given: Sequence[str] = ()) -> list[Candidate]:
-    r"""The stop text as set, then others: the family's short one, shorter ones, the model's own words, those given."""
+    r"""The stop text as set, then others: the family's short one, shorter ones, the model's own words, those given.
+
+    None of them leaves the thinking open.
+    """
     close = settings.think_close
     head, tag, rest = settings.stop_text.rpartition(close) if close else ("", "", settings.stop_text)
     lead = f"\n{tag}\n\n" if tag else "\n\n"
@@ -84,7 +88,8 @@ def candidates(settings: MRTSettings, records: Sequence[TraceRecord], given: Seq
         Candidate("without words", f"{lead}\\boxed"),
         *(Candidate(f"given, number {number}", text) for number, text in enumerate(given, start=1)),
     ]
-    return list({one.text: one for one in reversed(found)}.values())[::-1]
+    closing = [one for one in found[1:] if not any(stop_problems(replace(settings, stop_text=one.text)))]
+    return list({one.text: one for one in reversed([found[0], *closing])}.values())[::-1]
 
 
 def own_words(records: Sequence[TraceRecord]) -> str | None:

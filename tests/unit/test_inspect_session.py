@@ -12,10 +12,10 @@ from mrt_verl.evaluation.config import EvaluationConfig, evaluation_settings
 from mrt_verl.evaluation.records import TraceRecord
 from mrt_verl.evaluation.settings import read_settings
 from mrt_verl.inspect import session as session_module
-from mrt_verl.inspect.advice import shell_word
 from mrt_verl.inspect.command import main
 from mrt_verl.inspect.session import Session
 from mrt_verl.inspect.stop_texts import Candidate, Reply, candidates, choose, own_words, summarise
+from mrt_verl.inspect.words import shell_word
 from mrt_verl.settings import MRTSettings
 from tests.data_prep_traces import trace
 from tests.fakes import END, FakeServer, toy_tokenizer
@@ -36,11 +36,13 @@ def test_the_models_own_words_before_its_box():
 
 
 def test_candidates_close_the_thinking_as_the_stop_text_does():
-    texts = {one.name: one.text for one in candidates(MRTSettings(), [closing("It is \\boxed{7}.")] * 3, ["X \\boxed"])}
+    given = ["X </think> \\boxed", "X \\boxed"]  # the second one leaves the thinking open
+    texts = {one.name: one.text for one in candidates(MRTSettings(), [closing("It is \\boxed{7}.")] * 3, given)}
     assert texts["as set"] == MRTSettings().stop_text
     assert texts["the model's own words"] == "\n</think>\n\nIt is \\boxed"
     assert texts["without the sentence before the tag"] == "\n</think>\n\nThe final answer is \\boxed"
-    assert texts["without words"] == "\n</think>\n\n\\boxed" and texts["given, number 1"] == "X \\boxed"
+    assert texts["without words"] == "\n</think>\n\n\\boxed" and texts["given, number 1"] == given[0]
+    assert "given, number 2" not in texts
     assert "the family's short one" not in texts  # it is the one as set
     plain = candidates(read_settings([], ["mrt_family=plain"]), [])
     assert [one.text for one in plain] == [
