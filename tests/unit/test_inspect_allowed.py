@@ -13,40 +13,17 @@ from mrt_verl.evaluation.settings import read_settings
 from mrt_verl.inspect.advice import Proposal, propose
 from mrt_verl.inspect.allowed import check_stop_text, chosen, default_prover, refusal
 from mrt_verl.inspect.asked import read_asked
-from mrt_verl.inspect.findings import Findings
 from mrt_verl.inspect.forced import ForcedAnswers
 from mrt_verl.inspect.inspection import only_allowed
-from mrt_verl.inspect.openings import Openings
 from mrt_verl.inspect.references import score_references
-from mrt_verl.inspect.signal import Signal
 from mrt_verl.inspect.stop_texts import Tried, candidates
 from mrt_verl.inspect.words import merge_words, pasted_words, quoted
 from mrt_verl.parts import check_parts, stop_problems
 from mrt_verl.settings import MRTSettings
+from tests.inspections import finding
 
 SHORT = MRTSettings().stop_text
 BARE = "\n</think>\n\n\\boxed"
-
-
-def finding(settings, **changes):
-    """Of a model that thinks in four episodes and whose answers can all be read."""
-    values = {
-        "settings": settings,
-        "traces": 40,
-        "group": 4,
-        "response_tokens": 800.0,
-        "think_tokens": 700.0,
-        "closed_share": 1.0,
-        "without_thinking": 0.0,
-        "episodes_mean": 4.0,
-        "single_share": 0.0,
-        "capped_share": 0.0,
-        "openings": Openings(8.0, 0.0, {"Wait": 20}, {}),
-        "forced": ForcedAnswers(100, 1.0, 1.0, {"{{reference}}": 0.9}, ()),
-        "signal": Signal(0.5, 0.3, 0.6, 0.5, 200, 0.3, 0.1, 0.5, 0.3, 0.1),
-        "price": {"sample or ht, G = 4": 0.8, "seen, G = 1": 0.1},
-    }
-    return Findings(**{**values, **changes})
 
 
 def tried(name, text, readable, right=0.6):

@@ -4,7 +4,6 @@ import asyncio
 import json
 import subprocess
 
-import pandas as pd
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -18,7 +17,8 @@ from mrt_verl.inspect.stop_texts import Candidate, Reply, candidates, choose, ow
 from mrt_verl.inspect.words import shell_word
 from mrt_verl.settings import MRTSettings
 from tests.data_prep_traces import trace
-from tests.fakes import END, FakeServer, toy_tokenizer
+from tests.fakes import FakeServer
+from tests.inspections import TOKENIZER, model, write_problems
 
 
 def closing(text, **changes):
@@ -119,27 +119,6 @@ def test_rounds_that_fit_the_time(tmp_path, seconds, minutes, rounds):
 
     count = asyncio.run(one.in_rounds(one.problems, sample, share=0.5))
     assert seen == rounds and count == rounds[-1]
-
-
-TOKENIZER = toy_tokenizer(opens_thinking=True)
-
-
-def write_problems(folder, count):
-    """A verl file of problems whose answer is 7."""
-    rows = [
-        {"prompt": [{"role": "user", "content": f"Try {n}"}], "reward_model": {"ground_truth": "7"}, "data_source": "t"}
-        for n in range(count)
-    ]
-    pd.DataFrame(rows).to_parquet(folder / "data.parquet")
-    return folder / "data.parquet"
-
-
-def model(request):
-    """Thinks three paragraphs without a marker; knows the answer after the second, and writes it `{7}`."""
-    if not request.text.endswith("\\boxed"):
-        return f"Try 1.\n\nTry 2.\n\nTry 3.\n\n</think>\n\nSo the answer is \\boxed{{7}}{END}"
-    right = "Try 2." in request.text
-    return "{7}." if right else "{8}."
 
 
 def test_a_whole_inspection(tmp_path, monkeypatch, capsys):

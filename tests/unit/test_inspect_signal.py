@@ -10,7 +10,7 @@ from mrt_verl.inspect.describe import describe_findings
 from mrt_verl.inspect.signal import Signal, answers_at, measure_signal, noise_variance
 from mrt_verl.settings import MRTSettings
 from tests.evaluation_records import answer, episode, record
-from tests.unit.test_inspect_allowed import finding
+from tests.inspections import finding
 
 
 def answers(*scores):

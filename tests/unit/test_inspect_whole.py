@@ -8,7 +8,7 @@ from mrt_verl.inspect import inspection as inspection_module
 from mrt_verl.inspect import session as session_module
 from mrt_verl.inspect.command import main
 from tests.fakes import END, FakeServer
-from tests.unit.test_inspect_session import TOKENIZER, model, write_problems
+from tests.inspections import TOKENIZER, model, write_problems
 
 
 @pytest.fixture
