@@ -65,6 +65,11 @@ LATE = (
     *("seen_median", "pooled", "one_episode", "one_episode_slow"),
     *("seen_median_truncated", "seen_median_truncated_fast"),
 )
+LATE_DRAWN = (
+    *("grpo", "grpo_length", "grpo_truncated_slow", "segments", "paper", "paper_prefix"),
+    *("seen_median", "pooled", "one_episode_slow"),
+)
+"""Those of its picture: each method at its better rate."""
 LATE_MORE_SEEDS = ("grpo", "seen_median", "pooled")
 LATE_VARIANTS = ("grpo", "seen", "seen_median", "pooled", "pooled_median")
 """The same where the payoff comes late: the task of two targets."""

@@ -178,7 +178,7 @@ def summarise(
 def draw_curves(task: StudyTask) -> None:
     """curves.png of the task's arms, and README's shown.png, beside the results."""
     results = complete(read_results(task.results / "runs"), task.arms)
-    draw(results, {arm: arm for arm in task.arms}, task.results / "curves.png")
+    draw(results, {arm: arm for arm in task.drawn or task.arms}, task.results / "curves.png")
     if set(task.arms) >= set(SHOWN):
         draw(results, SHOWN, task.results / "shown.png")
 

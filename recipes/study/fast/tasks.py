@@ -11,7 +11,7 @@ from data_prep.search_task import OTHER_STOP_TEXTS, TraceStyle, format_pair
 from recipes.quickstart.make_model import Demonstrate, Stages
 from recipes.quickstart.prepare import MADE_BY
 from recipes.quickstart.prepare import SEED as PROBLEM_SEED
-from recipes.study.fast.arms import LATE, MAIN
+from recipes.study.fast.arms import LATE, LATE_DRAWN, MAIN
 
 TEST, TRAIN, DEVELOPMENT = slice(0, 256), slice(512, 2304), slice(2304, 2560)
 """Of a task's problems under the quickstart's seed; the rest make the warm starts."""
@@ -46,7 +46,8 @@ class StudyTask:
     seeds: tuple[int, ...]
     """Of its warm starts."""
     arms: tuple[str, ...]
-    """Of its first table and its picture."""
+    """Of its first table, and of its picture unless `drawn` names others."""
+    drawn: tuple[str, ...] = ()
     extends: bool = True
     """Whether traces are extrapolated to twice the budget: the model's context must hold them."""
     rate: float | None = None
@@ -95,6 +96,7 @@ TASKS = {
             ),
             seeds=(31, 32),
             arms=LATE,
+            drawn=LATE_DRAWN,
             extends=False,
             rate=6e-4,
         ),
