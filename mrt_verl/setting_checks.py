@@ -131,7 +131,7 @@ def _check_texts(settings: Any) -> None:
     if groups < 1:
         raise _refusal("step_pattern", settings.step_pattern, "a group for the step's number")
     spelled = settings.reference_text
-    texts = _texts_of(spelled)
+    texts = texts_of(spelled)
     if spelled == () or not all(isinstance(text, str) and "{reference}" in text for text in texts):
         raise _refusal("reference_text", spelled, "null, or a text with {reference} in it, or several")
     if any(one.startswith(other) for one, other in itertools.permutations(texts, 2)):
@@ -148,14 +148,14 @@ def _check_texts(settings: Any) -> None:
         )
 
 
-def _texts_of(value: Any) -> tuple[Any, ...]:
+def texts_of(value: Any) -> tuple[Any, ...]:
     """Of a setting that takes a text, several, or null."""
     return () if value is None else value if isinstance(value, tuple) else (value,)
 
 
 def _check_escapes(key: str, value: Any) -> None:
     r"""Neither bash nor Hydra turns `\n` between quotes into a line break: the model would be shown a backslash."""
-    for text in _texts_of(value):
+    for text in texts_of(value):
         if found := ESCAPED.search(text):
             raise _refusal(
                 key,

@@ -38,11 +38,6 @@ class Run:
         """Response tokens at which measures are taken."""
         return list(self.settings["budgets"])
 
-    @property
-    def uids(self) -> list[str]:
-        """The problems."""
-        return [traces[0].uid for traces in self.problems]
-
 
 def load_runs(directories: Sequence[Path], *, common: bool = False) -> list[Run]:
     """The runs in some directories, each a run or a directory of runs.
@@ -107,7 +102,11 @@ def _load(path: Path, settings: dict[str, Any], common: bool) -> Run:
 
 
 def _same_problems(runs: Sequence[Run], common: bool) -> list[Run]:
-    """Raises ValueError: the runs have other problems, by their places in the file: a problem may be in it twice."""
+    """The runs with the same problems, known by their positions in the file, since a problem may be in it twice.
+
+    Raises:
+        ValueError: some run lacks problems that another has, or they share none.
+    """
     keys = [{(traces[0].problem, traces[0].uid): traces for traces in run.problems} for run in runs]
     shared = set.intersection(*map(set, keys))
     first = runs[0]

@@ -96,18 +96,22 @@ def compose_settings(files: Sequence[Path], overrides: Sequence[str]) -> MRTSett
     defaults = evaluation_settings()
     nodes = [node, OmegaConf.create({key: getattr(defaults, key) for key in DIFFERENT})]
     for file in files:
-        nodes.append(_read_node(file))
+        nodes.append(read_node(file))
         check_keys(nodes[-1], (setting.name for setting in fields(MRTSettings)), "mrt.")
     root = OmegaConf.create({"mrt": OmegaConf.merge(*nodes)})
-    for key, value in _read_values(values):
+    for key, value in read_values(values):
         OmegaConf.update(root, key, value, force_add=True)
     merged: Any = OmegaConf.to_container(root, resolve=True)
     # every boundary is branched: what chooses among them in training has no say
     return MRTSettings.from_config({**merged["mrt"], "boundary_choice": "even", "branch_token_budget": None})
 
 
-def _read_node(file: Path) -> Any:
-    """The `mrt:` node of a YAML file."""
+def read_node(file: Path) -> Any:
+    """The `mrt:` node of a YAML file.
+
+    Raises:
+        ValueError: it cannot be read, or has none.
+    """
     from omegaconf import DictConfig, OmegaConf
     from yaml import YAMLError
 
@@ -121,8 +125,12 @@ def _read_node(file: Path) -> Any:
     return node
 
 
-def _read_values(overrides: Sequence[str]) -> list[tuple[str, Any]]:
-    """(key, value) of `mrt.key=value` texts by Hydra's grammar, so that a line means here what it means in training."""
+def read_values(overrides: Sequence[str]) -> list[tuple[str, Any]]:
+    """(key, value) of `key=value` texts by Hydra's grammar, so that a line means here what it means in training.
+
+    Raises:
+        ValueError: a text is none.
+    """
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 

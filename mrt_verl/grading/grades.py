@@ -17,6 +17,10 @@ class Verdict(StrEnum):
     ERROR = "error"
 
 
+UNKNOWN = (Verdict.TIMEOUT, Verdict.ERROR)
+"""Of an answer whose grading did not finish."""
+
+
 @dataclass(frozen=True, slots=True)
 class Grade:
     """The verdict on one answer.
@@ -33,7 +37,7 @@ class Grade:
     @property
     def is_known(self) -> bool:
         """Whether the grading finished; a timeout or an error says nothing about the answer."""
-        return self.verdict not in (Verdict.TIMEOUT, Verdict.ERROR)
+        return self.verdict not in UNKNOWN
 
 
 RIGHT = Grade(Verdict.RIGHT, 1.0)

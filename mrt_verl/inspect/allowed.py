@@ -9,6 +9,7 @@ from mrt_verl.inspect.findings import Findings
 from mrt_verl.inspect.stop_texts import Tried, choose
 from mrt_verl.inspect.words import merge_words, named_values, training_settings
 from mrt_verl.parts import check_parts, stop_problems
+from mrt_verl.setting_checks import texts_of
 from mrt_verl.settings import MRTSettings
 
 PROVERS = ("seen", "ht", "sample")
@@ -94,13 +95,7 @@ def refused_words(files: Sequence[Path], given: Sequence[str], proposed: Sequenc
 
 def _interpolations(settings: MRTSettings) -> Iterator[str]:
     """Escaped it would reach Hydra, but verl resolves its config anew, and reads it as an interpolation then."""
-    spelled = settings.reference_text
-    references = (spelled,) if isinstance(spelled, str) else spelled or ()
-    for key, texts in (
-        ("stop_text", (settings.stop_text,)),
-        ("reference_text", references),
-        ("markers", settings.markers),
-    ):
-        for text in texts:
+    for key in ("stop_text", "reference_text", "markers"):
+        for text in texts_of(getattr(settings, key)):
             if "${" in text:
                 yield f"mrt.{key}={text!r}; allowed: a text without ${{, which verl's config reads as an interpolation"

@@ -8,7 +8,7 @@ import numpy as np
 
 from mrt_verl.evaluation import traces as of_trace
 from mrt_verl.evaluation.records import Answer, TraceRecord
-from mrt_verl.grading.grades import Verdict
+from mrt_verl.grading.grades import UNKNOWN
 from mrt_verl.metrics import lag1
 from mrt_verl.progress import normalised_regret
 
@@ -94,7 +94,7 @@ def noise_variance(answers: Sequence[Answer]) -> float | None:
 
     Answers whose grade is not known are left out, as they are of J.
     """
-    known = [answer for answer in answers if answer.verdict not in (Verdict.TIMEOUT, Verdict.ERROR)]
+    known = [answer for answer in answers if answer.verdict not in UNKNOWN]
     if len(known) < 2 or any(answer.weight is not None for answer in known):
         return None
     j = float(np.mean([answer.score for answer in known]))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mrt_verl.evaluation.settings import compose_settings
+from mrt_verl.evaluation.settings import compose_settings, read_node, read_values
 from mrt_verl.settings import MRTSettings
 
 FAMILY = re.compile(r"mrt\.(think_open|think_close|stop_text|stop_texts\..*|stop_texts)\Z")
@@ -27,12 +27,11 @@ def training_settings(files: Sequence[Path], words: Sequence[str]) -> MRTSetting
 
 def named_values(files: Sequence[Path], words: Sequence[str]) -> dict[str, Any]:
     """{key: value} of the `mrt:` settings that files and words name; words win."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
     from omegaconf import OmegaConf
 
-    nodes: list[Any] = [OmegaConf.to_container(OmegaConf.load(file)["mrt"]) for file in files]
-    parsed = OverridesParser.create().parse_overrides([word for word in words if word.startswith("mrt.")])
-    nodes.append({one.key_or_group.removeprefix("mrt."): one.value() for one in parsed})
+    nodes: list[Any] = [OmegaConf.to_container(read_node(file)) for file in files]
+    own = read_values([word for word in words if word.startswith("mrt.")])
+    nodes.append({key.removeprefix("mrt."): value for key, value in own})
     return {key: value for node in nodes for key, value in node.items()}
 
 

@@ -59,7 +59,7 @@ def test_one_episode_of_a_number_of_tokens(vocabulary):
 
 
 def test_an_episode_ends_with_the_sequence(vocabulary):
-    """The end of the sequence may be the very token after which a piece is looked at: nothing is sampled behind it."""
+    """The end of the sequence may be the very token after which a piece is looked at: nothing is sampled after it."""
     ids = vocabulary.encode(LONG)[:15]
     kept, dropped, server = one_episode(vocabulary, [*ids, vocabulary.tokenizer.eos_token_id], episodes="tokens:16")
     assert (kept, dropped, len(server.requests)) == (ids, 1, 1)

@@ -275,7 +275,7 @@ def test_a_kept_run_comes_back_for_the_same_problems_only(tmp_path, monkeypatch)
     assert run_json["recorded"] == recorded.made_by("grpo")
     assert "mrt.alpha=0" in run_json["recorded"]["overrides"] and len(run_json["recorded"]["settings"]) == 64
     (loaded,) = load_runs([recorded.unpack("grpo", tmp_path / "out", data)])
-    assert (loaded.name, loaded.uids) == ("grpo (recorded)", uids)
+    assert (loaded.name, [traces[0].uid for traces in loaded.problems]) == ("grpo (recorded)", uids)
     assert recorded.unpack("before", tmp_path / "out", data) is None
     write_parquet(rows(problems[::-1], "test"), data)
     assert recorded.unpack("grpo", tmp_path / "out", data) is None

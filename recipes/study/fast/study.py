@@ -22,9 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
-from mrt_verl.evaluation.settings import read_settings
+from mrt_verl.evaluation.settings import read_settings, read_values
 from mrt_verl.settings import MRTSettings
 from recipes.quickstart.prepare import rows
 from recipes.study.fast.arms import ARMS, RATES, SHOWN, TUNED
@@ -77,9 +76,8 @@ class Job:
     @property
     def experiment(self) -> Experiment:
         """What is trained how."""
-        changed = dict(one.split("=", 1) for one in self.changes)
-        own = {key: yaml.safe_load(value) for key, value in changed.items()}
-        step = {key: float(own.pop(key)) if key == "learning_rate" else own.pop(key) for key in OF_A_STEP if key in own}
+        own = dict(read_values(self.changes))
+        step = {key: own.pop(key) for key in OF_A_STEP if key in own}
         arm = ARMS[self.arm]
         return Experiment(
             settings=replace(base_settings(), **{**arm.settings, **own}),
